@@ -1,0 +1,90 @@
+"""What a media file says of itself, by PyAV: nothing is decoded, nothing but the file is opened."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+
+from channelscribe.audio.containers import DEMUXERS, PROTOCOLS, refuse_playlists
+from channelscribe.errors import CorruptMedia, NoAudioTrack
+
+__all__ = ["Probe", "probe"]
+
+_GUESSING = {"aac", "ac3", "amr", "dts", "eac3", "mp3", "mpeg", "mpegts", "oga"}
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """`duration` in seconds as the header tells it; `exact` is False where it is a guess from the bit rate.
+
+    `sample_rate` in hertz, `bytes` the file's size, `container` libavformat's name of it.
+    """
+
+    duration: float | None
+    exact: bool
+    has_audio: bool
+    codec: str | None
+    sample_rate: int
+    channels: int
+    container: str
+    bytes: int
+
+
+def probe(path: Path) -> Probe:
+    """Looks at `path`. Raises EmptyMedia (0 bytes), CorruptMedia (nothing that can be opened)."""
+    refuse_playlists(path)
+    try:
+        with av.open(
+            f"file:{path.absolute()}",
+            options={"format_whitelist": DEMUXERS, "protocol_whitelist": PROTOCOLS},
+            metadata_errors="ignore",
+        ) as container:
+            audio = next(iter(container.streams.audio), None)
+            name = container.format.name
+            duration = container.duration / av.time_base if container.duration else None
+            frames = _xing_seconds(path, audio.rate) if name == "mp3" and audio else None
+            return Probe(
+                duration=frames or duration,
+                exact=frames is not None or name not in _GUESSING,
+                has_audio=audio is not None,
+                codec=audio.codec_context.name if audio else None,
+                sample_rate=(audio.rate or 0) if audio else 0,
+                channels=audio.channels if audio else 0,
+                container=name,
+                bytes=path.stat().st_size,
+            )
+    except (av.FFmpegError, ValueError) as error:
+        raise CorruptMedia(f"The file is no audio or video that can be opened ({_words(error)}).") from error
+
+
+def require_audio(found: Probe) -> None:
+    """Raises NoAudioTrack for a video without sound."""
+    if not found.has_audio:
+        raise NoAudioTrack("There is no audio track in the file.", remedy="A silent video has no transcript.")
+
+
+def _words(error: Exception) -> str:
+    return str(getattr(error, "strerror", None) or type(error).__name__)
+
+
+def _xing_seconds(path: Path, rate: int | None) -> float | None:
+    """The length that an mp3's Xing or Info header tells (frames times samples a frame), None without one.
+
+    A cut mp3 decodes without a complaint; this header is the only thing in it that knows how long it was.
+    Layout: http://gabriel.mp3-tech.org/mp3infotag.html.
+    """
+    with path.open("rb") as file:
+        prefix = file.read(10)  # https://id3.org/id3v2.4.0-structure, section 3.1
+        if prefix[:3] == b"ID3":
+            size = sum(byte << shift for byte, shift in zip(prefix[6:10], (21, 14, 7, 0), strict=False))
+            file.seek(10 + size)
+        else:
+            file.seek(0)
+        head = file.read(4096)
+    at = max(head.find(b"Xing"), head.find(b"Info"))
+    if at < 0 or not rate or len(head) < at + 12 or not head[at + 7] & 1:
+        return None
+    frames = int.from_bytes(head[at + 8 : at + 12], "big")
+    return frames * (1152 if rate >= 32000 else 576) / rate

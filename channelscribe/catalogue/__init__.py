@@ -1,0 +1,27 @@
+"""The catalogue in PostgreSQL, and the embedded server for machines that have none (`catalogue.embedded`)."""
+
+from __future__ import annotations
+
+from channelscribe.catalogue.catalogue import Catalogue
+from channelscribe.catalogue.failures import Failure
+from channelscribe.catalogue.leases import Progress
+from channelscribe.catalogue.listings import ListingReport
+from channelscribe.catalogue.search import EntityCount, Hit
+from channelscribe.catalogue.status import ReasonCount, Status
+from channelscribe.catalogue.tables import AudioRow, SourceRow, State, TranscriptRow, VideoRow
+
+__all__ = [
+    "AudioRow",
+    "Catalogue",
+    "EntityCount",
+    "Failure",
+    "Hit",
+    "ListingReport",
+    "Progress",
+    "ReasonCount",
+    "SourceRow",
+    "State",
+    "Status",
+    "TranscriptRow",
+    "VideoRow",
+]

@@ -1,0 +1,246 @@
+"""The catalogue: everything that channelscribe knows about sources, videos and transcripts, in PostgreSQL.
+
+Each method is one transaction. All of them raise CatalogueUnreachable when the server is away; those that take an
+`owner` raise LeaseLost when somebody else holds the video.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+
+from channelscribe.catalogue import (
+    activity,
+    failures,
+    leases,
+    listings,
+    publishing,
+    schema,
+    transcripts,
+    videos,
+)
+from channelscribe.catalogue import search as searching
+from channelscribe.catalogue import status as counting
+from channelscribe.catalogue.activity import Activity
+from channelscribe.catalogue.connection import Database
+from channelscribe.catalogue.failures import Failure
+from channelscribe.catalogue.leases import Progress
+from channelscribe.catalogue.listings import Listing, ListingReport
+from channelscribe.catalogue.search import EntityCount, Hit
+from channelscribe.catalogue.status import Status
+from channelscribe.catalogue.tables import AudioRow, SourceRow, State, TranscriptRow, VideoRow
+from channelscribe.transcript import Transcript
+
+__all__ = ["Catalogue"]
+
+
+class Catalogue:
+    """Opens no connection before it is used; safe to share between threads, not between processes."""
+
+    def __init__(self, url: str) -> None:
+        self._database = Database(url)
+
+    def __str__(self) -> str:
+        return str(self._database)
+
+    def close(self) -> None:
+        """Close the pooled connections."""
+        self._database.engine.dispose()
+
+    def migrate(self) -> None:
+        """Bring the database to this program's schema. Raises SchemaMismatch if it has a newer one."""
+        schema.migrate(self._database)
+
+    def check_schema(self) -> None:
+        """Raise SchemaMismatch unless the database has exactly this program's schema."""
+        schema.check_schema(self._database)
+
+    # Sources and videos
+
+    def record_listing(self, listing: Listing) -> ListingReport:
+        """Take in what a source lists now; returns counts of new, changed and vanished videos."""
+        with self._database.session() as session:
+            return listings.record_listing(session, listing)
+
+    def sources(self) -> list[SourceRow]:
+        """All sources, oldest first."""
+        with self._database.session() as session:
+            return videos.sources(session)
+
+    def list_videos(self, source_pk: int) -> list[VideoRow]:
+        """All videos of a source in its order; those gone from it last."""
+        with self._database.session() as session:
+            return videos.list_videos(session, source_pk)
+
+    def find_videos(self, wanted: str) -> list[VideoRow]:
+        """Videos by URL, `site:id`, the site's id, or our number; empty if there is none."""
+        with self._database.session() as session:
+            return videos.find_videos(session, wanted)
+
+    def due(self, source_pk: int, limit: int | None = None, since: date | None = None) -> list[VideoRow]:
+        """Videos of a source that want work now and that nobody holds, in the source's order."""
+        with self._database.session() as session:
+            return videos.due(session, source_pk, limit, since)
+
+    # Work on videos
+
+    def claim(self, video_pks: Sequence[int], owner: str, seconds: float, *, only_due: bool = True) -> list[VideoRow]:
+        """Lease the free ones for `seconds`; returns those that are now ours, in the order given."""
+        with self._database.session() as session:
+            return leases.claim(session, video_pks, owner, seconds, only_due=only_due)
+
+    def renew(
+        self,
+        video_pk: int,
+        owner: str,
+        seconds: float,
+        step: str | None = None,
+        fraction: float | None = None,
+    ) -> None:
+        """Keep a lease for `seconds` from now and say what is being done and how far (0 to 1)."""
+        with self._database.session() as session:
+            leases.renew(session, video_pk, owner, seconds, step, fraction)
+
+    def release(self, video_pks: Sequence[int], owner: str) -> int:
+        """Give leases back without a result; returns how many. Leases of others are left alone."""
+        with self._database.session() as session:
+            return leases.release(session, video_pks, owner)
+
+    def renew_all(self, owner: str, seconds: float) -> int:
+        """Keep every lease of a run for `seconds` from now; returns how many it holds."""
+        with self._database.session() as session:
+            return activity.renew_all(session, owner, seconds)
+
+    def release_all(self, owner: str | None = None) -> int:
+        """Give back every lease of a run, or of everybody when nobody can be at work; returns how many."""
+        with self._database.session() as session:
+            return activity.release_all(session, owner)
+
+    def activity(self, seen: Sequence[int] = ()) -> list[Activity]:
+        """Videos in work, and those of `seen` (our numbers) whatever became of them."""
+        with self._database.session() as session:
+            return activity.activity(session, seen)
+
+    def progress(self, owner: str | None = None) -> list[Progress]:
+        """Videos in work now, of one owner or of all, with step and fraction."""
+        with self._database.session() as session:
+            return leases.progress(session, owner)
+
+    def record_details(self, video_pk: int, owner: str, **details: Any) -> None:
+        """Fill in title, description, duration, published or live_status; None says nothing."""
+        with self._database.session() as session:
+            videos.record_details(session, video_pk, owner, details)
+
+    def record_audio(
+        self,
+        video_pk: int,
+        owner: str,
+        *,
+        source_sha256: str,
+        options_key: str,
+        format_id: str | None,
+        seconds: float,
+        bytes: int,
+        archive_key: str,
+        speech_key: str,
+        speech_sha256: str,
+        loudness: dict[str, Any] | None = None,
+    ) -> AudioRow:
+        """Write the prepared audio (seconds and bytes of the archive) and the state `downloaded`."""
+        audio = {
+            "source_sha256": source_sha256,
+            "options_key": options_key,
+            "format_id": format_id,
+            "seconds": seconds,
+            "bytes": bytes,
+            "archive_key": archive_key,
+            "speech_key": speech_key,
+            "speech_sha256": speech_sha256,
+            "loudness": loudness or {},
+        }
+        with self._database.session() as session:
+            return videos.record_audio(session, video_pk, owner, audio)
+
+    def audio_of(self, video_pk: int) -> AudioRow | None:
+        """The audio of a video that was prepared last."""
+        with self._database.session() as session:
+            return videos.audio_of(session, video_pk)
+
+    def record_state(
+        self,
+        video_pk: int,
+        owner: str,
+        state: State | str,
+        *,
+        reason: str | None = None,
+        message: str | None = None,
+    ) -> None:
+        """Move a video on. `downloaded` and `transcribed` keep the lease, other states give it back."""
+        with self._database.session() as session:
+            videos.record_state(session, video_pk, owner, State(state), reason, message)
+
+    def record_failure(self, video_pk: int, owner: str, error: Exception) -> Failure | None:
+        """Write what the error tree makes of a failure, and give the lease back. None: the lease was lost."""
+        with self._database.session() as session:
+            return failures.record_failure(session, video_pk, owner, error)
+
+    # Transcripts
+
+    def publish(
+        self,
+        video_pk: int,
+        owner: str,
+        transcript_id: str,
+        transcript: Transcript,
+        reading: dict[str, Any],
+        files: dict[str, str],
+        models: dict[str, Any] | None = None,
+    ) -> int:
+        """Make a transcript the current one, all or nothing; the same id again changes nothing.
+
+        `reading` is a reading's `to_dict`, `files` maps formats to store keys, `models` adds to the transcript's.
+        Returns the version, from 1.
+        """
+        all_models = {**transcript.models, **(models or {})}
+        with self._database.session() as session:
+            return publishing.publish(session, video_pk, owner, transcript_id, transcript, reading, files, all_models)
+
+    def transcript_of(self, video: int | str, version: int | None = None) -> tuple[VideoRow, TranscriptRow, Transcript]:
+        """The current transcript, or a version. `video` is our number, or a word for `find_videos`.
+
+        Raises UnknownVideo.
+        """
+        with self._database.session() as session:
+            return transcripts.transcript_of(session, video, version)
+
+    def versions(self, video_pk: int) -> list[TranscriptRow]:
+        """All transcripts of a video, the first version first."""
+        with self._database.session() as session:
+            return transcripts.versions(session, video_pk)
+
+    def search(
+        self,
+        query: str,
+        *,
+        channel: str | None = None,
+        speaker: str | None = None,
+        entity: str | None = None,
+        since: date | None = None,
+        limit: int = 20,
+    ) -> list[Hit]:
+        """Segments of current transcripts that match, the best first; never raises on what the query holds."""
+        with self._database.session() as session:
+            return searching.search(
+                session, query, channel=channel, speaker=speaker, entity=entity, since=since, limit=limit
+            )
+
+    def entities(self, channel: str | None = None, label: str | None = None, limit: int = 1000) -> list[EntityCount]:
+        """Names in current transcripts with their counts, the most mentioned first."""
+        with self._database.session() as session:
+            return searching.entities(session, channel, label, limit)
+
+    def status(self) -> Status:
+        """Counts by state and reason, what is due, what runs."""
+        with self._database.session() as session:
+            return counting.status(session)

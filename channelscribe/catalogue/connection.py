@@ -1,0 +1,100 @@
+"""The way to PostgreSQL: URL, engine, and sessions whose connection failures are `CatalogueUnreachable`.
+
+Needs a PostgreSQL >= 15. No message made here holds a password or a statement's values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, cast
+
+import psycopg
+from sqlalchemy import URL, Connection, CursorResult, Engine, create_engine, make_url, text
+from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlmodel import Session
+
+from channelscribe.errors import CatalogueError, CatalogueUnreachable, InvalidSetting
+
+__all__ = ["Database", "driver_connection", "execute", "parse_url"]
+
+CONNECT_SECONDS = 10
+SERVER_IS_AWAY = ("08", "53", "57P", "40", "55P")
+"""SQLSTATE classes and codes of failures that pass: connection, resources, shutdown, deadlock, lock time-out."""
+
+
+def parse_url(url: str) -> URL:
+    """A `postgresql://` or `postgres://` URL as SQLAlchemy's, for psycopg 3. Raises InvalidSetting."""
+    remedy = "Give it as postgresql://user:password@host:5432/name."
+    try:
+        parsed = make_url(url.strip())
+    except (ArgumentError, ValueError) as error:
+        raise InvalidSetting("database.url is not a URL.", remedy=remedy) from error
+    if parsed.drivername.partition("+")[0] not in ("postgresql", "postgres"):
+        raise InvalidSetting(f"database.url names {parsed.drivername}; only PostgreSQL is known.", remedy=remedy)
+    return parsed.set(drivername="postgresql+psycopg")
+
+
+class Database:
+    """One PostgreSQL database: an engine with a small pool, safe to use from many threads."""
+
+    def __init__(self, url: str) -> None:
+        self.url = parse_url(url)
+        self.engine: Engine = create_engine(
+            self.url,
+            pool_pre_ping=True,  # a server that was restarted costs a reconnect, not an error
+            pool_size=5,
+            hide_parameters=True,
+            connect_args={"connect_timeout": CONNECT_SECONDS, "application_name": "channelscribe"},
+        )
+
+    def __str__(self) -> str:
+        place = self.url.host or self.url.query.get("host") or "localhost"
+        return f"{place}/{self.url.database or ''}"
+
+    @contextmanager
+    def session(self) -> Iterator[Session]:
+        """One transaction: committed at the end, rolled back on any exception. Rows stay readable afterwards."""
+        with self._translated(), Session(self.engine, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    @contextmanager
+    def connection(self) -> Iterator[Connection]:
+        """One transaction without the ORM."""
+        with self._translated(), self.engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except (DBAPIError, psycopg.Error) as error:
+            cause = error.orig if isinstance(error, DBAPIError) else error
+            raise self._as_ours(cause) from error
+
+    def _as_ours(self, cause: BaseException | None) -> CatalogueError:
+        said = (str(cause).strip().splitlines() or [type(cause).__name__])[0]
+        if self.url.password:
+            said = said.replace(str(self.url.password), "***")
+        state = getattr(cause, "sqlstate", None)
+        if isinstance(cause, psycopg.Error) and (state is None or state.startswith(SERVER_IS_AWAY)):
+            return CatalogueUnreachable(f"PostgreSQL at {self}: {said}", remedy="Start it, or correct database.url.")
+        return CatalogueError(f"PostgreSQL at {self} refused: {said}", reason=_reason(state))
+
+
+def _reason(state: str | None) -> str:
+    # 28: wrong user or password, 3D000: no such database, 42501: no right to
+    if state is not None and (state.startswith("28") or state in ("3D000", "42501")):
+        return "catalogue_refused"
+    return "catalogue_error"
+
+
+def execute(session: Session | Connection, statement: str, **values: Any) -> CursorResult[Any]:
+    """Run one SQL statement with named parameters."""
+    connection = session.connection() if isinstance(session, Session) else session
+    return cast("CursorResult[Any]", connection.execute(text(statement), values))
+
+
+def driver_connection(session: Session) -> psycopg.Connection[Any]:
+    """psycopg's own connection under a session, for COPY; it is in the session's transaction."""
+    return cast("psycopg.Connection[Any]", session.connection().connection.driver_connection)

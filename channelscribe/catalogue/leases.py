@@ -1,0 +1,115 @@
+"""Leases: who works on a video and until when. A lease that ran out can be taken by anybody.
+
+A lease holds as long as nobody else took it, even past its end; then `LeaseLost`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlmodel import Session, col, select
+
+from channelscribe.catalogue.connection import execute
+from channelscribe.catalogue.tables import VideoRow
+from channelscribe.errors import LeaseLost
+
+__all__ = ["DUE", "Progress", "claim", "held", "progress", "release", "renew"]
+
+DUE = """
+(state IN ('discovered', 'downloaded', 'transcribed')
+    OR (state IN ('retrying', 'waiting') AND (next_check_at IS NULL OR next_check_at <= now())))
+"""
+"""SQL: a video that wants work now."""
+
+FREE = "(lease_owner IS NULL OR lease_until < now())"
+"""SQL: a video that nobody holds."""
+
+# SKIP LOCKED: of two claims at once each takes what the other does not, and neither waits.
+CLAIM = f"""
+UPDATE video SET lease_owner = :owner, lease_until = now() + make_interval(secs => :seconds),
+    step = NULL, step_fraction = NULL
+WHERE id IN (
+    SELECT id FROM video WHERE id = ANY(:videos) AND ((NOT :only_due OR {DUE}) AND {FREE} OR lease_owner = :owner)
+    ORDER BY site, video_id FOR UPDATE SKIP LOCKED)
+RETURNING id
+"""  # noqa: S608 - constants of this module
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """One video in work. `step_fraction` is 0 to 1, None where the step cannot tell."""
+
+    video_pk: int
+    site: str
+    video_id: str
+    title: str
+    state: str
+    step: str | None
+    step_fraction: float | None
+    owner: str
+    lease_until: datetime
+
+
+def claim(session: Session, video_pks: Sequence[int], owner: str, seconds: float, *, only_due: bool) -> list[VideoRow]:
+    """Lease those of the videos that are free (and due, unless told otherwise); those already ours count too."""
+    found = execute(session, CLAIM, videos=list(video_pks), owner=owner, seconds=seconds, only_due=only_due).scalars()
+    order = {pk: place for place, pk in enumerate(video_pks)}
+    rows = session.exec(select(VideoRow).where(col(VideoRow.id).in_(list(found)))).all()
+    return sorted(rows, key=lambda row: order[row.id])
+
+
+def renew(
+    session: Session, video_pk: int, owner: str, seconds: float, step: str | None, fraction: float | None
+) -> None:
+    """Keep a lease for `seconds` from now, and say how far its work is. Raises LeaseLost."""
+    done = execute(
+        session,
+        "UPDATE video SET lease_until = now() + make_interval(secs => :seconds), "
+        "step = coalesce(:step, step), step_fraction = :fraction WHERE id = :video AND lease_owner = :owner",
+        video=video_pk,
+        owner=owner,
+        seconds=seconds,
+        step=step,
+        fraction=None if fraction is None else min(max(fraction, 0.0), 1.0),
+    )
+    if done.rowcount == 0:
+        raise _lost(video_pk)
+
+
+def release(session: Session, video_pks: Sequence[int], owner: str) -> int:
+    """Give leases back; those of others are left alone. Returns how many were given back."""
+    done = execute(
+        session,
+        "UPDATE video SET lease_owner = NULL, lease_until = NULL, step = NULL, step_fraction = NULL "
+        "WHERE id IN (SELECT id FROM video WHERE id = ANY(:videos) AND lease_owner = :owner "
+        "ORDER BY site, video_id FOR UPDATE)",
+        videos=list(video_pks),
+        owner=owner,
+    )
+    return int(done.rowcount)
+
+
+def held(session: Session, video_pk: int, owner: str) -> VideoRow:
+    """The video's row, locked for the rest of the transaction. Raises LeaseLost unless `owner` holds it."""
+    row = session.exec(select(VideoRow).where(VideoRow.id == video_pk).with_for_update()).one_or_none()
+    if row is None or row.lease_owner != owner:
+        raise _lost(video_pk)
+    return row
+
+
+def progress(session: Session, owner: str | None) -> list[Progress]:
+    """Videos in work now, of one owner or of all; the oldest lease first."""
+    rows = execute(
+        session,
+        "SELECT id AS video_pk, site, video_id, title, state, step, step_fraction, lease_owner AS owner, lease_until "
+        "FROM video WHERE lease_owner IS NOT NULL AND lease_until >= now() "
+        "AND (CAST(:owner AS text) IS NULL OR lease_owner = :owner) ORDER BY lease_until, id",
+        owner=owner,
+    ).mappings()
+    return [Progress(**row) for row in rows]
+
+
+def _lost(video_pk: int) -> LeaseLost:
+    return LeaseLost(f"somebody else has video {video_pk} now.")

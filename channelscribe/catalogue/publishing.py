@@ -1,0 +1,89 @@
+"""Publishes a transcript: its rows, the video's current pointer and its state, in one transaction.
+
+Files are in the store before this is called; a killed process leaves either all of it or nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from psycopg import sql
+from sqlalchemy import func
+from sqlmodel import Session, col, select
+
+from channelscribe.catalogue import transcript_rows as rows
+from channelscribe.catalogue.cleaning import clean_json
+from channelscribe.catalogue.connection import driver_connection
+from channelscribe.catalogue.leases import held
+from channelscribe.catalogue.tables import State, TranscriptRow
+from channelscribe.catalogue.videos import advance, let_go
+from channelscribe.transcript import Transcript
+
+__all__ = ["publish"]
+
+
+def publish(
+    session: Session,
+    video_pk: int,
+    owner: str,
+    transcript_id: str,
+    transcript: Transcript,
+    reading: dict[str, Any],
+    files: dict[str, str],
+    models: dict[str, Any],
+) -> int:
+    """Make `transcript` the video's current one and give the lease back; returns its version, from 1.
+
+    A `transcript_id` that the video has already keeps its rows and version, and becomes current again.
+    Raises LeaseLost.
+    """
+    video = held(session, video_pk, owner)
+    row = session.exec(
+        select(TranscriptRow).where(TranscriptRow.video_pk == video_pk, TranscriptRow.transcript_id == transcript_id)
+    ).one_or_none()
+    if row is None:
+        row = _new_version(session, video_pk, transcript_id, transcript, files, models)
+        _copy(session, "segment", rows.segment_rows(row.id, transcript))
+        _copy(session, "speaker", rows.speaker_rows(row.id, transcript))
+        _copy(session, "sentence", rows.sentence_rows(row.id, reading))
+        _copy(session, "entity", rows.entity_rows(row.id, reading, transcript))
+    video.current_transcript_pk = row.id
+    advance(video, State.PUBLISHED)
+    let_go(video)
+    session.add(video)
+    return row.version
+
+
+def _new_version(
+    session: Session,
+    video_pk: int,
+    transcript_id: str,
+    transcript: Transcript,
+    files: dict[str, str],
+    models: dict[str, Any],
+) -> TranscriptRow:
+    # The video's row is locked, so nobody else counts versions now.
+    last = session.exec(select(func.max(TranscriptRow.version)).where(col(TranscriptRow.video_pk) == video_pk)).one()
+    row = TranscriptRow(
+        video_pk=video_pk,
+        transcript_id=transcript_id,
+        version=(last or 0) + 1,
+        language=transcript.language,
+        duration=transcript.duration,
+        no_speech=transcript.no_speech,
+        models=clean_json(models),
+        files=clean_json(files),
+    )
+    session.add(row)
+    session.flush()
+    return row
+
+
+def _copy(session: Session, table: str, records: Iterable[tuple[Any, ...]]) -> None:
+    statement = sql.SQL("COPY {} ({}) FROM STDIN").format(
+        sql.Identifier(table), sql.SQL(", ").join(map(sql.Identifier, rows.COLUMNS[table]))
+    )
+    with driver_connection(session).cursor() as cursor, cursor.copy(statement) as copy:
+        for record in records:
+            copy.write_row(record)

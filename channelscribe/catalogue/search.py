@@ -1,0 +1,144 @@
+"""Full-text search over current transcripts, and the index of names.
+
+A query is PostgreSQL's web search syntax: words, "a phrase", or, -without. English is stemmed, every other
+language is matched word for word. Nothing that a person can type raises.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+from sqlmodel import Session
+
+from channelscribe.catalogue.cleaning import clean_text
+from channelscribe.catalogue.connection import execute
+
+__all__ = ["EntityCount", "Hit", "entities", "search", "url_at"]
+
+LONGEST_QUERY = 1000
+"""Characters; PostgreSQL refuses words over 2046 bytes and queries over a megabyte."""
+HIGHLIGHT = "**"
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One segment that matches. Times in seconds; `highlighted` is `text` with **matched** words marked."""
+
+    video: str
+    site: str
+    title: str
+    start: float
+    end: float
+    speaker: str | None
+    text: str
+    highlighted: str
+    url: str
+    rank: float
+
+
+@dataclass(frozen=True, slots=True)
+class EntityCount:
+    """How often a name is mentioned, and in how many videos. `text` is its most frequent spelling."""
+
+    text: str
+    key: str
+    label: str
+    mentions: int
+    videos: int
+
+
+ENGLISH = "websearch_to_tsquery('english', :query)"
+OTHER = "websearch_to_tsquery('simple', :query)"
+# Two comparisons rather than one over a CASE, because each of them can use the index.
+MATCHES = f"(language = 'en' AND search @@ {ENGLISH} OR language <> 'en' AND search @@ {OTHER})"
+IN_CHANNEL = """EXISTS (SELECT 1 FROM source_video JOIN source ON source.id = source_pk
+    WHERE video_pk = video.id AND lower(:channel) IN
+        (lower(source.title), lower(source_id), lower(source.site || ':' || source_id), lower(source.url)))"""
+NAMES_ENTITY = """EXISTS (SELECT 1 FROM entity WHERE entity.transcript_pk = segment.transcript_pk
+    AND entity.segment = segment.index AND (entity.key = :entity OR lower(entity.text) = :entity))"""
+
+# The inner query ranks and cuts; only what is left is highlighted, which is slow.
+SEARCH = """
+WITH hit AS MATERIALIZED (
+    SELECT video.id, video.video_id, video.site, video.title, video.url, video.published, segment.index,
+        segment.language, segment.start, segment."end", segment.speaker, segment.text,
+        ts_rank_cd(search, CASE language WHEN 'en' THEN {english} ELSE {other} END) AS rank
+    FROM segment JOIN video ON video.current_transcript_pk = segment.transcript_pk
+    WHERE {conditions}
+    ORDER BY rank DESC, video.published DESC NULLS LAST, video.id, segment.index
+    LIMIT :limit)
+SELECT hit.*, CASE language WHEN 'en' THEN ts_headline('english', text, {english}, :marks)
+    ELSE ts_headline('simple', text, {other}, :marks) END AS highlighted
+FROM hit ORDER BY rank DESC, published DESC NULLS LAST, id, index
+"""
+
+ENTITIES = """
+SELECT mode() WITHIN GROUP (ORDER BY entity.text) AS text, entity.key, entity.label,
+    count(*) AS mentions, count(DISTINCT video.id) AS videos
+FROM entity JOIN video ON video.current_transcript_pk = entity.transcript_pk
+WHERE {conditions}
+GROUP BY entity.key, entity.label ORDER BY mentions DESC, key, label LIMIT :limit
+"""
+
+
+def search(
+    session: Session,
+    query: str,
+    *,
+    channel: str | None,
+    speaker: str | None,
+    entity: str | None,
+    since: date | None,
+    limit: int,
+) -> list[Hit]:
+    """The best hits first. An empty query with a filter lists what the filter leaves, in order of the videos."""
+    query = clean_text(query)[:LONGEST_QUERY].strip()
+    conditions = {
+        IN_CHANNEL: channel,
+        "segment.speaker = :speaker": speaker,
+        NAMES_ENTITY: entity,
+        "video.published >= :since": since,
+    }
+    wanted = [condition for condition, value in conditions.items() if value is not None]
+    if not query and not wanted:
+        return []
+    if query:
+        wanted.append(MATCHES)
+    statement = SEARCH.format(english=ENGLISH, other=OTHER, conditions=" AND ".join(wanted))
+    name = " ".join(entity.casefold().split()) if entity is not None else None
+    values = _cleaned(channel=channel, speaker=speaker, entity=name)
+    marks = f"StartSel={HIGHLIGHT}, StopSel={HIGHLIGHT}, HighlightAll=true"
+    rows = execute(session, statement, query=query, since=since, limit=limit, marks=marks, **values).mappings()
+    return [_hit(row) for row in rows]
+
+
+def entities(session: Session, channel: str | None, label: str | None, limit: int) -> list[EntityCount]:
+    """Names in current transcripts, the most mentioned first."""
+    conditions = {IN_CHANNEL: channel, "entity.label = :label": label}
+    wanted = [condition for condition, value in conditions.items() if value is not None]
+    statement = ENTITIES.format(conditions=" AND ".join(wanted or ["true"]))
+    rows = execute(session, statement, limit=limit, **_cleaned(channel=channel, label=label)).mappings()
+    return [EntityCount(**row) for row in rows]
+
+
+def url_at(site: str, url: str, seconds: float) -> str:
+    """The video's page at a second: YouTube's `t` parameter, elsewhere a media fragment (W3C, `#t=`)."""
+    parts = urlsplit(url)
+    second = max(int(seconds), 0)
+    if site.lower().startswith("youtube"):
+        query = [(name, value) for name, value in parse_qsl(parts.query) if name != "t"]
+        return urlunsplit(parts._replace(query=urlencode([*query, ("t", f"{second}s")]), fragment=""))
+    return urlunsplit(parts._replace(fragment=f"t={second}"))
+
+
+def _hit(row: Any) -> Hit:
+    names = ("site", "title", "start", "end", "speaker", "text", "highlighted", "rank")
+    url = url_at(row["site"], row["url"], row["start"])
+    return Hit(video=row["video_id"], url=url, **{name: row[name] for name in names})
+
+
+def _cleaned(**values: str | None) -> dict[str, str]:
+    return {name: clean_text(value) for name, value in values.items() if value is not None}

@@ -1,0 +1,281 @@
+"""The tables, as SQLModel classes; what Alembic's migrations make is compared with them by a test.
+
+Naming: `id` is a row's own number, `source_id` and `video_id` are the site's, `transcript_id` is the content key;
+foreign keys end in `_pk`. Times of day are with time zone; times within a video are seconds on its own timeline.
+
+Segments, sentences, speakers and entities have no class with behaviour: they are written by COPY and read by SQL.
+Words are arrays on their segment: a word is never asked for alone, and ten million of them as rows would cost ten
+times the space (a 24-byte row header and an index entry for 20 bytes of content).
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Computed,
+    DateTime,
+    Double,
+    ForeignKey,
+    Identity,
+    Index,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy import Text as SqlText
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TSVECTOR
+from sqlmodel import Field, SQLModel
+
+__all__ = [
+    "AudioRow",
+    "EntityRow",
+    "SegmentRow",
+    "SentenceRow",
+    "SourceRow",
+    "SourceVideoRow",
+    "SpeakerRow",
+    "State",
+    "TranscriptRow",
+    "VideoRow",
+]
+
+
+class State(StrEnum):
+    """Where a video is; DESIGN, "States of a video"."""
+
+    DISCOVERED = "discovered"
+    DOWNLOADED = "downloaded"
+    TRANSCRIBED = "transcribed"
+    PUBLISHED = "published"
+    WAITING = "waiting"
+    RETRYING = "retrying"
+    UNAVAILABLE = "unavailable"
+    EXCLUDED = "excluded"
+
+
+_STATES = ", ".join(f"'{state}'" for state in State)
+_NOW = text("now()")
+TEXT_SEARCH_VECTOR = (
+    "CASE WHEN language = 'en' THEN to_tsvector('english'::regconfig, text) "
+    "ELSE to_tsvector('simple'::regconfig, text) END"
+)
+"""Not a regconfig column: pg_upgrade refuses databases that have one."""
+
+
+def _key() -> Any:
+    return Field(default=None, primary_key=True, sa_type=BigInteger, sa_column_args=[Identity()])
+
+
+def _part_of(column: str, *, primary_key: bool = False) -> Any:
+    """A foreign key whose row goes when its parent goes."""
+    key = ForeignKey(column, ondelete="CASCADE")
+    return Field(sa_column=Column(BigInteger, key, primary_key=primary_key, nullable=False))
+
+
+def _instant(**options: Any) -> Any:
+    return Field(sa_type=DateTime(timezone=True), **options)
+
+
+def _text(**options: Any) -> Any:
+    return Field(sa_type=SqlText, **options)
+
+
+def _seconds(**options: Any) -> Any:
+    return Field(sa_type=Double, **options)
+
+
+def _json() -> Any:
+    return Field(default_factory=dict, sa_column=Column(JSONB, nullable=False, server_default=text("'{}'")))
+
+
+class SourceRow(SQLModel, table=True):
+    """A channel, playlist, feed or single page that is kept in sync."""
+
+    __tablename__ = "source"
+
+    id: int = _key()
+    site: str = _text()
+    source_id: str = _text()
+    url: str = _text(unique=True)
+    title: str = _text(sa_column_kwargs={"server_default": ""})
+    kind: str = _text(sa_column_kwargs={"server_default": ""})
+    last_listed_at: datetime | None = _instant(nullable=True)
+
+
+class VideoRow(SQLModel, table=True):
+    """One video: what the site says of it, where it is in its life, and who works on it now.
+
+    `step` and `step_fraction` (0 to 1) say what is being done; `lease_owner` holds the video until `lease_until`.
+    """
+
+    __tablename__ = "video"
+    __table_args__ = (
+        UniqueConstraint("site", "video_id"),
+        CheckConstraint(f"state IN ({_STATES})", name="video_state_check"),
+        Index("ix_video_url", "url", postgresql_using="hash"),
+        Index("ix_video_state", "state", "next_check_at"),
+        Index("ix_video_lease_owner", "lease_owner", postgresql_where=text("lease_owner IS NOT NULL")),
+    )
+
+    id: int = _key()
+    site: str = _text()
+    video_id: str = _text()
+    url: str = _text()
+    title: str = _text(sa_column_kwargs={"server_default": ""})
+    description: str | None = _text(nullable=True)
+    duration: float | None = _seconds(nullable=True)
+    published: date | None = Field(default=None)
+    live_status: str | None = _text(nullable=True)
+    state: str = _text(sa_column_kwargs={"server_default": State.DISCOVERED.value})
+    step: str | None = _text(nullable=True)
+    step_fraction: float | None = _seconds(nullable=True)
+    reason: str | None = _text(nullable=True)
+    message: str | None = _text(nullable=True)
+    remedy: str | None = _text(nullable=True)
+    attempts: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
+    next_check_at: datetime | None = _instant(nullable=True)
+    lease_owner: str | None = _text(nullable=True)
+    lease_until: datetime | None = _instant(nullable=True)
+    # use_alter: video and transcript point at each other.
+    current_transcript_pk: int | None = Field(
+        default=None,
+        sa_column=Column(
+            BigInteger,
+            ForeignKey("transcript.id", name="video_current_transcript_pk_fkey", use_alter=True),
+            nullable=True,
+            unique=True,
+        ),
+    )
+    created_at: datetime = _instant(sa_column_kwargs={"server_default": _NOW})
+    updated_at: datetime = _instant(sa_column_kwargs={"server_default": _NOW})
+
+
+class SourceVideoRow(SQLModel, table=True):
+    """That a source lists a video, at which place, and since when it no longer does."""
+
+    __tablename__ = "source_video"
+
+    source_pk: int = _part_of("source.id", primary_key=True)
+    video_pk: int = _part_of("video.id", primary_key=True)
+    position: int | None = Field(default=None)
+    first_listed_at: datetime = _instant(sa_column_kwargs={"server_default": _NOW})
+    gone_at: datetime | None = _instant(nullable=True)
+
+    __table_args__ = (Index("ix_source_video_video_pk", "video_pk"),)
+
+
+class AudioRow(SQLModel, table=True):
+    """One download of a video as it was prepared: where its archive (mp3) and its speech track (FLAC) are."""
+
+    __tablename__ = "audio"
+    __table_args__ = (UniqueConstraint("video_pk", "source_sha256", "options_key"),)
+
+    id: int = _key()
+    video_pk: int = _part_of("video.id")
+    source_sha256: str = _text()
+    options_key: str = _text()
+    format_id: str | None = _text(nullable=True)
+    seconds: float = _seconds()
+    bytes: int = Field(sa_type=BigInteger)
+    archive_key: str = _text()
+    speech_key: str = _text()
+    speech_sha256: str = _text()
+    loudness: dict[str, Any] = _json()
+    created_at: datetime = _instant(sa_column_kwargs={"server_default": _NOW})
+
+
+class TranscriptRow(SQLModel, table=True):
+    """One version of a video's transcript. `transcript_id` is the key over all that made it; rows never change."""
+
+    __tablename__ = "transcript"
+    __table_args__ = (UniqueConstraint("video_pk", "transcript_id"), UniqueConstraint("video_pk", "version"))
+
+    id: int = _key()
+    video_pk: int = _part_of("video.id")
+    transcript_id: str = _text(index=True)
+    version: int
+    language: str = _text()
+    duration: float = _seconds()
+    no_speech: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
+    models: dict[str, Any] = _json()
+    files: dict[str, Any] = _json()
+    created_at: datetime = _instant(sa_column_kwargs={"server_default": _NOW})
+
+
+class SegmentRow(SQLModel, table=True):
+    """One segment with its words as arrays of equal length.
+
+    `word_speakers` is NULL where every word has the segment's speaker. `language` repeats the transcript's, since
+    a generated column sees its own row only.
+    """
+
+    __tablename__ = "segment"
+    __table_args__ = (Index("ix_segment_search", "search", postgresql_using="gin"),)
+
+    transcript_pk: int = _part_of("transcript.id", primary_key=True)
+    index: int = Field(primary_key=True)
+    language: str = _text()
+    start: float = _seconds()
+    end: float = _seconds()
+    text: str = _text()
+    speaker: str | None = _text(nullable=True)
+    avg_logprob: float | None = _seconds(nullable=True)
+    word_texts: list[str] = Field(sa_column=Column(ARRAY(SqlText), nullable=False))
+    word_starts: list[float] = Field(sa_column=Column(ARRAY(Double), nullable=False))
+    word_ends: list[float] = Field(sa_column=Column(ARRAY(Double), nullable=False))
+    word_scores: list[float | None] = Field(sa_column=Column(ARRAY(Double), nullable=False))
+    word_aligned: list[bool] = Field(sa_column=Column(ARRAY(Boolean), nullable=False))
+    word_speakers: list[str | None] | None = Field(sa_column=Column(ARRAY(SqlText), nullable=True))
+    search: Any = Field(sa_column=Column(TSVECTOR, Computed(TEXT_SEARCH_VECTOR, persisted=True)))
+
+
+class SpeakerRow(SQLModel, table=True):
+    """One speaker of a transcript with all turns, as two arrays of equal length (seconds)."""
+
+    __tablename__ = "speaker"
+
+    transcript_pk: int = _part_of("transcript.id", primary_key=True)
+    label: str = Field(primary_key=True, sa_type=SqlText)
+    seconds: float = _seconds()
+    turn_starts: list[float] = Field(sa_column=Column(ARRAY(Double), nullable=False))
+    turn_ends: list[float] = Field(sa_column=Column(ARRAY(Double), nullable=False))
+
+
+class SentenceRow(SQLModel, table=True):
+    """One sentence: characters of the transcript's text, and seconds."""
+
+    __tablename__ = "sentence"
+
+    transcript_pk: int = _part_of("transcript.id", primary_key=True)
+    index: int = Field(primary_key=True)
+    text: str = _text()
+    start_char: int
+    end_char: int
+    start: float | None = _seconds(nullable=True)
+    end: float | None = _seconds(nullable=True)
+    speaker: str | None = _text(nullable=True)
+
+
+class EntityRow(SQLModel, table=True):
+    """One mention of a person, place, organization…; `segment` is the index of the segment where it starts."""
+
+    __tablename__ = "entity"
+    __table_args__ = (Index("ix_entity_key", "key"),)
+
+    transcript_pk: int = _part_of("transcript.id", primary_key=True)
+    index: int = Field(primary_key=True)
+    text: str = _text()
+    key: str = _text()
+    label: str = _text()
+    segment: int | None = Field(default=None)
+    start_char: int
+    end_char: int
+    start: float | None = _seconds(nullable=True)
+    end: float | None = _seconds(nullable=True)
+    speaker: str | None = _text(nullable=True)

@@ -1,0 +1,302 @@
+"""The keeper: one small process a data folder that owns the services of the laptop stack.
+
+    python -m channelscribe.laptop.keeper < StackOptions as JSON
+
+Commands connect to its Unix socket, say what they need, and keep the connection for as long as they live. The kernel
+closes it however a command ends, so the keeper always knows who is left; with nobody left it stops every service and
+goes. It runs in a session of its own: Ctrl-C in the terminal reaches the command, not the services. If the keeper
+itself is killed, the kernel signals its children (Linux), and the next keeper stops what is still there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import fcntl
+import json
+import os
+import selectors
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from channelscribe.laptop.places import Places
+from channelscribe.laptop.services import (
+    STACKS,
+    Addresses,
+    Service,
+    StackOptions,
+    dask_services,
+    prefect_environment,
+    prefect_server,
+)
+
+PR_SET_PDEATHSIG = 1
+NOBODY_CAME_SECONDS = 30.0
+STOP_SECONDS = 10.0
+
+
+@dataclass(slots=True)
+class Client:
+    """One connected command."""
+
+    connection: socket.socket
+    received: bytes = b""
+    who: dict[str, Any] = field(default_factory=dict)
+
+
+class Keeper:
+    """Starts services on demand, counts the commands that use them, stops all after the last one."""
+
+    def __init__(self, options: StackOptions) -> None:
+        self.options = options
+        self.places = Places(Path(options.data_dir))
+        self.running: dict[str, tuple[Service, subprocess.Popen[bytes]]] = {}
+        self.database_url: str | None = options.database_url
+        self.api_url: str | None = options.prefect_api_url
+        self.scheduler: str | None = None
+        self.clients: dict[int, Client] = {}
+        self.selector = selectors.DefaultSelector()
+        self.stopping = False
+
+    def serve(self) -> None:
+        """Answer commands until the last one has gone."""
+        listener = self._listen()
+        deadline = time.monotonic() + NOBODY_CAME_SECONDS
+        try:
+            while not self.stopping:
+                for key, _ in self.selector.select(timeout=0.5):
+                    if key.fileobj is listener:
+                        self._welcome(listener)
+                    else:
+                        self._hear(self.clients[key.fd])
+                if self.clients:
+                    deadline = time.monotonic()
+                elif time.monotonic() >= deadline:
+                    break
+        finally:
+            # The socket goes first, so that a command that comes now starts a keeper of its own, which waits.
+            listener.close()
+            self.places.socket.unlink(missing_ok=True)
+            self.stop_all()
+            for client in self.clients.values():
+                client.connection.close()
+
+    def _listen(self) -> socket.socket:
+        self.places.socket.unlink(missing_ok=True)
+        listener = socket.socket(socket.AF_UNIX)
+        mask = os.umask(0o177)
+        try:
+            listener.bind(str(self.places.socket))
+        finally:
+            os.umask(mask)
+        listener.listen()
+        self.selector.register(listener, selectors.EVENT_READ)
+        return listener
+
+    def _welcome(self, listener: socket.socket) -> None:
+        connection, _ = listener.accept()
+        self.clients[connection.fileno()] = Client(connection)
+        self.selector.register(connection, selectors.EVENT_READ)
+
+    def _hear(self, client: Client) -> None:
+        try:
+            data = client.connection.recv(65536)
+        except OSError:
+            data = b""
+        client.received += data
+        if not data:
+            self._forget(client)
+        while b"\n" in client.received:
+            line, client.received = client.received.split(b"\n", 1)
+            self._answer(client, json.loads(line))
+
+    def _answer(self, client: Client, message: dict[str, Any]) -> None:
+        if message.get("bye"):
+            self._part(client)
+            return
+        client.who = message.get("who", client.who)
+        try:
+            for stack in message.get("want", ()):
+                self._start_stack(stack)
+            reply: dict[str, Any] = {"addresses": self._addresses().to_dict()}
+        except Exception as error:
+            # Whatever it was, the command must hear of it: it prints one line and ends.
+            reply = {"error": f"{type(error).__name__}: {error}" if not str(error) else str(error)}
+            reply["remedy"] = getattr(error, "remedy", "")
+        reply["commands"] = [other.who for other in self.clients.values() if other is not client]
+        reply["exited"] = [name for name, (_, process) in self.running.items() if process.poll() is not None]
+        with contextlib.suppress(OSError):
+            client.connection.sendall(json.dumps(reply).encode() + b"\n")
+
+    def _part(self, client: Client) -> None:
+        """A polite end: the last command waits until everything has stopped, so that nothing outlives it."""
+        if len(self.clients) > 1:
+            self._forget(client)
+        else:
+            self.selector.unregister(client.connection)
+            self.stopping = True
+
+    def _forget(self, client: Client) -> None:
+        self.selector.unregister(client.connection)
+        del self.clients[client.connection.fileno()]
+        client.connection.close()
+
+    def _addresses(self) -> Addresses:
+        return Addresses(self.database_url, self.api_url, self.scheduler)
+
+    def _start_stack(self, stack: str) -> None:
+        if STACKS[stack][0] in self.running:
+            return
+        if stack == "database":
+            self._start_database()
+        elif stack == "prefect":
+            service, self.api_url = prefect_server(self.places, self.options)
+            self._start(service)
+        else:
+            services, self.scheduler = dask_services(self.places, self.options, self._worker_environment())
+            for service in services:
+                self._start(service)
+
+    def _start_database(self) -> None:
+        from channelscribe.catalogue.embedded import prepare
+
+        server = prepare(self.places.postgres)
+        self.database_url = server.url
+        log = self.places.logs / "postgres.log"
+        self._start(Service("database", server.argv, log, popen=server.popen_options, stop_signal=signal.SIGINT))
+
+    def _worker_environment(self) -> dict[str, str]:
+        env = {"CHANNELSCRIBE_DATA_DIR": str(self.places.data)}
+        if self.database_url:
+            env["CHANNELSCRIBE_DATABASE__URL"] = self.database_url
+        if self.api_url:
+            env |= prefect_environment(self.places, self.api_url)
+        return env
+
+    def _start(self, service: Service) -> None:
+        process = spawn(service)
+        self.running[service.name] = (service, process)
+        self._note_processes()
+
+    def _note_processes(self) -> None:
+        """Pids with their start times, so that a later keeper can tell an orphan from a reused pid."""
+        noted = []
+        for name, (_, process) in self.running.items():
+            with contextlib.suppress(psutil.Error):
+                noted.append({"name": name, "pid": process.pid, "born": psutil.Process(process.pid).create_time()})
+        (self.places.run / "services.json").write_text(json.dumps(noted))
+
+    def stop_all(self) -> None:
+        """Stop the database last: the others may still be writing to it."""
+        names = [name for name in self.running if name != "database"]
+        stop([self.running[name] for name in names])
+        stop([self.running[name] for name in self.running if name == "database"])
+        self.running.clear()
+        (self.places.run / "services.json").unlink(missing_ok=True)
+
+
+def spawn(service: Service) -> subprocess.Popen[bytes]:
+    """Start a service in a process group of its own, output appended to its log."""
+    service.log.parent.mkdir(parents=True, exist_ok=True)
+    environment = {k: v for k, v in os.environ.items() if k not in {"PREFECT_API_KEY", "PREFECT_PROFILE"}}
+    with service.log.open("ab") as log:
+        options: dict[str, Any] = {
+            "stdin": subprocess.DEVNULL,
+            "stdout": log,
+            "stderr": log,
+            "env": {**environment, **service.env},
+            "start_new_session": True,
+            "preexec_fn": die_with_parent(service.stop_signal),
+        }
+        return subprocess.Popen(service.argv, **{**service.popen, **options})
+
+
+def die_with_parent(number: int) -> Callable[[], None] | None:
+    """A preexec function that has the kernel signal the child when its parent dies (Linux only)."""
+    if not sys.platform.startswith("linux"):
+        return None
+    libc = ctypes.CDLL(None)
+
+    def ask() -> None:
+        libc.prctl(PR_SET_PDEATHSIG, number, 0, 0, 0)
+
+    return ask
+
+
+def stop(services: list[tuple[Service, subprocess.Popen[bytes]]]) -> None:
+    """Signal all, wait together, then kill the process groups of those that did not go."""
+    for service, process in services:
+        with contextlib.suppress(ProcessLookupError):
+            process.send_signal(service.stop_signal)
+    deadline = time.monotonic() + STOP_SECONDS
+    for _, process in services:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(max(0.0, deadline - time.monotonic()))
+    for _, process in services:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def sweep_orphans(places: Places) -> None:
+    """Stop what a killed keeper left behind, if the kernel has not already."""
+    noted = places.run / "services.json"
+    if not noted.exists():
+        return
+    for entry in json.loads(noted.read_text() or "[]"):
+        with contextlib.suppress(psutil.Error, ProcessLookupError):
+            process = psutil.Process(entry["pid"])
+            if abs(process.create_time() - entry["born"]) < 1:
+                process.send_signal(signal.SIGINT if entry["name"] == "database" else signal.SIGTERM)
+                with contextlib.suppress(psutil.TimeoutExpired):
+                    process.wait(STOP_SECONDS)
+                    continue
+                os.killpg(process.pid, signal.SIGKILL)
+    noted.unlink()
+
+
+def take_lock(places: Places) -> int | None:
+    """The lock of this data folder; None when another keeper serves it. Waits for one that is stopping."""
+    descriptor = os.open(places.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    deadline = time.monotonic() + NOBODY_CAME_SECONDS
+    while time.monotonic() < deadline:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return descriptor
+        except OSError:
+            if places.socket.exists():
+                break
+            time.sleep(0.1)
+    os.close(descriptor)
+    return None
+
+
+def main() -> None:
+    options = StackOptions(**json.load(sys.stdin))
+    places = Places(Path(options.data_dir))
+    lock = take_lock(places)
+    if lock is None:
+        return
+    sweep_orphans(places)
+    keeper = Keeper(options)
+
+    def end(_number: int, _frame: object) -> None:
+        keeper.stopping = True
+
+    signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    keeper.serve()
+
+
+if __name__ == "__main__":
+    main()

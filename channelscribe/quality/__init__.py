@@ -1,0 +1,1 @@
+"""How good transcripts are, measured where the script is known."""

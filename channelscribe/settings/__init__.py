@@ -1,0 +1,27 @@
+"""Configuration: one model of all settings (`options`), one registry that resolves and explains them (`registry`)."""
+
+from channelscribe.settings.options import (
+    AudioOptions,
+    DaskOptions,
+    DatabaseOptions,
+    PrefectOptions,
+    Settings,
+    SourceOptions,
+    SpeechModel,
+    SpeechOptions,
+    StoreOptions,
+    TextOptions,
+)
+
+__all__ = [
+    "AudioOptions",
+    "DaskOptions",
+    "DatabaseOptions",
+    "PrefectOptions",
+    "Settings",
+    "SourceOptions",
+    "SpeechModel",
+    "SpeechOptions",
+    "StoreOptions",
+    "TextOptions",
+]

@@ -1,0 +1,124 @@
+"""All settings, as one pydantic model. Unknown keys are errors; secrets are `SecretStr` and never printed.
+
+The field descriptions are the documentation: `config.yaml` and `channelscribe config show` repeat them, and a test
+compares the three.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+
+class Options(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+class DatabaseOptions(Options):
+    url: SecretStr | None = Field(
+        None, description="postgresql:// URL of a PostgreSQL >= 15; empty: the embedded one in data_dir/postgres"
+    )
+
+
+class StoreOptions(Options):
+    url: str | None = Field(
+        None, description="where files go: a folder, file:// or s3://bucket/prefix; empty: data_dir/library"
+    )
+    endpoint_url: str | None = Field(None, description="address of an S3-compatible server; empty: AWS")
+    access_key: SecretStr | None = Field(None, description="S3 access key; empty: the environment's own chain")
+    secret_key: SecretStr | None = Field(None, description="S3 secret key")
+    region: str | None = Field(None, description="S3 region")
+
+
+class PrefectOptions(Options):
+    api_url: str | None = Field(None, description="URL of a Prefect API; empty: a local server for this run")
+
+
+class DaskOptions(Options):
+    scheduler: str | None = Field(None, description="address of a Dask scheduler; empty: a local cluster")
+    cpu_workers: int = Field(1, ge=1, le=256, description="CPU worker processes of the local cluster")
+    cpu_worker_threads: int = Field(
+        4, ge=1, le=64, description="threads of each CPU worker: downloads wait more than they compute"
+    )
+
+
+class SourceOptions(Options):
+    allow_private_addresses: bool = Field(
+        False, description="let sources be on this machine or a private network; off: such URLs are refused"
+    )
+    timeout_seconds: float = Field(30, gt=0, le=600, description="socket time-out of one request")
+    max_duration_hours: float = Field(12, gt=0, description="videos longer than this are left out")
+    max_megabytes: int = Field(4096, gt=0, description="downloads larger than this are stopped")
+    retries: int = Field(3, ge=0, le=20, description="tries of one request before the video is put off")
+    cookies_file: Path | None = Field(None, description="Netscape cookies file for sites that need an account")
+    concurrent_downloads: int = Field(2, ge=1, le=16, description="downloads at the same time")
+
+
+class AudioOptions(Options):
+    archive_bitrate_kbps: int = Field(96, ge=32, le=320, description="bit rate of the archived mp3")
+    normalize: bool = Field(True, description="bring the archive to target_lufs (EBU R128)")
+    target_lufs: float = Field(-16.0, ge=-40, le=-5, description="integrated loudness of the archive, LUFS")
+    true_peak_db: float = Field(-1.5, ge=-9, le=0, description="highest true peak of the archive, dBTP")
+    time_limit_factor: float = Field(
+        1.0, gt=0, description="wall-clock limit of one ffmpeg run, as a multiple of the media's length (+60 s)"
+    )
+
+
+class SpeechModel(Options):
+    """One entry of the registry of speech models."""
+
+    recognizer: str = Field(description="faster-whisper model name, hub id, or folder of a CTranslate2 model")
+    language: str | None = Field(None, description="language code to assume; empty: detected")
+    aligner: str | None = Field(None, description="wav2vec2 CTC model, hub id or folder; empty: by language")
+    diarizer: str | None = Field(None, description="pyannote pipeline, hub id or folder; empty: none")
+    revision: str = Field("main", description="hub revision, or a version name for folders")
+    chunk_seconds: int = Field(30, ge=5, le=30, description="longest stretch given to the recognizer at once")
+
+
+class SpeechOptions(Options):
+    model: str = Field("auto", description="name in `models`; auto: `small` on a CPU, `large-v3-turbo` on a GPU")
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where the models run")
+    compute_type: str = Field("auto", description="CTranslate2 type; auto: int8 on a CPU, float16 on a GPU")
+    batch_size: int = Field(0, ge=0, le=256, description="chunks decoded together; 0: 4 on a CPU, 16 on a GPU")
+    threads: int = Field(0, ge=0, le=256, description="CPU threads of the speech worker; 0: all cores")
+    beam_size: int = Field(5, ge=1, le=20, description="beams of the decoder")
+    vad_onset: float = Field(0.5, gt=0, lt=1, description="speech probability that starts a stretch of speech")
+    vad_offset: float = Field(0.363, gt=0, lt=1, description="speech probability that ends it")
+    align: bool = Field(True, description="give each word its own time")
+    diarize: bool = Field(True, description="say who speaks, where the model has a diarizer")
+    min_speakers: int | None = Field(None, ge=1, le=50, description="at least this many speakers")
+    max_speakers: int | None = Field(None, ge=1, le=50, description="at most this many speakers")
+    hub_token: SecretStr | None = Field(None, description="Hugging Face token, for gated models")
+    batch_minutes: float = Field(60, gt=0, description="minutes of audio handed to the speech worker at once")
+    models: dict[str, SpeechModel] = Field(
+        default_factory=dict, description="registry of speech models, by name; added to the built-in ones"
+    )
+
+
+class TextOptions(Options):
+    models: dict[str, str] = Field(
+        default_factory=lambda: {"en": "en_core_web_sm"},
+        description="spaCy pipeline (package or folder) for each language code",
+    )
+    entities: bool = Field(True, description="find people, places and organizations")
+    tokens: bool = Field(True, description="keep tokens with lemma and part of speech")
+
+
+class Settings(Options):
+    """Everything that can be set. Sections are the words before the dot in `channelscribe config show`."""
+
+    data_dir: Path = Field(Path("data"), description="folder of everything that is kept on this machine")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="detail of the log file")
+    lease_seconds: int = Field(
+        900, ge=5, le=86400, description="how long work on a video is reserved without a sign of life"
+    )
+    database: DatabaseOptions = DatabaseOptions()
+    store: StoreOptions = StoreOptions()
+    prefect: PrefectOptions = PrefectOptions()
+    dask: DaskOptions = DaskOptions()
+    sources: SourceOptions = SourceOptions()
+    audio: AudioOptions = AudioOptions()
+    speech: SpeechOptions = SpeechOptions()
+    text: TextOptions = TextOptions()

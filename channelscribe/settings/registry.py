@@ -1,0 +1,201 @@
+"""The one place that reads configuration: layers are merged, validated and explained.
+
+Order, later wins: `config.yaml` < `.env` < environment (`CHANNELSCRIBE_*`) < the Prefect variable
+`channelscribe_settings` (handed in by the caller: this floor knows no Prefect) < the parameters of a run.
+`CHANNELSCRIBE_SPEECH__MODEL=small` sets `speech.model`; two underscores stand for the dot.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from dotenv import dotenv_values
+from pydantic import SecretStr, ValidationError
+
+from channelscribe.errors import InvalidSetting, UnknownSetting
+from channelscribe.settings.options import Settings
+
+PREFIX = "CHANNELSCRIBE_"
+CONFIG_VARIABLE = "CHANNELSCRIBE_CONFIG"
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """One setting: dotted key, value as text (secrets masked) and the layer that it came from."""
+
+    key: str
+    value: str
+    origin: str
+
+
+def packaged_config() -> Path:
+    """The committed defaults: beside the package in a checkout, inside it in a wheel."""
+    inside = Path(__file__).parent.parent / "config.yaml"
+    return inside if inside.exists() else Path(__file__).parent.parent.parent / "config.yaml"
+
+
+class SettingsRegistry:
+    """Resolves settings from all layers.
+
+    `environ` and `folder` (where `.env` and a user's own `config.yaml` are looked for) are parameters so that
+    tests need no monkeypatching; by default the process environment and the working directory.
+    """
+
+    def __init__(
+        self,
+        *,
+        dynamic: Mapping[str, Any] | None = None,
+        run: Mapping[str, Any] | None = None,
+        environ: Mapping[str, str] | None = None,
+        folder: Path | None = None,
+    ) -> None:
+        environ = os.environ if environ is None else environ
+        folder = Path.cwd() if folder is None else folder
+        dotenv = {k: v for k, v in dotenv_values(folder / ".env").items() if v is not None}
+        self.layers: list[tuple[str, dict[str, Any]]] = [("config.yaml (default)", _read_yaml(packaged_config()))]
+        own = environ.get(CONFIG_VARIABLE) or dotenv.get(CONFIG_VARIABLE)
+        own_path = Path(own) if own else folder / "config.yaml"
+        if own and not own_path.is_file():
+            raise InvalidSetting(f"{CONFIG_VARIABLE} names {own_path}, which is not a file.")
+        if own_path.is_file() and own_path.resolve() != packaged_config().resolve():
+            self.layers.append((str(own_path), _read_yaml(own_path)))
+        self.layers.append((".env", _from_environment(dotenv)))
+        self.layers.append(("environment", _from_environment(environ)))
+        if dynamic:
+            self.layers.append(("Prefect variable channelscribe_settings", nest(dynamic)))
+        if run:
+            self.layers.append(("run parameter", nest(run)))
+
+    def resolve(self) -> Settings:
+        """The settings that hold. Raises UnknownSetting or InvalidSetting, naming key, origin and remedy."""
+        merged: dict[str, Any] = {}
+        for _, values in self.layers:
+            merged = _merge(merged, values)
+        try:
+            return Settings.model_validate(merged)
+        except ValidationError as error:
+            raise self._explain_error(error) from None
+
+    def explain(self) -> list[Explained]:
+        """Each setting with its value and the layer it came from, in the order of the model."""
+        settings = self.resolve()
+        return [Explained(key, _shown(value), self._origin(key)) for key, value in _flatten(settings)]
+
+    def _origin(self, key: str) -> str:
+        for name, values in reversed(self.layers):
+            if _contains(values, key.split(".")):
+                return name
+        return "built in"
+
+    def _explain_error(self, error: ValidationError) -> InvalidSetting | UnknownSetting:
+        first = error.errors(include_url=False, include_input=False)[0]
+        key = ".".join(str(part) for part in first["loc"])
+        origin = self._origin(key)
+        if first["type"] == "extra_forbidden":
+            return UnknownSetting(
+                f"There is no setting {key} (from {origin}).", remedy="`channelscribe config show` lists all."
+            )
+        return InvalidSetting(f"Setting {key} (from {origin}) is wrong: {first['msg']}.", remedy="Correct it there.")
+
+
+def nest(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Dotted keys to nested mappings: {"speech.model": "x"} -> {"speech": {"model": "x"}}."""
+    nested: dict[str, Any] = {}
+    for key, value in values.items():
+        *path, last = key.split(".")
+        place: dict[str, Any] = {}
+        place[last] = nest(value) if isinstance(value, Mapping) and not _is_free_form(key) else value
+        for part in reversed(path):
+            place = {part: place}
+        nested = _merge(nested, place)
+    return nested
+
+
+def parse_assignment(text: str) -> tuple[str, Any]:
+    """`speech.model=small` to ("speech.model", "small"); mappings and lists are written as YAML."""
+    key, separator, value = text.partition("=")
+    if not separator or not key.strip():
+        raise InvalidSetting(f"{text!r} is not KEY=VALUE.", remedy="For example --set speech.model=small.")
+    return key.strip(), _parse(value.strip())
+
+
+def _is_free_form(key: str) -> bool:
+    return key.endswith("models")
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        detail = str(error).splitlines()[0]
+        raise InvalidSetting(f"{path} cannot be read: {detail}.", remedy="It must be YAML.") from None
+    if loaded is None:
+        return {}
+    if not isinstance(loaded, dict):
+        raise InvalidSetting(f"{path} must hold settings as `key: value`.", remedy="See config.yaml.")
+    return loaded
+
+
+def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for name, text in environ.items():
+        if not name.upper().startswith(PREFIX) or name.upper() == CONFIG_VARIABLE:
+            continue
+        path = name[len(PREFIX) :].lower().split("__")
+        place: dict[str, Any] = {path[-1]: _parse(text)}
+        for part in reversed(path[:-1]):
+            place = {part: place}
+        values = _merge(values, place)
+    return values
+
+
+def _parse(text: str) -> Any:
+    # Scalars stay text: pydantic turns them into what the field wants ("007" may be a password).
+    if text.strip() == "":
+        return None
+    if text.lstrip()[0] in "{[":
+        try:
+            return yaml.safe_load(text)
+        except yaml.YAMLError:
+            return text
+    return text
+
+
+def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in over.items():
+        old = merged.get(key)
+        merged[key] = _merge(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) else value
+    return merged
+
+
+def _contains(values: Any, path: list[str]) -> bool:
+    for part in path:
+        if not isinstance(values, Mapping) or part not in values:
+            return False
+        values = values[part]
+    return True
+
+
+def _flatten(model: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name in type(model).model_fields:
+        value = getattr(model, name)
+        if hasattr(type(value), "model_fields"):
+            yield from _flatten(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, SecretStr):
+        return "**********"
+    if isinstance(value, dict):
+        return ", ".join(f"{key}: {item}" for key, item in value.items())
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,33 @@
+"""The settings of a run, as they travel to its tasks: the sections that decide results, without any secret.
+
+Addresses and secrets do not travel: each worker has its own, from its own environment.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, SecretStr
+
+from channelscribe.settings.options import Settings
+from channelscribe.settings.registry import SettingsRegistry
+
+TRAVELLING = ("lease_seconds", "sources", "audio", "speech", "text")
+
+
+def to_travel(settings: Settings) -> dict[str, Any]:
+    """JSON-able settings of a run."""
+    return {name: _plain(getattr(settings, name)) for name in TRAVELLING}
+
+
+def on_arrival(options: dict[str, Any]) -> Settings:
+    """The worker's own settings with those of the run over them."""
+    return SettingsRegistry(run=options).resolve()
+
+
+def _plain(value: Any) -> Any:
+    if not isinstance(value, BaseModel):
+        return value
+    dumped = value.model_dump(mode="json")
+    secret = [name for name in type(value).model_fields if isinstance(getattr(value, name), SecretStr)]
+    return {name: item for name, item in dumped.items() if name not in secret}

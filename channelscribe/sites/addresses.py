@@ -1,0 +1,106 @@
+"""Which addresses a source may have: http(s), and none on this machine or a private network unless allowed.
+
+Needs name resolution. `check_url` looks at an address before it is asked for; `network.py` asks again before
+each redirect and looks at the machine that really answered, because a name can resolve differently the second
+time.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from urllib.parse import SplitResult, urlsplit, urlunsplit
+from urllib.request import getproxies, proxy_bypass
+
+from channelscribe.errors import AddressRefused, NotAURL, SourceUnreachable
+
+__all__ = ["check_address", "check_url", "display_url"]
+
+_EXAMPLE = "Give an address such as https://www.youtube.com/@channel or https://example.org/feed.xml."
+_REMEDY = "If it is yours, set sources.allow_private_addresses to true."
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+
+_Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+def check_url(url: str, allow_private: bool) -> None:
+    """Returns if `url` may be asked for.
+
+    Raises NotAURL when it is no http(s) URL, AddressRefused when one of the addresses behind its host is not
+    public and `allow_private` is False, SourceUnreachable when its host has no address.
+    """
+    parts = _split(url)
+    host = parts.hostname or ""
+    literal = _literal(host)
+    if literal is None and _proxied(parts.scheme, host):
+        return  # the proxy resolves the name, and decides
+    addresses = [literal] if literal is not None else _resolve(host, url)
+    if not allow_private and any(not _is_public(address) for address in addresses):
+        raise AddressRefused(
+            f"{display_url(url)} is on this machine or a private network, which is not allowed.",
+            remedy=_REMEDY,
+        )
+
+
+def check_address(address: str, url: str, allow_private: bool) -> None:
+    """Raises AddressRefused unless the machine at `address` (an IP), reached for `url`, may be talked to."""
+    if not allow_private and not _is_public(ipaddress.ip_address(address)):
+        raise AddressRefused(
+            f"{display_url(url)} led to {address}, a private or local address, which is not allowed.",
+            remedy=_REMEDY,
+        )
+
+
+def display_url(url: str) -> str:
+    """The URL as messages show it: without user name, password, query and fragment, where secrets are."""
+    try:
+        parts = urlsplit(url)
+        host = parts.netloc.rpartition("@")[2]
+    except ValueError:
+        return repr(url[:200])
+    return urlunsplit((parts.scheme, host, parts.path, "", ""))[:200] or repr(url)
+
+
+def _split(url: str) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+        valid = parts.port != 0 and bool(parts.hostname)
+    except ValueError:
+        parts, valid = urlsplit(""), False
+    clean = all(c.isprintable() and not c.isspace() for c in url)
+    if not (valid and clean and parts.scheme in ("http", "https")):
+        raise NotAURL(f"{display_url(url)} is not an http or https address.", remedy=_EXAMPLE)
+    return parts
+
+
+def _resolve(host: str, url: str) -> list[_Address]:
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise SourceUnreachable(
+            f"{display_url(url)} cannot be reached: no address is known for the host {host}.",
+            remedy="Check the spelling and the network connection.",
+        ) from error
+    return [ipaddress.ip_address(each[4][0]) for each in found]
+
+
+def _literal(host: str) -> _Address | None:
+    try:
+        return ipaddress.ip_address(host)
+    except ValueError:
+        return None
+
+
+def _is_public(address: _Address) -> bool:
+    if isinstance(address, ipaddress.IPv6Address):
+        inner = address.ipv4_mapped or address.sixtofour
+        if inner is None and address in _NAT64:
+            inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+        if inner is not None:
+            return _is_public(inner)
+    return address.is_global and not address.is_multicast
+
+
+def _proxied(scheme: str, host: str) -> bool:
+    proxies = getproxies()
+    return bool(proxies.get(scheme) or proxies.get("all")) and not proxy_bypass(host)

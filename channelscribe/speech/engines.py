@@ -1,0 +1,61 @@
+"""Makes WhisperX, pyannote and transformers good company before they are imported.
+
+Needs the extra `speech`. `prepare_engines` leaves behind: no telemetry, no lines on stdout, engine messages
+in `logging`, and sentence splitting from our own Punkt (WhisperX would download NLTK data at run time).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import warnings
+from functools import cache
+
+from channelscribe.errors import ModelUnavailable
+from channelscribe.text.punkt import sentence_tokenizer
+
+__all__ = ["prepare_engines"]
+
+_ENGINE_LOGGERS = (
+    *("whisperx", "faster_whisper", "transformers", "pyannote"),
+    *("lightning", "lightning.pytorch", "lightning.fabric"),
+)
+
+
+@cache
+def prepare_engines() -> None:
+    """Imports WhisperX quietly, once. Raises ModelUnavailable where the extra `speech` is not installed."""
+    # pyannote reads its switch from the environment when it is imported, and its default is to send.
+    os.environ["PYANNOTE_METRICS_ENABLED"] = "0"
+    os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+    os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    _quiet()
+    try:
+        import whisperx.alignment
+        import whisperx.asr
+    except ImportError as error:
+        raise ModelUnavailable(
+            f"The speech engine cannot be imported ({error}).", remedy="pip install 'channelscribe[speech]'"
+        ) from error
+    _quiet()  # lightning and transformers set their own levels while they are imported
+    whisperx.alignment.nltk_load = _punkt_by_resource
+
+
+def _quiet() -> None:
+    for name in _ENGINE_LOGGERS:
+        logger = logging.getLogger(name)
+        # WhisperX writes to stdout unless its logger already has a handler.
+        logger.handlers = [logging.NullHandler()]
+        logger.propagate = True
+        logger.setLevel(logging.WARNING)
+    logging.captureWarnings(True)
+    for module in ("pyannote", "torch", "torchaudio", "torchcodec", "lightning", "transformers", "whisperx"):
+        warnings.filterwarnings("ignore", module=rf"{module}\b.*")
+    # raised from inside importlib, so no module of theirs to name
+    warnings.filterwarnings("ignore", message=r"(?s).*torchcodec.*")
+
+
+def _punkt_by_resource(resource: str) -> object:
+    """Stands in for `nltk.data.load("tokenizers/punkt_tab/<language>.pickle")` inside whisperx.alignment."""
+    return sentence_tokenizer(resource.rsplit("/", 1)[-1].removesuffix(".pickle"))

@@ -1,0 +1,77 @@
+"""Finds recognizers and aligners: a folder as it is, else the Hugging Face cache, else the hub.
+
+Needs the extra `speech`. Leaves what it fetched in the Hugging Face cache. The network is asked only for what
+is not on the disk yet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import SecretStr
+
+__all__ = ["aligner", "default_aligner", "recognizer_folder"]
+
+Found = TypeVar("Found")
+
+
+def recognizer_folder(name: str, revision: str, token: SecretStr | None) -> str:
+    """The folder of a CTranslate2 Whisper model, fetched when it is not there; raises the hub's errors."""
+    if Path(name).is_dir():
+        return name
+    from faster_whisper.utils import download_model
+
+    def fetch(local_files_only: bool) -> str:
+        return str(
+            download_model(name, revision=revision, local_files_only=local_files_only, use_auth_token=_plain(token))
+        )
+
+    return _cached_first(fetch)
+
+
+def default_aligner(language: str) -> str | None:
+    """WhisperX's aligner for a language code: a torchaudio bundle or a hub id; None where it has none."""
+    from whisperx.alignment import DEFAULT_ALIGN_MODELS_HF, DEFAULT_ALIGN_MODELS_TORCH
+
+    found = DEFAULT_ALIGN_MODELS_TORCH.get(language) or DEFAULT_ALIGN_MODELS_HF.get(language)
+    return str(found) if found else None
+
+
+def aligner(
+    name: str, revision: str, language: str, device: str, token: SecretStr | None
+) -> tuple[Any, dict[str, Any]]:
+    """A wav2vec2 CTC model and WhisperX's metadata for it. `name`: torchaudio bundle, hub id or folder.
+
+    WhisperX's own loader knows no revision and prints its failures, so only torchaudio's bundles go through
+    it.
+    """
+    import torchaudio
+    import whisperx
+
+    if name in torchaudio.pipelines.__all__:
+        bundle: tuple[Any, dict[str, Any]] = whisperx.load_align_model(language, device, model_name=name)
+        return bundle
+
+    from transformers import Wav2Vec2ForCTC, Wav2Vec2Processor
+
+    def fetch(local_files_only: bool) -> tuple[Any, Any]:
+        wanted = {"revision": revision, "local_files_only": local_files_only, "token": _plain(token)}
+        load_processor: Any = Wav2Vec2Processor.from_pretrained  # not typed
+        return load_processor(name, **wanted), Wav2Vec2ForCTC.from_pretrained(name, **wanted)
+
+    processor, network = fetch(True) if Path(name).is_dir() else _cached_first(fetch)
+    dictionary = {character.lower(): code for character, code in processor.tokenizer.get_vocab().items()}
+    return network.to(device), {"language": language, "dictionary": dictionary, "type": "huggingface"}
+
+
+def _cached_first(fetch: Callable[[bool], Found]) -> Found:
+    try:
+        return fetch(True)
+    except OSError:  # LocalEntryNotFoundError and transformers' "not a local folder" are both OSErrors
+        return fetch(False)
+
+
+def _plain(token: SecretStr | None) -> str | None:
+    return token.get_secret_value() if token else None

@@ -1,0 +1,157 @@
+"""Loads speech models, each once per process, and only files that are what they should be.
+
+Needs the extra `speech`; models that are not on the disk come from the Hugging Face hub on first use. Leaves
+the loaded models in this process. pyannote unpickles checkpoints, so the bundled ones and the voice activity
+detector inside WhisperX are compared with known checksums first.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+from collections import Counter
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from channelscribe.bundle import verify_bundle
+from channelscribe.errors import ChannelscribeError, ModelTampered, ModelUnavailable
+from channelscribe.hashing import sha256_file
+from channelscribe.sample import world
+from channelscribe.settings.options import SpeechOptions
+from channelscribe.speech import hub
+from channelscribe.speech.engines import prepare_engines
+from channelscribe.speech.registry import ResolvedModel
+
+__all__ = ["Loaded", "load_aligner", "load_counts", "load_diarizer", "load_recognizer"]
+
+# whisperx/assets/pytorch_model.bin as WhisperX has shipped it since 2023 (its download address held this
+# hash).
+_VAD_SHA256 = "0b5b3216d60a2d32fc086b47ea8c67589aaeb26b7e07fcbe620d6d0b83e209ea"
+
+
+@dataclass
+class Loaded:
+    """An engine in memory. Hold `lock` while using it: WhisperX keeps the tokenizer on the shared object."""
+
+    engine: Any
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+_lock = threading.Lock()
+_cache: dict[Hashable, Loaded] = {}
+_counts: Counter[str] = Counter()
+
+
+def load_recognizer(model: ResolvedModel, options: SpeechOptions) -> Loaded:
+    """WhisperX's pipeline of voice activity detector and recognizer.
+
+    Raises ModelUnavailable (not here and not to be had) and ModelTampered (not the known bytes).
+    """
+
+    def load() -> Any:
+        import whisperx
+
+        _verify_vad()
+        # The name tells an English-only model; the folder that it lies in need not.
+        language = "en" if model.recognizer.endswith(".en") else model.language
+        return whisperx.load_model(
+            hub.recognizer_folder(model.recognizer, model.revision, options.hub_token),
+            device=model.device,
+            compute_type=model.compute_type,
+            language=language,
+            vad_method="pyannote",
+            vad_options={
+                "chunk_size": model.chunk_seconds,
+                "vad_onset": options.vad_onset,
+                "vad_offset": options.vad_offset,
+            },
+            threads=model.threads,
+            local_files_only=True,
+        )
+
+    key = ("recognizer", model.recognizer, model.revision, model.device, model.compute_type, model.threads)
+    return _once(key, model, load)
+
+
+def load_aligner(model: ResolvedModel, language: str, options: SpeechOptions) -> Loaded | None:
+    """The pair (wav2vec2 CTC model, WhisperX's metadata) for a language; None where there is no aligner for
+    it.
+
+    Raises ModelUnavailable and ModelTampered.
+    """
+    prepare_engines()
+    name = model.aligner or hub.default_aligner(language)
+    if name is None:
+        return None
+    # the revision belongs to the model's own aligner, not to WhisperX's choice for the language
+    revision = model.revision if model.aligner else "main"
+    key = ("aligner", name, revision, language, model.device)
+    return _once(key, model, lambda: hub.aligner(name, revision, language, model.device, options.hub_token))
+
+
+def load_diarizer(model: ResolvedModel, options: SpeechOptions) -> Loaded | None:
+    """WhisperX's DiarizationPipeline; None where the model has no diarizer.
+
+    Raises ModelUnavailable and ModelTampered.
+    """
+    if model.diarizer is None:
+        return None
+    diarizer = model.diarizer
+
+    def load() -> Any:
+        from whisperx.diarize import DiarizationPipeline
+
+        _verify_vad()  # the sample's diarizer segments with the same checkpoint
+        token = options.hub_token.get_secret_value() if options.hub_token else None
+        if not model.bundled:
+            return DiarizationPipeline(model_name=diarizer, token=token, device=model.device)
+        with tempfile.TemporaryDirectory(prefix="channelscribe-diarizer-") as workdir:
+            folder = world.diarizer_folder(Path(workdir))
+            return DiarizationPipeline(model_name=str(folder), device=model.device)
+
+    return _once(("diarizer", diarizer, model.device), model, load)
+
+
+def load_counts() -> dict[str, int]:
+    """How often this process loaded a recognizer, an aligner, a diarizer: tests see that once is enough."""
+    return dict(_counts)
+
+
+def _once(key: tuple[Hashable, ...], model: ResolvedModel, load: Callable[[], Any]) -> Loaded:
+    with _lock:
+        if key not in _cache:
+            prepare_engines()
+            if model.bundled:
+                verify_bundle()
+            try:
+                _cache[key] = Loaded(load())
+            except ChannelscribeError:
+                raise
+            # The engines raise anything from OSError to AttributeError for a model that cannot be had.
+            except Exception as error:
+                raise ModelUnavailable(
+                    f"The {key[0]} {key[1]!r} cannot be loaded: {_first_line(error)}.",
+                    remedy="Check the network and speech.hub_token, or set speech.model to one on this disk.",
+                ) from error
+            _counts[str(key[0])] += 1
+        return _cache[key]
+
+
+def _first_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {str(error).strip()}".splitlines()[0][:200]
+
+
+def _verify_vad() -> None:
+    spec = find_spec("whisperx")
+    assets = Path(next(iter(spec.submodule_search_locations or []))) if spec else Path()
+    checkpoint = assets / "assets" / "pytorch_model.bin"
+    if not checkpoint.is_file():
+        raise ModelUnavailable("WhisperX came without its voice activity detector.", remedy="Install it again.")
+    if sha256_file(checkpoint) != _VAD_SHA256:
+        raise ModelTampered(
+            f"{checkpoint} is not the voice activity detector that WhisperX ships.",
+            remedy="Install whisperx again from a source you trust.",
+        )

@@ -1,0 +1,175 @@
+"""Which speech models there are, and what a name means on this machine.
+
+Needs nothing but the options (torch is asked for a GPU only where a driver is there); reads model folders to
+fingerprint them; leaves nothing behind. `resolve_model` is to be called where the models will run: "auto"
+depends on the device.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from channelscribe.errors import UnknownModel
+from channelscribe.hashing import content_key, sha256_file
+from channelscribe.sample import world
+from channelscribe.settings.options import SpeechModel, SpeechOptions
+
+__all__ = ["BUILT_IN", "SAMPLE", "ResolvedModel", "gpu_available", "known_models", "resolve_model"]
+
+SAMPLE = "sample"
+_HUB_DIARIZER = "pyannote/speaker-diarization-community-1"
+# /dev/dxg is CUDA under WSL, /dev/nvmap a Jetson.
+_GPU_DEVICES = ("/dev/nvidiactl", "/dev/dxg", "/dev/nvmap")
+_BATCH_SIZE = {"cpu": 4, "cuda": 16}
+_COMPUTE_TYPE = {"cpu": "int8", "cuda": "float16"}
+_AUTO_MODEL = {"cpu": "small", "cuda": "large-v3-turbo"}
+
+BUILT_IN: Mapping[str, SpeechModel] = {
+    SAMPLE: SpeechModel(
+        recognizer=str(world.models_dir() / "whisper.en"),
+        language="en",
+        aligner=str(world.models_dir() / "align"),
+        diarizer=str(world.models_dir() / "diarize"),
+        revision="bundled",
+        chunk_seconds=15,
+    ),
+    **{
+        name: SpeechModel(recognizer=name) for name in ("tiny", "base", "small", "medium", "large-v3", "large-v3-turbo")
+    },
+}
+
+
+@dataclass(frozen=True)
+class ResolvedModel:
+    """A speech model as it runs here. `bundled`: it is the sample's, so its files have known checksums.
+
+    `language` None: detected. `aligner` None: WhisperX's own choice for the language. `diarizer` None: no
+    speakers.
+    """
+
+    name: str
+    recognizer: str
+    aligner: str | None
+    diarizer: str | None
+    language: str | None
+    revision: str
+    chunk_seconds: int
+    device: str
+    compute_type: str
+    batch_size: int
+    threads: int
+    bundled: bool = False
+
+    def fingerprint(self, options: SpeechOptions) -> dict[str, dict[str, Any] | None]:
+        """What decides the results, a part for each stage: {"recognizer", "aligner", "diarizer"}, JSON-able.
+
+        A stage that `options` switch off, and a diarizer that the model does not have, is None. Device,
+        threads and batch size are left out: they change the time, not the text.
+        """
+        recognizer = {
+            "language": self.language,
+            "chunk_seconds": self.chunk_seconds,
+            "compute_type": self.compute_type,
+            "beam_size": options.beam_size,
+            "vad_onset": options.vad_onset,
+            "vad_offset": options.vad_offset,
+        }
+        speakers = {"min_speakers": options.min_speakers, "max_speakers": options.max_speakers}
+        return {
+            "recognizer": self._identity(self.recognizer) | recognizer,
+            "aligner": self._identity(self.aligner) if options.align else None,
+            "diarizer": self._identity(self.diarizer) | speakers if options.diarize and self.diarizer else None,
+        }
+
+    def _identity(self, model: str | None) -> dict[str, Any]:
+        # A bundled model is named by its part, so that the same sample elsewhere on the disk is the same
+        # model.
+        known_as = Path(model).name if self.bundled and model else model
+        sha256 = _bundle_sha256() if self.bundled else _folder_sha256(model)
+        return {"name": self.name, "model": known_as, "revision": self.revision, "sha256": sha256}
+
+
+def resolve_model(options: SpeechOptions) -> ResolvedModel:
+    """The model that `options.model` names, with device, compute type, batch size and threads decided.
+
+    Raises UnknownModel, which lists the names that are known.
+    """
+    device = options.device if options.device != "auto" else ("cuda" if gpu_available() else "cpu")
+    name = options.model if options.model != "auto" else _AUTO_MODEL[device]
+    models = known_models(options)
+    if name not in models:
+        raise UnknownModel(
+            f"There is no speech model {name!r}.",
+            remedy=f"Known: {', '.join(sorted(models))}; more can be added under speech.models.",
+        )
+    entry = models[name]
+    return ResolvedModel(
+        name=name,
+        recognizer=entry.recognizer,
+        aligner=entry.aligner,
+        diarizer=entry.diarizer,
+        language=entry.language,
+        revision=entry.revision,
+        chunk_seconds=entry.chunk_seconds,
+        device=device,
+        compute_type=_COMPUTE_TYPE[device] if options.compute_type == "auto" else options.compute_type,
+        batch_size=options.batch_size or _BATCH_SIZE[device],
+        threads=options.threads or _cores(),
+        bundled=name == SAMPLE and SAMPLE not in options.models,
+    )
+
+
+def known_models(options: SpeechOptions) -> dict[str, SpeechModel]:
+    """The built-in models and those of `options.models`, by name; the latter win.
+
+    pyannote's diarizer is gated: the built-in hub models have it when there is a `hub_token` to fetch it
+    with.
+    """
+    diarizer = _HUB_DIARIZER if options.hub_token else None
+    built_in = {
+        name: entry if name == SAMPLE else entry.model_copy(update={"diarizer": diarizer})
+        for name, entry in BUILT_IN.items()
+    }
+    return built_in | options.models
+
+
+@cache
+def gpu_available() -> bool:
+    """Whether torch can use a GPU here; without torch False. Drivers are looked for first: torch takes
+    seconds.
+    """
+    if sys.platform == "linux" and not any(Path(device).exists() for device in _GPU_DEVICES):
+        return False
+    if find_spec("torch") is None:
+        return False
+    import torch
+
+    return bool(torch.cuda.is_available())
+
+
+def _cores() -> int:
+    # A container may own fewer cores than the machine has.
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _bundle_sha256() -> str | None:
+    checksums = world.models_dir() / world.CHECKSUMS
+    return hashlib.sha256(checksums.read_bytes()).hexdigest() if checksums.is_file() else None
+
+
+@cache
+def _folder_sha256(model: str | None) -> str | None:
+    """One sha256 over the files of a model folder; None for a hub id, whose identity is its revision."""
+    folder = Path(model) if model else None
+    if folder is None or not folder.is_dir():
+        return None
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return content_key({path.relative_to(folder).as_posix(): sha256_file(path) for path in files})

@@ -1,0 +1,95 @@
+"""Where each thing is in the store. Ids only, never titles; every key is checked before it becomes a path.
+
+    audio_files/<site>/<id>.mp3                     the archive; a new download takes its place
+    originals/<site>/<id>/<format>.<ext>            the track as the site gave it; a new download takes its place
+    speech_tracks/<site>/<id>/<speech>.flac         16 kHz mono, what the models hear
+    checkpoints/<step>/<key>.json                   results of recognize, align, diarize
+    transcriptions/<site>/<id>/<transcript>.<format>  the text, as txt, srt, vtt, tsv, json
+    processed/<site>/<id>/<transcript>.json         sentences, tokens, entities
+
+<speech> and <transcript> are the first 12 digits of a sha256 or content key.
+"""
+
+from __future__ import annotations
+
+import re
+
+from channelscribe.errors import KeyRefused
+from channelscribe.sites.identifiers import safe_id
+
+__all__ = [
+    "archive_key",
+    "check_key",
+    "checkpoint_key",
+    "original_key",
+    "reading_key",
+    "speech_key",
+    "transcript_key",
+]
+
+SHORT = 12
+LONGEST_PART = 200
+LONGEST_KEY = 900
+# No leading dot, so neither `..` nor hidden names; a leading dash is fine, video ids have it.
+_PART = re.compile(rf"[A-Za-z0-9_-][A-Za-z0-9_.+-]{{0,{LONGEST_PART - 1}}}")
+_KEY_DIGITS = re.compile(r"[0-9a-f]{12,64}")
+
+
+def check_key(key: str) -> str:
+    """`key` itself. Raises KeyRefused unless it is relative, without `..` and of A-Z a-z 0-9 _ - . + only."""
+    if len(key) > LONGEST_KEY or not all(_PART.fullmatch(part) for part in key.split("/")):
+        raise KeyRefused(f"{key[:100]!r} cannot be a key in the store.")
+    return key
+
+
+def archive_key(site: str, video_id: str) -> str:
+    """The archived mp3 of a video."""
+    return _join("audio_files", site, f"{_plain(video_id)}.mp3")
+
+
+def original_key(site: str, video_id: str, format_id: str, extension: str) -> str:
+    """The audio track as it was downloaded, in its own container. Sites name their formats as they like."""
+    return _join("originals", site, _plain(video_id), f"{safe_id(format_id)}.{_plain(extension)}")
+
+
+def speech_key(site: str, video_id: str, speech_sha256: str) -> str:
+    """The speech track (16 kHz mono FLAC) with this sha256."""
+    return _join("speech_tracks", site, _plain(video_id), f"{_short(speech_sha256)}.flac")
+
+
+def checkpoint_key(step: str, key: str) -> str:
+    """The result of a speech step with this content key."""
+    return _join("checkpoints", _plain(step), f"{_digits(key)}.json")
+
+
+def transcript_key(site: str, video_id: str, transcript_id: str, extension: str) -> str:
+    """A transcript in one of its formats: txt, srt, vtt, tsv, json."""
+    return _join("transcriptions", site, _plain(video_id), f"{_short(transcript_id)}.{_plain(extension)}")
+
+
+def reading_key(site: str, video_id: str, transcript_id: str) -> str:
+    """The sentences, tokens and entities of a transcript."""
+    return _join("processed", site, _plain(video_id), f"{_short(transcript_id)}.json")
+
+
+def _join(*parts: str) -> str:
+    if any("/" in part for part in parts):
+        raise KeyRefused(f"{'/'.join(parts)[:100]!r} cannot be a key in the store.")
+    return check_key("/".join(parts))
+
+
+def _plain(name: str) -> str:
+    """A name to which an extension is added: without a dot of its own."""
+    if "." in name:
+        raise KeyRefused(f"{name[:100]!r} cannot be part of a key in the store.")
+    return name
+
+
+def _digits(key: str) -> str:
+    if not _KEY_DIGITS.fullmatch(key):
+        raise KeyRefused(f"{key[:100]!r} is neither a sha256 nor a content key.")
+    return key
+
+
+def _short(key: str) -> str:
+    return _digits(key)[:SHORT]

@@ -1,0 +1,134 @@
+"""The media store: audio, transcripts and checkpoints under keys, in a folder or an S3 bucket.
+
+Objects are immutable: the same key takes the same content again for free, and other content only when told to.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import unquote, urlsplit
+
+from channelscribe.errors import InvalidSetting, StoreConflict, StoreError
+from channelscribe.hashing import sha256_file
+from channelscribe.settings.options import StoreOptions
+from channelscribe.store.bucket import Bucket
+from channelscribe.store.folder import Folder
+from channelscribe.store.layout import check_key
+
+__all__ = ["MediaStore", "StoredObject"]
+
+
+class Place(Protocol):
+    """Where a store keeps its objects. Keys are checked before they come here."""
+
+    def url(self, key: str) -> str: ...
+    def sha256(self, key: str) -> str | None: ...
+    def exists(self, key: str) -> bool: ...
+    def write(self, key: str, source: Path | bytes, sha256: str) -> None: ...
+    def read_bytes(self, key: str) -> bytes: ...
+    def local_path(self, key: str) -> AbstractContextManager[Path]: ...
+    def delete(self, key: str) -> None: ...
+    def list(self, prefix: str) -> list[str]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """What is in the store now: its key, the sha256 of its content (64 hex digits), its size in bytes."""
+
+    key: str
+    sha256: str
+    bytes: int
+
+
+class MediaStore:
+    """A store at a folder path, `file://` or `s3://bucket/prefix`. Raises InvalidSetting on any other address.
+
+    Methods raise KeyRefused, StoreUnreachable, StoreNotWritable; those that read raise ObjectMissing.
+    """
+
+    def __init__(self, url: str, options: StoreOptions | None = None) -> None:
+        self._place = _place(url, options or StoreOptions())
+
+    def __str__(self) -> str:
+        return str(self._place)
+
+    def put_file(self, path: Path, key: str, *, overwrite: bool = False) -> StoredObject:
+        """Store a file's content. Raises StoreConflict when the key holds other content, unless `overwrite`."""
+        stored = StoredObject(check_key(key), sha256_file(path), path.stat().st_size)
+        self._put(stored, path, overwrite)
+        return stored
+
+    def put_bytes(self, content: bytes, key: str, *, overwrite: bool = False) -> StoredObject:
+        """Store bytes. Raises StoreConflict when the key holds other content, unless `overwrite`."""
+        stored = StoredObject(check_key(key), hashlib.sha256(content).hexdigest(), len(content))
+        self._put(stored, content, overwrite)
+        return stored
+
+    def put_json(self, value: Any, key: str, *, overwrite: bool = False) -> StoredObject:
+        """Store a JSON value as UTF-8, keys sorted, so that equal values are equal bytes."""
+        text = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+        return self.put_bytes(text.encode("utf-8", "replace"), key, overwrite=overwrite)
+
+    def read_bytes(self, key: str) -> bytes:
+        """The content under a key. Raises ObjectMissing."""
+        return self._place.read_bytes(check_key(key))
+
+    def read_json(self, key: str) -> Any:
+        """The JSON value under a key. Raises ObjectMissing, and StoreError when it is no JSON."""
+        try:
+            return json.loads(self.read_bytes(key))
+        except ValueError as error:
+            raise StoreError(f"{key} in the store {self} is no JSON.", reason="corrupt_object") from error
+
+    def exists(self, key: str) -> bool:
+        """Whether the key holds an object; objects are whole or absent."""
+        return self._place.exists(check_key(key))
+
+    @contextmanager
+    def local_path(self, key: str) -> Iterator[Path]:
+        """A file with the content, for the length of a `with`; not to be written to. Raises ObjectMissing.
+
+        In a folder it is the stored file itself, from S3 a temporary copy.
+        """
+        with self._place.local_path(check_key(key)) as path:
+            yield path
+
+    def delete(self, key: str) -> None:
+        """Remove an object; nothing happens when there is none."""
+        self._place.delete(check_key(key))
+
+    def list(self, prefix: str = "") -> list[str]:
+        """All keys below a folder of the store, sorted; "" means all."""
+        return self._place.list(check_key(prefix.rstrip("/")) if prefix else "")
+
+    def url(self, key: str) -> str:
+        """The object's address, file:// or s3://."""
+        return self._place.url(check_key(key))
+
+    def _put(self, stored: StoredObject, source: Path | bytes, overwrite: bool) -> None:
+        there = self._place.sha256(stored.key)
+        if there == stored.sha256:
+            return
+        if there is not None and not overwrite:
+            raise StoreConflict(f"{stored.key} in the store {self} holds other content.")
+        self._place.write(stored.key, source, stored.sha256)
+
+
+def _place(url: str, options: StoreOptions) -> Place:
+    parts = urlsplit(url)
+    if parts.scheme == "s3" and parts.netloc:
+        return Bucket(url, options)
+    if parts.scheme == "file" and parts.netloc in ("", "localhost"):
+        return Folder(Path(unquote(parts.path)).absolute())
+    if "://" not in url and url:
+        return Folder(Path(url).expanduser().absolute())
+    raise InvalidSetting(
+        f"store.url {url!r} is neither a folder nor file:// nor s3://.",
+        remedy="Give a path, or s3://bucket/prefix.",
+    )

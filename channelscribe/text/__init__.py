@@ -1,0 +1,1 @@
+"""sentences (NLTK Punkt), tokens and entities (spaCy), each with its characters and time."""

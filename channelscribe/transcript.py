@@ -1,0 +1,84 @@
+"""What a transcript is: segments of words with times, speakers and how sure we are.
+
+All times are seconds on the ORIGINAL video's timeline. Text is what was recognized, casing and punctuation
+included. These records travel between stages as JSON (`to_dict` / `from_dict`), never as pickles.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+
+@dataclass(slots=True)
+class Word:
+    """One recognized word. `aligned` is False where its time was interpolated; `score` is the aligner's, 0 to 1."""
+
+    text: str
+    start: float
+    end: float
+    score: float | None = None
+    speaker: str | None = None
+    aligned: bool = True
+
+
+@dataclass(slots=True)
+class Segment:
+    """One subtitle-sized stretch of speech. `avg_logprob` is the recognizer's mean token log-probability."""
+
+    start: float
+    end: float
+    text: str
+    speaker: str | None = None
+    avg_logprob: float | None = None
+    words: list[Word] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Turn:
+    """One stretch of one speaker."""
+
+    start: float
+    end: float
+    speaker: str
+
+
+@dataclass(slots=True)
+class Transcript:
+    """A whole transcript of one video.
+
+    `models` names what made it: {"recognizer": {...}, "aligner": {...}, "diarizer": {...}} with name and revision.
+    `no_speech` is True when the voice activity detector found nothing to transcribe.
+    """
+
+    language: str
+    duration: float
+    segments: list[Segment] = field(default_factory=list)
+    turns: list[Turn] = field(default_factory=list)
+    models: dict[str, Any] = field(default_factory=dict)
+    no_speech: bool = False
+
+    @property
+    def words(self) -> list[Word]:
+        return [word for segment in self.segments for word in segment.words]
+
+    @property
+    def text(self) -> str:
+        """The segments' texts, joined by single spaces: character spans of readings point into this."""
+        return " ".join(segment.text.strip() for segment in self.segments if segment.text.strip())
+
+    @property
+    def speakers(self) -> list[str]:
+        return sorted({turn.speaker for turn in self.turns} | {w.speaker for w in self.words if w.speaker})
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Transcript:
+        segments = [
+            Segment(**{**item, "words": [Word(**word) for word in item.get("words", [])]})
+            for item in data.get("segments", [])
+        ]
+        turns = [Turn(**item) for item in data.get("turns", [])]
+        return cls(**{**data, "segments": segments, "turns": turns})

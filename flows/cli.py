@@ -1,0 +1,117 @@
+"""The command line: `channelscribe COMMAND`. A thin shell; each command is a module in `flows/commands/`.
+
+Exit codes: 0 done; 3 done but some videos failed; 1 could not do it; 2 wrong usage; 130 interrupted. With `--json`
+stdout holds one JSON object and nothing else; progress and messages go to stderr.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import logging
+import sys
+from datetime import date
+from typing import NoReturn
+
+from channelscribe import __version__
+from channelscribe.errors import ChannelscribeError, UsageError
+
+EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_SOME_FAILED, EXIT_INTERRUPTED = 0, 1, 2, 3, 130
+
+
+class Parser(argparse.ArgumentParser):
+    """Usage errors in one line that names the remedy, as all other errors."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(EXIT_USAGE, f"channelscribe: {message}. See `{self.prog} --help`.\n")
+
+
+def day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a date such as 2026-01-31") from None
+
+
+def count(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of 1 or more")
+    return int(text)
+
+
+def parser() -> Parser:
+    """All commands and their options. The help texts are the reference that the README repeats."""
+    top = Parser(prog="channelscribe", description="A searchable transcript library of whole channels.")
+    top.add_argument("--version", action="version", version=__version__)
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=Parser)
+
+    def command(name: str, summary: str, *, settings: bool = True) -> argparse.ArgumentParser:
+        made = commands.add_parser(name, help=summary, description=summary)
+        made.add_argument("--json", action="store_true", help="print one JSON object on stdout")
+        if settings:
+            made.add_argument(
+                "--set",
+                dest="assignments",
+                action="append",
+                default=[],
+                metavar="KEY=VALUE",
+                help="a setting for this run, such as speech.model=small; may be repeated",
+            )
+        return made
+
+    command("demo", "the main job on the bundled sample channel, offline")
+
+    sync = command("sync", "fetch, transcribe and publish what is new in a source")
+    sync.add_argument("source", nargs="+", metavar="SOURCE", help="URL of a channel, playlist, video or feed")
+    sync.add_argument("--limit", type=count, metavar="N", help="work on at most N videos of each source")
+    sync.add_argument("--since", type=day, metavar="DATE", help="leave out what was published before, YYYY-MM-DD")
+    sync.add_argument("--dry-run", action="store_true", help="only say what would be done")
+    sync.add_argument("--model", metavar="NAME", help="speech model: sample, small, large-v3-turbo or your own")
+
+    search = command("search", "find what was said, with a link that opens at the second")
+    search.add_argument("query", metavar="QUERY", help='words, "a phrase", -without')
+    search.add_argument("--channel", metavar="NAME", help="only in this source (title, id or URL)")
+    search.add_argument("--speaker", metavar="NAME", help="only what this speaker said, such as SPEAKER_00")
+    search.add_argument("--entity", metavar="NAME", help="only where this person, place or organization is named")
+    search.add_argument("--since", type=day, metavar="DATE", help="only in what was published since, YYYY-MM-DD")
+    search.add_argument("--limit", type=count, default=20, metavar="N", help="at most N hits (default 20)")
+
+    show = command("show", "print a transcript")
+    show.add_argument("video", metavar="VIDEO", help="the video's id, site:id or URL")
+    show.add_argument("--format", default="txt", choices=["txt", "srt", "vtt", "tsv", "json"], help="default: txt")
+    show.add_argument("--version", type=count, metavar="N", help="an older version; default: the current one")
+
+    entities = command("entities", "the people, places and organizations that were named")
+    entities.add_argument("--channel", metavar="NAME", help="only in this source (title, id or URL)")
+    entities.add_argument("--label", metavar="LABEL", help="only this kind: PERSON, GPE, ORG, DATE")
+
+    command("status", "videos by state and reason, what is due, what runs")
+    command("doctor", "is everything that a run needs there, each with its remedy")
+
+    config = command("config", "the settings")
+    config.add_argument("action", choices=["show"], help="show: each setting, its value and where it came from")
+    return top
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; returns its exit code. Every failure is one line on stderr."""
+    options = parser().parse_args(arguments)
+    logging.getLogger().addHandler(logging.NullHandler())
+    try:
+        module = importlib.import_module(f"flows.commands.{options.command}")
+        code: int = module.run(options)
+        return code
+    except ChannelscribeError as error:
+        print(f"channelscribe: {error}", file=sys.stderr)  # noqa: T201
+        return EXIT_USAGE if isinstance(error, UsageError) and error.exit_code == EXIT_USAGE else EXIT_FAILED
+    except KeyboardInterrupt:
+        print("channelscribe: stopped; the same command goes on where it was.", file=sys.stderr)  # noqa: T201
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output has gone (`channelscribe search … | head`): nothing to say, nobody to say it to.
+        sys.stderr.close()
+        return EXIT_DONE
+
+
+if __name__ == "__main__":
+    sys.exit(main())

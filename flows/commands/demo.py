@@ -1,0 +1,148 @@
+"""`channelscribe demo`: the main job on the bundled sample channel, on the laptop stack, offline."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import groupby, islice
+from typing import Any
+
+from channelscribe.catalogue import Catalogue
+from channelscribe.catalogue.tables import VideoRow
+from channelscribe.errors import UnknownVideo
+from channelscribe.laptop.places import Places, places_of
+from channelscribe.quality.metrics import WordErrors, word_error_rate
+from channelscribe.sample import world
+from channelscribe.sample.server import SampleServer
+from channelscribe.settings import Settings
+from channelscribe.settings.registry import SettingsRegistry, parse_assignment
+from channelscribe.transcript import Transcript
+from flows.commands.sync import EXIT_DONE, EXIT_SOME_FAILED, sync_one, ui_url
+from flows.output import duration, print_json, say, table, tell
+from flows.session import engine
+
+SAMPLE_SETTINGS: dict[str, Any] = {
+    "speech.model": "sample",
+    "text.models": {"en": "sample"},
+    "sources.allow_private_addresses": True,
+}
+LINES_SHOWN = 6
+
+
+def run(options: argparse.Namespace) -> int:
+    given = SAMPLE_SETTINGS | dict(parse_assignment(text) for text in options.assignments)
+    settings = SettingsRegistry(run=given).resolve()
+    started = time.monotonic()
+    tell("channelscribe demo: the bundled sample channel, from its feed to a searched transcript, offline.")
+    tell("Starting PostgreSQL, one Prefect server and a Dask cluster …")
+    with sample_channel(places_of(settings.data_dir)) as feed, engine(settings, "demo", told) as (stack, catalogue):
+        tell(f"Ready after {time.monotonic() - started:.0f} s. Prefect UI: {ui_url(stack.addresses.prefect_api_url)}")
+        request = argparse.Namespace(limit=None, since=None, dry_run=False)
+        summary = sync_one(feed, request, given, catalogue)
+        episodes = list(transcribed(catalogue))
+        errors = sum((word_errors(row, transcript) for row, transcript in episodes), WordErrors())
+        if options.json:
+            print_json({**summary.model_dump(mode="json"), "word_error_rate": errors.rate})
+        else:
+            show_summary(summary, episodes, errors)
+            show_dialogue(episodes)
+            show_hit(catalogue)
+            show_next(settings)
+    return EXIT_SOME_FAILED if summary.failed else EXIT_DONE
+
+
+def told(name: str, seconds: float) -> None:
+    tell(f"  {name} answers after {seconds:.1f} s")
+
+
+@contextmanager
+def sample_channel(places: Places) -> Iterator[str]:
+    """The sample's feed on loopback, at the port of the last time if that is free: a source is known by its URL."""
+    remembered = places.create().run / "sample-port"
+    try:
+        server = SampleServer(port=int(remembered.read_text()))
+    except (OSError, ValueError):
+        server = SampleServer()
+    with server:
+        remembered.write_text(server.url.rpartition(":")[2])
+        yield f"{server.url}/feed.xml"
+
+
+def transcribed(catalogue: Catalogue) -> Iterator[tuple[VideoRow, Transcript]]:
+    """The sample's episodes that have a transcript."""
+    for episode in world.episodes():
+        for found in catalogue.find_videos(f"generic:{episode.id}"):
+            try:
+                row, _, transcript = catalogue.transcript_of(found.id)
+            except UnknownVideo:
+                continue
+            yield row, transcript
+
+
+def word_errors(row: VideoRow, transcript: Transcript) -> WordErrors:
+    """Against the script that the synthesizer spoke."""
+    return word_error_rate(world.episode(row.video_id).script.text, transcript.text)
+
+
+def show_summary(summary: Any, episodes: list[tuple[VideoRow, Transcript]], errors: WordErrors) -> None:
+    say()
+    if not summary.published and not summary.failed:
+        say("Nothing was new: nothing was downloaded and nothing was transcribed. What the library holds:")
+    rows = []
+    for row, transcript in episodes:
+        spoken = word_errors(row, transcript)
+        rate = "no speech" if not spoken.reference_words else f"{spoken.rate:.1%}"
+        cells = [row.title, duration(transcript.duration), str(len(transcript.words))]
+        rows.append([*cells, str(len(transcript.speakers)), rate])
+    table(["episode", "length", "words", "speakers", "word errors"], rows)
+    say()
+    say(
+        f"{summary.published} published now, {summary.skipped} already there, {summary.failed} failed. "
+        f"Word error rate over all {errors.reference_words} words of the scripts: {errors.rate:.2%}."
+    )
+    for failure in summary.failures:
+        say(f"  {failure.title}: {failure.message} [{failure.reason}]")
+
+
+def show_dialogue(episodes: list[tuple[VideoRow, Transcript]]) -> None:
+    """The first turns of an episode in which two people talk."""
+    for row, transcript in episodes:
+        if len(transcript.speakers) > 1:
+            say(f"\nFrom “{row.title}”:")
+            turns = groupby(transcript.segments, key=lambda segment: segment.speaker)
+            for speaker, segments in islice(turns, LINES_SHOWN):
+                spoken = list(segments)
+                text = " ".join(segment.text.strip() for segment in spoken)
+                say(f"  {duration(spoken[0].start)}  {speaker}: {text}")
+            return
+
+
+def show_hit(catalogue: Catalogue) -> None:
+    """One search: the name of a place or a person from the scripts."""
+    names = [entity.text for episode in world.episodes() for entity in episode.script.entities]
+    for name in names:
+        hits = catalogue.search(f'"{name}"', limit=1)
+        if hits:
+            hit = hits[0]
+            say(f'\nSearch for "{name}": “{hit.title}” at {duration(hit.start)}')
+            say(f"  {hit.text}")
+            say(f"  {hit.url}")
+            return
+
+
+def show_next(settings: Settings) -> None:
+    places = places_of(settings.data_dir)
+    say(f"\nFiles: {places.library}   Logs: {places.logs}")
+    say("The sample's models know only the sample's voices. Real speech needs a real model (small on a CPU,")
+    say("large-v3-turbo on a GPU), fetched from the Hugging Face hub on first use.")
+    say("\nNext:")
+    for command, what in (
+        ('channelscribe search "QUERY"', "find what was said"),
+        ("channelscribe show night-train --format srt", "a transcript as subtitles"),
+        ("channelscribe entities", "who and what was named"),
+        ("channelscribe sync URL", "a channel, playlist, video or feed of yours"),
+        ("channelscribe doctor", "is everything there that a run needs"),
+    ):
+        say(f"  {command:<46}{what}")

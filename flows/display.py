@@ -1,0 +1,125 @@
+"""Live progress that a person can follow: one line a video on a terminal, one line a change anywhere else.
+
+It reads the catalogue, which is the truth about videos wherever the work runs; the engines' logs are in a file.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from types import TracebackType
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from channelscribe.catalogue import Catalogue
+from channelscribe.catalogue.activity import Activity
+from channelscribe.errors import CatalogueError
+from flows.output import duration, printable, tell
+
+POLL_SECONDS = 0.5
+DOING = {
+    None: "queued",
+    "download": "downloading",
+    "prepare": "preparing the audio",
+    "recognize": "transcribing",
+    "align": "aligning words",
+    "diarize": "telling speakers apart",
+    "read": "reading",
+    "publish": "publishing",
+}
+ENDED = {
+    "published": "done",
+    "unavailable": "left out",
+    "retrying": "failed, will be tried again",
+    "waiting": "waiting",
+}
+
+
+class Display:
+    """Follows every video that is in work while the `with` block runs."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self.catalogue = catalogue
+        self.started = time.monotonic()
+        self.last: dict[int, Activity] = {}
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._follow, name="display", daemon=True)
+        console = Console(file=sys.stderr)
+        self._live = Live(console=console, refresh_per_second=4, transient=True) if console.is_terminal else None
+
+    def __enter__(self) -> Display:
+        if self._live:
+            self._live.start()
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._over.set()
+        self._thread.join()
+        self._look()
+        if self._live:
+            self._live.stop()
+
+    def _follow(self) -> None:
+        while not self._over.wait(POLL_SECONDS):
+            self._look()
+
+    def _look(self) -> None:
+        try:
+            found = self.catalogue.activity(list(self.last))
+        except CatalogueError:
+            return  # the run itself will tell
+        for item in found:
+            if self._is_news(item):
+                self._tell(item)
+            self.last[item.pk] = item
+        if self._live:
+            self._live.update(self._table(found))
+
+    def _is_news(self, item: Activity) -> bool:
+        before = self.last.get(item.pk)
+        if before is None:
+            return item.in_work
+        return (before.step, before.in_work) != (item.step, item.in_work)
+
+    def _tell(self, item: Activity) -> None:
+        # On a terminal the table shows the steps; only endings become lines that stay.
+        if self._live and item.in_work:
+            return
+        line = f"[{duration(time.monotonic() - self.started):>5}] {shorten(item.title or item.video_id)}: {phrase(item)}"
+        if self._live:
+            self._live.console.print(Text(printable(line)))
+        else:
+            tell(line)
+
+    def _table(self, found: list[Activity]) -> Table:
+        table = Table.grid(padding=(0, 2))
+        for item in found:
+            if item.in_work and item.step:
+                percent = "" if item.step_fraction is None else f"{item.step_fraction:4.0%}"
+                table.add_row(Text(printable(shorten(item.title))), Text(DOING.get(item.step, item.step)), percent)
+        queued = sum(1 for item in found if item.in_work and not item.step)
+        done = sum(1 for item in found if not item.in_work)
+        table.add_row(Text(f"{done} done, {queued} queued", style="dim"), "", duration(time.monotonic() - self.started))
+        return table
+
+
+def phrase(item: Activity) -> str:
+    """What to say of a video now."""
+    if item.in_work:
+        return DOING.get(item.step, item.step or "")
+    said = ENDED.get(item.state, "stopped, goes on with the next run")
+    if item.state in {"unavailable", "retrying", "waiting"} and item.message:
+        said += f" ({item.reason}): {item.message}"
+    return said
+
+
+def shorten(title: str, width: int = 44) -> str:
+    title = " ".join(title.split())
+    return title if len(title) <= width else title[: width - 1] + "…"

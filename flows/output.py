@@ -1,0 +1,51 @@
+"""What a person or a program reads: stdout for results, stderr for progress. All printing is here."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+
+def say(text: str = "") -> None:
+    """A line of the result. Control characters of titles never reach the terminal."""
+    sys.stdout.write(printable(text) + "\n")
+
+
+def tell(text: str = "") -> None:
+    """A line about what is going on."""
+    sys.stderr.write(printable(text) + "\n")
+    sys.stderr.flush()
+
+
+def print_json(value: Any) -> None:
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, default=str) + "\n")
+
+
+def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """A plain table; cells are data, never markup."""
+    made = Table(box=None, pad_edge=False, header_style="bold")
+    for head in heads:
+        made.add_column(head, overflow="fold")
+    for row in rows:
+        made.add_row(*(Text(printable(cell)) for cell in row))
+    width = None if sys.stdout.isatty() else 160
+    Console(file=sys.stdout, width=width).print(made)
+
+
+def printable(text: str) -> str:
+    """Without control characters, and without the marks that turn the direction of what follows."""
+    turning = {*range(0x202A, 0x202F), *range(0x2066, 0x206A)}
+    return "".join(c if c in "\n\t" or (ord(c) not in turning and c.isprintable()) else "�" for c in text)
+
+
+def duration(seconds: float) -> str:
+    """65.4 to 1:05; 3700 to 1:01:40."""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

@@ -1,0 +1,106 @@
+"""What a command stands on: the laptop stack (or the addresses in the settings), joined and exported.
+
+The addresses go into this process's environment before Prefect is imported, so that the flow uses the same server as
+the Dask workers. Logs of the engines go to `data/logs/channelscribe.log`, not to the terminal.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+from typing import Any
+
+from channelscribe.catalogue import Catalogue
+from channelscribe.laptop import LaptopStack
+from channelscribe.laptop.services import prefect_environment
+from channelscribe.settings import Settings
+from channelscribe.settings.registry import SettingsRegistry, parse_assignment
+
+Told = Callable[[str, float], None]
+
+
+def run_settings(options: argparse.Namespace, **more: Any) -> tuple[Settings, dict[str, Any]]:
+    """The settings of this command, and those of them that were given as parameters of the run."""
+    given = dict(parse_assignment(text) for text in options.assignments)
+    given |= {key.replace("__", "."): value for key, value in more.items() if value is not None}
+    return SettingsRegistry(run=given).resolve(), given
+
+
+@contextmanager
+def database(settings: Settings, command: str) -> Iterator[Catalogue]:
+    """Only the catalogue: for commands that read."""
+    with LaptopStack(settings, ["database"], command=command) as stack:
+        stack.wait_ready()
+        catalogue = Catalogue(stack.addresses.database_url or "")
+        catalogue.migrate()
+        try:
+            yield catalogue
+        finally:
+            catalogue.close()
+
+
+@contextmanager
+def engine(settings: Settings, command: str, told: Told | None = None) -> Iterator[tuple[LaptopStack, Catalogue]]:
+    """The whole stack, answering, with the flows ready to be imported and called."""
+    with LaptopStack(settings, command=command, told=told) as stack:
+        export(stack)
+        log_to_file(stack.places.log_file, settings.log_level)
+        # Importing costs seconds of CPU: do it while the services start.
+        import flows.sync_channel  # noqa: F401
+
+        quiet_terminal()
+        stack.wait_ready(["database"])
+        catalogue = Catalogue(stack.addresses.database_url or "")
+        catalogue.migrate()
+        if "database" in stack.want and not stack.shared_with:
+            # Nobody else runs on this database: what is still leased belonged to a process that was killed.
+            catalogue.release_all()
+        stack.wait_ready()
+        try:
+            yield stack, catalogue
+        finally:
+            catalogue.close()
+
+
+def export(stack: LaptopStack) -> None:
+    """Put the addresses where Prefect and our tasks look for them."""
+    addresses = stack.addresses
+    own: dict[str, str | None] = {
+        "CHANNELSCRIBE_DATA_DIR": str(stack.places.data),
+        "CHANNELSCRIBE_DATABASE__URL": addresses.database_url,
+        "CHANNELSCRIBE_DASK__SCHEDULER": addresses.scheduler,
+        "CHANNELSCRIBE_PREFECT__API_URL": addresses.prefect_api_url,
+    }
+    os.environ.update({name: value for name, value in own.items() if value})
+    os.environ.update(prefect_environment(stack.places, addresses.prefect_api_url or ""))
+    for stray in ("PREFECT_API_KEY", "PREFECT_PROFILE") if "prefect" in stack.want else ():
+        os.environ.pop(stray, None)
+
+
+def log_to_file(path: Path, level: str) -> None:
+    """Everything that is logged in this process goes to the file."""
+    handler = RotatingFileHandler(path, maxBytes=10_000_000, backupCount=3, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s"))
+    root = logging.getLogger()
+    root.addHandler(handler)
+    root.setLevel(level)
+
+
+def quiet_terminal() -> None:
+    """Take the handlers that write to the terminal off every logger: Prefect put them there when imported."""
+    loggers = [logging.getLogger(), *(logging.getLogger(name) for name in logging.root.manager.loggerDict)]
+    for logger in loggers:
+        for handler in list(logger.handlers):
+            if isinstance(handler, logging.StreamHandler) and not isinstance(handler, logging.FileHandler):
+                logger.removeHandler(handler)
+        # Loggers that kept to themselves now reach the file through the root.
+        if logger.name.split(".")[0] in {"prefect", "distributed"}:
+            logger.propagate = True
+    logging.captureWarnings(True)
+    sys.unraisablehook = lambda unraisable: logging.getLogger("channelscribe").warning("unraisable: %s", unraisable)

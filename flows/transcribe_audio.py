@@ -1,0 +1,47 @@
+"""transcribe-audio: prepared audio in, published transcripts out.
+
+Caches: recognize, align and diarize by the sha256 of the speech track, model and options; read by transcript.
+Needs: a Dask worker with resource GPU=1 (a CPU will do), the database and the store of its workers' settings.
+"""
+
+from __future__ import annotations
+
+from prefect import flow
+
+from flows.requests import TranscribeRequest
+from tasks.outcomes import Chain, failure_of
+from tasks.publishing import publish, record_failure
+from tasks.records import PreparedAudio, Published, VideoWork
+from tasks.runner import dask_task_runner, on
+from tasks.speech import align, diarize, recognize
+from tasks.text import read
+
+
+@flow(name="transcribe-audio", task_runner=dask_task_runner(), persist_result=False)
+def transcribe_audio(request: TranscribeRequest) -> tuple[list[Published], list[tuple[VideoWork, Exception]]]:
+    """Transcribe a batch; returns what was published, and (video, error) of what was not."""
+    chains = [
+        (video, steps(video, audio, request)) for video, audio in zip(request.videos, request.audio, strict=True)
+    ]
+    published, failed = [], []
+    for video, chain in chains:
+        error = failure_of(chain)
+        if error is None:
+            published.append(chain[-1].result())
+        else:
+            record_failure(video, error)
+            failed.append((video, error))
+    return published, failed
+
+
+def steps(video: VideoWork, audio: PreparedAudio, request: TranscribeRequest) -> Chain:
+    """One video's steps; each starts when what it needs is there."""
+    options = request.options
+    with on("GPU"):
+        recognition = recognize.submit(video, audio, options)
+        alignment = align.submit(video, audio, recognition, options)
+        turns = diarize.submit(video, audio, options)
+    with on("CPU"):
+        reading = read.submit(video, recognition, alignment, turns, options)
+        publishing = publish.submit(video, audio, reading)
+    return [recognition, alignment, turns, reading, publishing]

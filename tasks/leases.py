@@ -1,0 +1,60 @@
+"""Signs of life: a step renews its video's lease and tells how far it is; a run renews all that it holds."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from channelscribe.errors import CatalogueUnreachable
+from tasks.records import VideoWork
+from tasks.workplace import catalogue, own_settings
+
+Report = Callable[[float | None], None]
+REPORT_SECONDS = 0.5
+
+
+@contextmanager
+def step(video: VideoWork, name: str) -> Iterator[Report]:
+    """Run a step under the video's lease. The yielded function takes the fraction done (0 to 1).
+
+    Raises LeaseLost, at the start or at any report, when somebody else has the video by now.
+    """
+    seconds = own_settings().lease_seconds
+    catalogue().renew(video.pk, video.owner, seconds, name, 0.0)
+    last = time.monotonic()
+
+    def report(fraction: float | None) -> None:
+        nonlocal last
+        if time.monotonic() - last >= REPORT_SECONDS:
+            last = time.monotonic()
+            catalogue().renew(video.pk, video.owner, seconds, name, fraction)
+
+    yield report
+
+
+@contextmanager
+def kept_leases(owner: str) -> Iterator[None]:
+    """Renew every lease of `owner` in the background, then give back what is left.
+
+    Steps wait in queues for hours: their own reports come too late for that.
+    """
+    seconds = own_settings().lease_seconds
+    over = threading.Event()
+
+    def renew() -> None:
+        while not over.wait(seconds / 3):
+            try:
+                catalogue().renew_all(owner, seconds)
+            except CatalogueUnreachable:
+                continue  # the next round may find it again; the lease is three rounds long
+
+    thread = threading.Thread(target=renew, name="leases", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+        catalogue().release_all(owner)

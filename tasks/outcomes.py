@@ -1,0 +1,72 @@
+"""Looking at futures: what is ready, and how a chain of steps ended. One bad video never stops the others."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from prefect.futures import PrefectFuture
+
+from tasks.records import PreparedAudio, VideoWork
+
+LINGER_SECONDS = 1.0
+POLL_SECONDS = 0.1
+
+Chain = Sequence[PrefectFuture[Any]]
+
+
+def failure_of(chain: Chain) -> Exception | None:
+    """The error of the first step that did not complete; None when all did. Waits for the chain to end.
+
+    Looks at every future itself: waiting on the last one hides what happened before it.
+    """
+    for future in chain:
+        future.wait()
+        state = future.state
+        if not state.is_completed():
+            result = state.result(raise_on_failure=False)
+            return result if isinstance(result, Exception) else RuntimeError(state.message or state.name)
+    return None
+
+
+def ready_batches(
+    chains: dict[int, tuple[VideoWork, Chain]], minutes: float
+) -> Iterator[tuple[list[tuple[VideoWork, PreparedAudio]], list[tuple[VideoWork, Exception]]]]:
+    """Yield what got ready since the last time: (video, audio) up to `minutes` of audio, and (video, error).
+
+    Each chain ends in a future of PreparedAudio. While the caller works on a batch, the others go on.
+    """
+    waiting = dict(chains)
+    while waiting:
+        done = _first_done(waiting)
+        batch, failed, seconds = [], [], 0.0
+        for pk in done:
+            video, chain = waiting[pk]
+            error = failure_of(chain)
+            if error is not None:
+                failed.append((waiting.pop(pk)[0], error))
+                continue
+            audio = chain[-1].result()
+            if batch and seconds + audio.seconds > minutes * 60:
+                break
+            seconds += audio.seconds
+            batch.append((waiting.pop(pk)[0], audio))
+        yield batch, failed
+
+
+def _first_done(waiting: dict[int, tuple[VideoWork, Chain]]) -> list[int]:
+    """Those whose last step has ended; lingers a moment after the first, so that batches are not of one."""
+    first: float | None = None
+    while True:
+        done = [pk for pk, (_, chain) in waiting.items() if _has_ended(chain[-1])]
+        if done and first is None:
+            first = time.monotonic()
+        if len(done) == len(waiting) or (first is not None and time.monotonic() - first >= LINGER_SECONDS):
+            return done
+        time.sleep(POLL_SECONDS)
+
+
+def _has_ended(future: PrefectFuture[Any]) -> bool:
+    wrapped: Any = getattr(future, "wrapped_future", None)
+    return bool(wrapped.done()) if wrapped is not None else future.state.is_final()

@@ -1,0 +1,56 @@
+"""Write a transcript's files, then its rows and the *current* pointer in one transaction; record what failed."""
+
+from __future__ import annotations
+
+from channelscribe.store.layout import transcript_key
+from prefect import task
+
+from channelscribe.formats import FORMATS, VideoMeta, render
+from channelscribe.transcript import Transcript
+from tasks.audio import record_audio
+from tasks.leases import step
+from tasks.policies import RETRY_DELAYS, worth_retrying
+from tasks.records import PreparedAudio, Published, ReadTranscript, VideoWork
+from tasks.workplace import catalogue, store
+
+
+@task(
+    name="publish",
+    task_run_name="publish {video.video_id}",
+    retries=len(RETRY_DELAYS),
+    retry_delay_seconds=RETRY_DELAYS,
+    retry_condition_fn=worth_retrying,
+    persist_result=False,
+    tags=["publish"],
+)
+def publish(video: VideoWork, audio: PreparedAudio, read: ReadTranscript) -> Published:
+    """Files first: a transcript is current only when all of it can be read. Idempotent, hence not cached."""
+    transcript = Transcript.from_dict(store().read_json(read.transcript_key))
+    reading = store().read_json(read.reading_key)
+    meta = VideoMeta(title=video.title, url=video.url, id=video.video_id, channel=video.channel)
+    with step(video, "publish"):
+        files = {}
+        for name in FORMATS:
+            key = transcript_key(video.site, video.video_id, read.transcript_id, name)
+            # Immutable: a title that changed since does not change the files of a version that is out.
+            if not store().exists(key):
+                store().put_bytes(render(transcript, name, meta).encode(), key)
+            files[name] = key
+        record_audio(video, audio)
+        version = catalogue().publish(
+            video.pk, video.owner, read.transcript_id, transcript, reading, files, transcript.models
+        )
+    return Published(
+        pk=video.pk,
+        video_id=video.video_id,
+        transcript_id=read.transcript_id,
+        version=version,
+        words=len(transcript.words),
+        seconds=audio.seconds,
+    )
+
+
+@task(name="record-failure", persist_result=False, tags=["publish"])
+def record_failure(video: VideoWork, error: Exception) -> None:
+    """Put the reason on the video's row, which decides when it is looked at again."""
+    catalogue().record_failure(video.pk, video.owner, error)

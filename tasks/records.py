@@ -1,0 +1,75 @@
+"""What travels between tasks: small, JSON-able records. Audio and transcripts travel through the store."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Record(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class VideoWork(Record):
+    """A video that this run has leased. `video_id` is safe in paths; `duration` is the listing's, in seconds;
+    `owner` is the lease's: the run that works on it.
+    """
+
+    pk: int
+    site: str
+    video_id: str
+    url: str
+    title: str
+    channel: str
+    duration: float | None
+    owner: str
+
+
+class Original(Record):
+    """A downloaded track in the store. `seconds` is what the site announced, if it did."""
+
+    key: str
+    format_id: str
+    bytes: int
+    seconds: float | None
+    uploader: str | None = None
+    published: str | None = None
+
+
+class PreparedAudio(Record):
+    """The archive and the speech track in the store; `seconds` were decoded."""
+
+    source_sha256: str
+    speech_sha256: str
+    archive_key: str
+    speech_key: str
+    seconds: float
+    format_id: str
+    bytes: int
+    loudness: dict[str, dict[str, float]] | None
+    options_key: str
+
+
+class Checkpoint(Record):
+    """A stage's JSON in the store. `content` names what it was made from, so equal content is never redone."""
+
+    key: str
+    content: str
+
+
+class ReadTranscript(Record):
+    """A transcript and its reading in the store."""
+
+    transcript_id: str
+    transcript_key: str
+    reading_key: str
+
+
+class Published(Record):
+    """What publishing left: the transcript that is current now, and its version."""
+
+    pk: int
+    video_id: str
+    transcript_id: str
+    version: int
+    words: int
+    seconds: float

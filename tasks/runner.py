@@ -1,0 +1,54 @@
+"""Where tasks run: the configured Dask scheduler, or a local cluster with the same resources."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import dask
+from distributed import SpecCluster
+from distributed.nanny import Nanny
+from distributed.scheduler import Scheduler
+from prefect_dask import DaskTaskRunner
+
+from tasks.workplace import own_settings
+
+
+def dask_task_runner() -> DaskTaskRunner:
+    """By address where one is set (`cluster=` objects are lost when Prefect duplicates a runner)."""
+    settings = own_settings()
+    if settings.dask.scheduler:
+        return DaskTaskRunner(address=settings.dask.scheduler)
+    return DaskTaskRunner(cluster_class=local_cluster)
+
+
+def local_cluster(**_: Any) -> SpecCluster:
+    """CPU workers (resources CPU and NET) and one speech worker (GPU=1), on loopback, for one flow run."""
+    settings = own_settings()
+    threads = settings.dask.cpu_worker_threads
+    net = settings.sources.concurrent_downloads
+    cores = settings.speech.threads or os.cpu_count() or 1
+    common: dict[str, Any] = {"host": "127.0.0.1", "dashboard": False, "memory_limit": 0}
+    workers: dict[str, Any] = {
+        "speech": {
+            "cls": Nanny,
+            "options": {**common, "nthreads": 1, "resources": {"GPU": 1}, "env": {"OMP_NUM_THREADS": str(cores)}},
+        }
+    }
+    for number in range(settings.dask.cpu_workers):
+        resources = {"CPU": threads, "NET": max(1, net // settings.dask.cpu_workers)}
+        workers[f"cpu-{number}"] = {
+            "cls": Nanny,
+            "options": {**common, "nthreads": threads, "resources": resources, "env": {"OMP_NUM_THREADS": "1"}},
+        }
+    scheduler = {"cls": Scheduler, "options": {"host": "127.0.0.1", "dashboard": False}}
+    return SpecCluster(scheduler=scheduler, workers=workers)
+
+
+@contextmanager
+def on(resource: str) -> Iterator[None]:
+    """Tasks submitted in this block run where the resource is: "CPU", "NET" (downloads) or "GPU" (speech)."""
+    with dask.annotate(resources={resource: 1}):
+        yield

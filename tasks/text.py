@@ -1,0 +1,72 @@
+"""Put the transcript together and read it: sentences, tokens, entities."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from channelscribe.store.layout import checkpoint_key, reading_key
+from prefect import task
+
+from channelscribe.hashing import content_key
+from channelscribe.speech.assemble import assemble
+from channelscribe.text.reading import read as read_transcript
+from tasks.leases import step
+from tasks.policies import RETRY_DELAYS, ContentPolicy, worth_retrying
+from tasks.records import Checkpoint, ReadTranscript, VideoWork
+from tasks.workplace import catalogue, settings_of, store
+
+# Raise when `assemble` starts to give other transcripts for the same checkpoints: it is part of a transcript's id.
+ASSEMBLE_VERSION = 1
+
+
+def transcript_id(video: VideoWork, recognition: Checkpoint, alignment: Checkpoint, turns: Checkpoint) -> str:
+    """A transcript is its video and what it was made from: the same again is the same transcript."""
+    return content_key(
+        ASSEMBLE_VERSION, video.site, video.video_id, recognition.content, alignment.content, turns.content
+    )
+
+
+READ = ContentPolicy(
+    step="read",
+    version=1,
+    parts=lambda given: (
+        transcript_id(given["video"], given["recognition"], given["alignment"], given["turns"]),
+        given["options"]["text"],
+    ),
+)
+
+
+@task(
+    name="read",
+    task_run_name="read {video.video_id}",
+    cache_policy=READ,
+    retries=len(RETRY_DELAYS),
+    retry_delay_seconds=RETRY_DELAYS,
+    retry_condition_fn=worth_retrying,
+    tags=["text"],
+)
+def read(
+    video: VideoWork,
+    recognition: Checkpoint,
+    alignment: Checkpoint,
+    turns: Checkpoint,
+    options: dict[str, Any],
+) -> ReadTranscript:
+    """Checkpoints to a transcript and its reading, both JSON in the store."""
+    identity = transcript_id(video, recognition, alignment, turns)
+    reading_of = content_key(READ.version, identity, options["text"])
+    made = ReadTranscript(
+        transcript_id=identity,
+        transcript_key=checkpoint_key("transcript", identity),
+        reading_key=reading_key(video.site, video.video_id, reading_of),
+    )
+    with step(video, "read"):
+        catalogue().record_state(video.pk, video.owner, "transcribed")
+        parts = [store().read_json(checkpoint.key) for checkpoint in (recognition, alignment, turns)]
+        transcript = assemble(*parts)
+        if not store().exists(made.transcript_key):
+            store().put_json(transcript.to_dict(), made.transcript_key)
+        if not store().exists(made.reading_key):
+            reading = read_transcript(transcript, settings_of(options).text)
+            store().put_json(reading.to_dict(), made.reading_key)
+    return made

@@ -1,0 +1,81 @@
+"""Records for the tests of the catalogue: listings, transcripts, and videos that have one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date
+
+from channelscribe.catalogue import Catalogue, VideoRow
+from channelscribe.transcript import Segment, Transcript, Turn, Word
+
+SITE = "youtube"
+OWNER = "run-1"
+
+
+@dataclass
+class Video:
+    """What a listing says of one video."""
+
+    video_id: str
+    title: str = "A title"
+    site: str = SITE
+    url: str = ""
+    description: str | None = None
+    duration: float | None = 60.0
+    published: date | None = date(2024, 5, 1)
+    live_status: str | None = None
+    position: int = 0
+
+    def __post_init__(self) -> None:
+        self.url = self.url or f"https://www.youtube.com/watch?v={self.video_id}"
+
+
+@dataclass
+class Listed:
+    """A listing; `complete` as in `catalogue.listings.Listing`."""
+
+    videos: list[Video] = field(default_factory=list)
+    site: str = SITE
+    source_id: str = "UC1"
+    url: str = "https://www.youtube.com/@one"
+    title: str = "Channel One"
+    kind: str = "channel"
+    complete: bool = True
+
+
+def with_videos(catalogue: Catalogue, count: int) -> list[VideoRow]:
+    """`count` discovered videos v0, v1, …"""
+    report = catalogue.record_listing(Listed([Video(f"v{n}", position=n) for n in range(count)]))
+    return catalogue.due(report.source_pk)
+
+
+def spoken(*texts: str, language: str = "en", speaker: str | None = "S0") -> Transcript:
+    """A transcript with one segment of two seconds for each text."""
+    segments = []
+    for place, text in enumerate(texts):
+        start, words = place * 2.0, text.split()
+        step = 2.0 / max(len(words), 1)
+        segments.append(
+            Segment(
+                start,
+                start + 2.0,
+                text,
+                speaker,
+                -0.25,
+                [Word(word, start + step * n, start + step * (n + 1), 0.5, speaker) for n, word in enumerate(words)],
+            )
+        )
+    turns = [Turn(0.0, 2.0 * len(texts), speaker)] if speaker else []
+    return Transcript(language, 2.0 * len(texts), segments, turns, {"recognizer": {"name": "tiny"}})
+
+
+def published(catalogue: Catalogue, transcript: Transcript, video: Video, source: Listed | None = None) -> VideoRow:
+    """A video with this transcript, through all that a run does in the catalogue."""
+    listing = source or Listed()
+    listing.videos = [video]
+    listing.complete = False
+    report = catalogue.record_listing(listing)
+    row = next(row for row in catalogue.list_videos(report.source_pk) if row.video_id == video.video_id)
+    catalogue.claim([row.id], OWNER, 60)
+    catalogue.publish(row.id, OWNER, f"{row.id:064x}", transcript, {}, {})
+    return row

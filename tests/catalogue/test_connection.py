@@ -1,0 +1,62 @@
+"""Addresses and failures of the connection; no password in any message."""
+
+from __future__ import annotations
+
+import traceback
+
+import psycopg
+import pytest
+
+from channelscribe.catalogue import Catalogue
+from channelscribe.catalogue.connection import parse_url
+from channelscribe.catalogue.embedded import EmbeddedServer
+from channelscribe.errors import CatalogueError, CatalogueUnreachable, InvalidSetting
+from tests.catalogue.conftest import NewDatabase
+from tests.catalogue.records import Listed, Video
+
+PASSWORD = "canary-3f2a"
+
+
+@pytest.mark.parametrize("scheme", ["postgresql", "postgres", "postgresql+psycopg", "postgresql+asyncpg"])
+def test_every_postgresql_url_uses_psycopg(scheme: str) -> None:
+    assert parse_url(f"{scheme}://user@host/name").drivername == "postgresql+psycopg"
+
+
+@pytest.mark.parametrize("url", ["", "host/name", "mysql://u@h/n", f"sqlite:///{PASSWORD}"])
+def test_other_urls_are_refused(url: str) -> None:
+    with pytest.raises(InvalidSetting) as caught:
+        parse_url(url)
+    assert PASSWORD not in str(caught.value)
+
+
+def test_no_server_is_unreachable_and_the_password_stays_secret() -> None:
+    catalogue = Catalogue(f"postgresql://user:{PASSWORD}@127.0.0.1:1/name")
+    with pytest.raises(CatalogueUnreachable) as caught:
+        catalogue.status()
+    assert "127.0.0.1" in caught.value.message
+    assert PASSWORD not in "".join(traceback.format_exception(caught.value))
+    assert PASSWORD not in repr(catalogue) + str(catalogue)
+
+
+def test_a_missing_database_is_no_reason_to_retry(server: EmbeddedServer) -> None:
+    with pytest.raises(CatalogueError) as caught:
+        Catalogue(server.url.replace("/postgres?", "/nothing?")).status()
+    assert caught.value.reason in ("catalogue_refused", "catalogue_unreachable")
+
+
+def test_a_restarted_server_costs_no_error(server: EmbeddedServer, catalogue: Catalogue) -> None:
+    catalogue.status()
+    with psycopg.connect(server.url, autocommit=True) as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+            " AND backend_type = 'client backend'"
+        )
+    assert catalogue.status().videos == 0
+
+
+def test_what_postgresql_cannot_hold_is_taken_out(new_database: NewDatabase) -> None:
+    catalogue = Catalogue(new_database())
+    titles = ["a\x00b", "lone \ud800 surrogate", "'; DROP TABLE video; --", "\u202e rtl", "😀" * 400]
+    catalogue.record_listing(Listed([Video(f"v{n}", title) for n, title in enumerate(titles)]))
+    stored = [row.title for row in catalogue.list_videos(1)]
+    assert stored == ["ab", "lone ? surrogate", *titles[2:]]
