@@ -66,6 +66,16 @@ def engine(settings: Settings, command: str, told: Told | None = None) -> Iterat
             yield stack, catalogue
         finally:
             catalogue.close()
+            settle()
+
+
+def settle() -> None:
+    """Let Prefect deliver its last logs and events while there is a server to take them."""
+    from prefect.events.worker import EventsWorker
+    from prefect.logging.handlers import APILogWorker
+
+    EventsWorker.drain_all(timeout=5)
+    APILogWorker.drain_all(timeout=5)
 
 
 def export(stack: LaptopStack) -> None:

@@ -21,7 +21,7 @@ from tasks.listing import claim_due, list_source, look_due
 from tasks.outcomes import Chain, ready_batches
 from tasks.publishing import record_failure
 from tasks.records import VideoWork
-from tasks.runner import dask_task_runner, on
+from tasks.runner import dask_task_runner, submit
 
 
 @flow(name="sync-channel", task_runner=dask_task_runner(), persist_result=False)
@@ -55,7 +55,5 @@ def sync_channel(request: SyncRequest) -> SyncSummary:
 
 def fetch(video: VideoWork, options: dict[str, object]) -> Chain:
     """Download and prepare one video; they go on while earlier ones are transcribed."""
-    with on("NET"):
-        original = download.submit(video, options)
-    with on("CPU"):
-        return [original, prepare.submit(video, original, options)]
+    original = submit("NET", download, video, options)
+    return [original, submit("CPU", prepare, video, original, options)]

@@ -12,7 +12,7 @@ from flows.requests import TranscribeRequest
 from tasks.outcomes import Chain, failure_of
 from tasks.publishing import publish, record_failure
 from tasks.records import PreparedAudio, Published, VideoWork
-from tasks.runner import dask_task_runner, on
+from tasks.runner import dask_task_runner, submit
 from tasks.speech import align, diarize, recognize
 from tasks.text import read
 
@@ -37,11 +37,9 @@ def transcribe_audio(request: TranscribeRequest) -> tuple[list[Published], list[
 def steps(video: VideoWork, audio: PreparedAudio, request: TranscribeRequest) -> Chain:
     """One video's steps; each starts when what it needs is there."""
     options = request.options
-    with on("GPU"):
-        recognition = recognize.submit(video, audio, options)
-        alignment = align.submit(video, audio, recognition, options)
-        turns = diarize.submit(video, audio, options)
-    with on("CPU"):
-        reading = read.submit(video, recognition, alignment, turns, options)
-        publishing = publish.submit(video, audio, reading)
+    recognition = submit("GPU", recognize, video, audio, options)
+    alignment = submit("GPU", align, video, audio, recognition, options)
+    turns = submit("GPU", diarize, video, audio, options)
+    reading = submit("CPU", read, video, recognition, alignment, turns, options)
+    publishing = submit("CPU", publish, video, audio, reading)
     return [recognition, alignment, turns, reading, publishing]

@@ -40,9 +40,11 @@ def ready_batches(
     waiting = dict(chains)
     while waiting:
         done = _first_done(waiting)
-        batch, failed, seconds = [], [], 0.0
+        batch: list[tuple[VideoWork, PreparedAudio]] = []
+        failed: list[tuple[VideoWork, Exception]] = []
+        seconds = 0.0
         for pk in done:
-            video, chain = waiting[pk]
+            _, chain = waiting[pk]
             error = failure_of(chain)
             if error is not None:
                 failed.append((waiting.pop(pk)[0], error))

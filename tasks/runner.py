@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal, TypeVar
 
-import dask
-from distributed import SpecCluster
+import dask.base as dask
+from distributed.deploy.spec import SpecCluster
 from distributed.nanny import Nanny
 from distributed.scheduler import Scheduler
-from prefect_dask import DaskTaskRunner
+from prefect.futures import PrefectFuture
+from prefect.tasks import Task
+from prefect_dask.task_runners import DaskTaskRunner
 
 from tasks.workplace import own_settings
 
+Resource = Literal["CPU", "NET", "GPU"]
+R = TypeVar("R")
 
-def dask_task_runner() -> DaskTaskRunner:
+
+def dask_task_runner() -> Any:
     """By address where one is set (`cluster=` objects are lost when Prefect duplicates a runner)."""
     settings = own_settings()
     if settings.dask.scheduler:
@@ -44,11 +47,16 @@ def local_cluster(**_: Any) -> SpecCluster:
             "options": {**common, "nthreads": threads, "resources": resources, "env": {"OMP_NUM_THREADS": "1"}},
         }
     scheduler = {"cls": Scheduler, "options": {"host": "127.0.0.1", "dashboard": False}}
-    return SpecCluster(scheduler=scheduler, workers=workers)
+    return SpecCluster(  # type: ignore[no-untyped-call]
+        scheduler=scheduler, workers=workers
+    )
 
 
-@contextmanager
-def on(resource: str) -> Iterator[None]:
-    """Tasks submitted in this block run where the resource is: "CPU", "NET" (downloads) or "GPU" (speech)."""
+def submit(resource: Resource, step: Task[..., R], *arguments: Any) -> PrefectFuture[R]:
+    """Submit a step to the workers that have the resource: "CPU", "NET" (downloads) or "GPU" (speech).
+
+    Arguments may be futures of other steps: this one starts when they are there.
+    """
     with dask.annotate(resources={resource: 1}):
-        yield
+        submitted: PrefectFuture[R] = step.submit(*arguments)
+    return submitted

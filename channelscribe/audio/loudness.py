@@ -19,7 +19,8 @@ __all__ = ["MEASUREMENT", "Loudness", "correction", "read_loudness"]
 MEASUREMENT = "ebur128=peak=true:framelog=verbose"
 
 _SILENCE_LUFS = -70.0  # the absolute gate of ITU-R BS.1770: below it there is no loudness to speak of
-_LIMITER_MARGIN_DB = 0.3  # between the limiter's samples the true peak is a little higher
+_OVERSAMPLED_HZ = 192_000
+_LIMITER_MARGIN_DB = 0.3  # for what the way back to the archive's rate adds
 _REPORT = re.compile(r"Summary:.*?\bI:\s+(\S+) LUFS.*?\bLRA:\s+(\S+) LU\b.*?\bPeak:\s+(\S+) dBFS", re.DOTALL)
 
 
@@ -50,13 +51,14 @@ def read_loudness(log: str) -> Loudness | None:
 
 
 def correction(measured: Loudness, options: AudioOptions) -> str:
-    """The filters that bring what was `measured` to the wanted loudness, and report what came out.
+    """The filters that bring what was `measured` to the wanted loudness.
 
-    The limiter delays by its attack, one millisecond.
+    The limiter works on oversampled sound, where samples come close to the true peak; it delays by its attack, one
+    millisecond.
     """
     gain = options.target_lufs - measured.integrated
     filters = [f"volume={gain:.2f}dB:precision=float"]
     if measured.true_peak + gain > options.true_peak_db:
         limit = 10 ** ((options.true_peak_db - _LIMITER_MARGIN_DB) / 20)
-        filters.append(f"alimiter=limit={limit:.4f}:attack=1:level=false")
-    return ",".join([*filters, MEASUREMENT])
+        filters.append(f"aresample={_OVERSAMPLED_HZ},alimiter=limit={limit:.4f}:attack=1:level=false")
+    return ",".join(filters)

@@ -125,8 +125,9 @@ class _Preparation:
         arguments = ["-filter_complex", graph, *speech_output("[speech]", self.speech), *sink]
         before = read_loudness(self._ffmpeg(arguments, 0.0, _FIRST_PASS_SHARE))
         self._refuse_truncated()
-        louder = [correction(before, self.options)] if before else []
-        filters = ",".join([ON_TIMELINE, layout, *louder, archive_rate(self.found)])
+        rate = archive_rate(self.found)
+        louder = [correction(before, self.options), rate, MEASUREMENT] if before else [rate]
+        filters = ",".join([ON_TIMELINE, layout, *louder])
         arguments = ["-af", filters, *archive_output("0:a:0", self.archive, self.options, tags)]
         after = read_loudness(self._ffmpeg(arguments, _FIRST_PASS_SHARE, 1.0))
         return {"before": before.to_dict(), "after": after.to_dict()} if before and after else None

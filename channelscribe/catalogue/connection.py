@@ -14,13 +14,15 @@ from sqlalchemy import URL, Connection, CursorResult, Engine, create_engine, mak
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlmodel import Session
 
-from channelscribe.errors import CatalogueError, CatalogueUnreachable, InvalidSetting
+from channelscribe.errors import CatalogueError, CatalogueUnreachable, InvalidSetting, SchemaMismatch
 
 __all__ = ["Database", "driver_connection", "execute", "parse_url"]
 
 CONNECT_SECONDS = 10
 SERVER_IS_AWAY = ("08", "53", "57P", "40", "55P")
-"""SQLSTATE classes and codes of failures that pass: connection, resources, shutdown, deadlock, lock time-out."""
+"""How SQLSTATEs of failures that pass begin: connection, resources, shutdown, deadlock, lock time-out."""
+TABLE_OR_COLUMN_MISSING = ("42P01", "42703")
+CONNECTION_FAILED = (psycopg.OperationalError, psycopg.InterfaceError)
 
 
 def parse_url(url: str) -> URL:
@@ -76,17 +78,12 @@ class Database:
         said = (str(cause).strip().splitlines() or [type(cause).__name__])[0]
         if self.url.password:
             said = said.replace(str(self.url.password), "***")
-        state = getattr(cause, "sqlstate", None)
-        if isinstance(cause, psycopg.Error) and (state is None or state.startswith(SERVER_IS_AWAY)):
+        state = getattr(cause, "sqlstate", None) or ""
+        if state.startswith(SERVER_IS_AWAY) or (not state and isinstance(cause, CONNECTION_FAILED)):
             return CatalogueUnreachable(f"PostgreSQL at {self}: {said}", remedy="Start it, or correct database.url.")
-        return CatalogueError(f"PostgreSQL at {self} refused: {said}", reason=_reason(state))
-
-
-def _reason(state: str | None) -> str:
-    # 28: wrong user or password, 3D000: no such database, 42501: no right to
-    if state is not None and (state.startswith("28") or state in ("3D000", "42501")):
-        return "catalogue_refused"
-    return "catalogue_error"
+        if state in TABLE_OR_COLUMN_MISSING:
+            return SchemaMismatch(f"PostgreSQL at {self}: {said}", remedy="Any sync brings the schema up to date.")
+        return CatalogueError(f"PostgreSQL at {self} refused: {said}")
 
 
 def execute(session: Session | Connection, statement: str, **values: Any) -> CursorResult[Any]:

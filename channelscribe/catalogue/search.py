@@ -6,6 +6,7 @@ language is matched word for word. Nothing that a person can type raises.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -21,6 +22,8 @@ __all__ = ["EntityCount", "Hit", "entities", "search", "url_at"]
 LONGEST_QUERY = 1000
 """Characters; PostgreSQL refuses words over 2046 bytes and queries over a megabyte."""
 HIGHLIGHT = "**"
+# A dash that negates nothing: PostgreSQL 18 raises "tsquery stack too small" on 32 of them in a row.
+_STRAY_DASH = re.compile(r'-(?![\w"])')
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +98,7 @@ def search(
     limit: int,
 ) -> list[Hit]:
     """The best hits first. An empty query with a filter lists what the filter leaves, in order of the videos."""
-    query = clean_text(query)[:LONGEST_QUERY].strip()
+    query = _STRAY_DASH.sub(" ", clean_text(query)[:LONGEST_QUERY]).strip()
     conditions = {
         IN_CHANNEL: channel,
         "segment.speaker = :speaker": speaker,

@@ -27,7 +27,7 @@ START_SECONDS = 120.0
 STOP_SECONDS = 30.0
 
 
-class KeeperGone(StackError):
+class KeeperGoneError(StackError):
     """The keeper closed the connection: it stopped, or was killed."""
 
 
@@ -106,7 +106,7 @@ class LaptopStack:
             try:
                 reply = self._ask(message)
                 break
-            except KeeperGone:
+            except KeeperGoneError:
                 # It was about to stop when we came.
                 if attempt == 2:
                     raise
@@ -206,7 +206,7 @@ class LaptopStack:
                     raise ConnectionResetError
                 received += data
         except OSError:
-            raise KeeperGone(
+            raise KeeperGoneError(
                 "The keeper of the laptop stack went away.",
                 remedy=f"Run the command again; the log is {self.places.logs / 'keeper.log'}.",
             ) from None

@@ -43,9 +43,7 @@ class FeedItem:
 
 def content_type(name: str) -> str:
     """The media type that a file name stands for."""
-    return (
-        _TYPES.get(PurePosixPath(name).suffix) or mimetypes.guess_type(name)[0] or "application/octet-stream"
-    )
+    return _TYPES.get(PurePosixPath(name).suffix) or mimetypes.guess_type(name)[0] or "application/octet-stream"
 
 
 def sample_items() -> list[FeedItem]:
@@ -77,7 +75,7 @@ def feed(base_url: str, items: Iterable[FeedItem], about: Channel | None = None)
     _add(top, f"{{{_ITUNES}}}author", about.author)
     for item in sorted(items, key=lambda each: each.published, reverse=True):
         _add_item(top, item, base_url)
-    return ElementTree.tostring(rss, encoding="utf-8", xml_declaration=True)
+    return bytes(ElementTree.tostring(rss, encoding="utf-8", xml_declaration=True))
 
 
 def _add_item(top: ElementTree.Element, item: FeedItem, base_url: str) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ class Script:
         return [(sentence.start, sentence.end, sentence.speaker) for sentence in self.sentences]
 
     @classmethod
-    def from_dict(cls, data: dict[str, list[dict]]) -> Script:
+    def from_dict(cls, data: dict[str, list[dict[str, Any]]]) -> Script:
         return cls(
             [Word(**word) for word in data["words"]],
             [Turn(**turn) for turn in data["turns"]],

@@ -41,11 +41,12 @@ class TinyXVector(Model):
             *_layer(width, width, kernel=3, dilation=2),
             *_layer(width, width, kernel=3, dilation=3),
         )
+        self._dimension = dimension
         self.embedding = nn.Linear(2 * width, dimension)
 
     @property
     def dimension(self) -> int:
-        return self.hparams.dimension
+        return self._dimension
 
     def num_frames(self, num_samples: int) -> int:
         return 1 + num_samples // _HOP - _CONTEXT
@@ -56,7 +57,7 @@ class TinyXVector(Model):
     def receptive_field_center(self, frame: int = 0) -> int:
         return _HOP * (frame + _CONTEXT // 2)
 
-    def forward(self, waveforms: torch.Tensor, weights: torch.Tensor | None = None) -> torch.Tensor:
+    def forward(self, waveforms: torch.Tensor, weights: torch.Tensor | None = None, **_: object) -> torch.Tensor:
         """``weights`` (batch, frames of any rate) mark the speaker's share; ValueError below 0.2 s."""
         return self.embed(self.mel(waveforms.squeeze(1)), weights)
 
@@ -64,7 +65,8 @@ class TinyXVector(Model):
         """From mel power (batch, bands, frames); ``weights`` may be (batch, speakers, frames)."""
         if mel_power.shape[-1] < _CONTEXT + 2:
             raise ValueError("too short for a speaker embedding")
-        return self.embedding(pool_statistics(self.frames(torch.log(mel_power + _FLOOR)), weights))
+        pooled = pool_statistics(self.frames(torch.log(mel_power + _FLOOR)), weights)
+        return torch.as_tensor(self.embedding(pooled))
 
 
 def pool_statistics(sequences: torch.Tensor, weights: torch.Tensor | None) -> torch.Tensor:

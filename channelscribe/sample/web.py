@@ -117,9 +117,7 @@ class Handler(BaseHTTPRequestHandler):
         else:
             first, end = part
             headers["Content-Range"] = f"bytes {first}-{end - 1}/{size}"
-            self._send(
-                HTTPStatus.PARTIAL_CONTENT, replace(resource, content=resource.content[first:end]), headers
-            )
+            self._send(HTTPStatus.PARTIAL_CONTENT, replace(resource, content=resource.content[first:end]), headers)
 
     def _send(self, status: HTTPStatus, resource: Resource, headers: Mapping[str, str]) -> None:
         self.send_response(status)

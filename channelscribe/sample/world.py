@@ -92,8 +92,7 @@ def channel() -> Channel:
     """The channel as `data/channel.json` describes it."""
     data = json.loads((_DATA / "channel.json").read_text(encoding="utf-8"))
     episodes = [
-        Episode(**(item | {"published": datetime.fromisoformat(item["published"])}))
-        for item in data["episodes"]
+        Episode(**(item | {"published": datetime.fromisoformat(item["published"])})) for item in data["episodes"]
     ]
     return Channel(data["title"], data["description"], data["author"], episodes)
 

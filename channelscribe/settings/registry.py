@@ -46,6 +46,8 @@ class SettingsRegistry:
     tests need no monkeypatching; by default the process environment and the working directory.
     """
 
+    layers: list[tuple[str, dict[str, Any]]]
+
     def __init__(
         self,
         *,
@@ -57,7 +59,7 @@ class SettingsRegistry:
         environ = os.environ if environ is None else environ
         folder = Path.cwd() if folder is None else folder
         dotenv = {k: v for k, v in dotenv_values(folder / ".env").items() if v is not None}
-        self.layers: list[tuple[str, dict[str, Any]]] = [("config.yaml (default)", _read_yaml(packaged_config()))]
+        self.layers = [("config.yaml (default)", _read_yaml(packaged_config()))]
         own = environ.get(CONFIG_VARIABLE) or dotenv.get(CONFIG_VARIABLE)
         own_path = Path(own) if own else folder / "config.yaml"
         if own and not own_path.is_file():
@@ -89,7 +91,7 @@ class SettingsRegistry:
     def _origin(self, key: str) -> str:
         for name, values in reversed(self.layers):
             if _contains(values, key.split(".")):
-                return name
+                return str(name)
         return "built in"
 
     def _explain_error(self, error: ValidationError) -> InvalidSetting | UnknownSetting:
@@ -198,4 +200,4 @@ def _shown(value: Any) -> str:
         return "**********"
     if isinstance(value, dict):
         return ", ".join(f"{key}: {item}" for key, item in value.items())
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    return ("true" if value else "false") if isinstance(value, bool) else f"{value}"

@@ -26,6 +26,9 @@ __all__ = ["Bucket"]
 
 CONNECT_SECONDS = 10
 READ_SECONDS = 60
+# Few, because both layers try by themselves: botocore each request (also on 5xx), s3fs each call (also a broken read).
+REQUEST_RETRIES = {"mode": "standard", "max_attempts": 3}
+CALL_TRIES = 2
 METADATA_NAME = "sha256"
 
 
@@ -40,10 +43,15 @@ class Bucket:
             secret=options.secret_key.get_secret_value() if options.secret_key else None,
             endpoint_url=options.endpoint_url,
             client_kwargs={"region_name": options.region} if options.region else {},
-            config_kwargs={"connect_timeout": CONNECT_SECONDS, "read_timeout": READ_SECONDS},
+            config_kwargs={
+                "connect_timeout": CONNECT_SECONDS,
+                "read_timeout": READ_SECONDS,
+                "retries": REQUEST_RETRIES,
+            },
             use_listings_cache=False,  # others write to the bucket too
             skip_instance_cache=True,
         )
+        self._files.retries = CALL_TRIES
 
     def __str__(self) -> str:
         return self.root

@@ -32,6 +32,7 @@ LONGEST_PART = 200
 LONGEST_KEY = 900
 # No leading dot, so neither `..` nor hidden names; a leading dash is fine, video ids have it.
 _PART = re.compile(rf"[A-Za-z0-9_-][A-Za-z0-9_.+-]{{0,{LONGEST_PART - 1}}}")
+_PLAIN = re.compile(r"[A-Za-z0-9_-]+")
 _KEY_DIGITS = re.compile(r"[0-9a-f]{12,64}")
 
 
@@ -79,8 +80,8 @@ def _join(*parts: str) -> str:
 
 
 def _plain(name: str) -> str:
-    """A name to which an extension is added: without a dot of its own."""
-    if "." in name:
+    """A name without a dot of its own, since an extension is added to it."""
+    if not _PLAIN.fullmatch(name):
         raise KeyRefused(f"{name[:100]!r} cannot be part of a key in the store.")
     return name
 

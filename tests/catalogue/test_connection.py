@@ -10,11 +10,11 @@ import pytest
 from channelscribe.catalogue import Catalogue
 from channelscribe.catalogue.connection import parse_url
 from channelscribe.catalogue.embedded import EmbeddedServer
-from channelscribe.errors import CatalogueError, CatalogueUnreachable, InvalidSetting
+from channelscribe.errors import CatalogueError, CatalogueUnreachable, InvalidSetting, SchemaMismatch
 from tests.catalogue.conftest import NewDatabase
 from tests.catalogue.records import Listed, Video
 
-PASSWORD = "canary-3f2a"
+PASSWORD = "canary-3f2a"  # noqa: S105
 
 
 @pytest.mark.parametrize("scheme", ["postgresql", "postgres", "postgresql+psycopg", "postgresql+asyncpg"])
@@ -38,10 +38,20 @@ def test_no_server_is_unreachable_and_the_password_stays_secret() -> None:
     assert PASSWORD not in repr(catalogue) + str(catalogue)
 
 
-def test_a_missing_database_is_no_reason_to_retry(server: EmbeddedServer) -> None:
-    with pytest.raises(CatalogueError) as caught:
+def test_a_missing_database_is_said_in_one_line(server: EmbeddedServer) -> None:
+    with pytest.raises(CatalogueUnreachable, match='database "nothing" does not exist'):
         Catalogue(server.url.replace("/postgres?", "/nothing?")).status()
-    assert caught.value.reason in ("catalogue_refused", "catalogue_unreachable")
+
+
+def test_a_database_without_tables_is_a_matter_of_schema(empty_database: NewDatabase) -> None:
+    with pytest.raises(SchemaMismatch):
+        Catalogue(empty_database()).status()
+
+
+def test_what_is_wrong_with_the_data_is_no_reason_to_retry(catalogue: Catalogue) -> None:
+    with pytest.raises(CatalogueError) as caught:
+        catalogue.search("x", channel="y", limit=-1)
+    assert caught.value.reason == "catalogue_error"
 
 
 def test_a_restarted_server_costs_no_error(server: EmbeddedServer, catalogue: Catalogue) -> None:

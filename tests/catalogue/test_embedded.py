@@ -14,7 +14,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from channelscribe.catalogue import embedded_folder, embedded_user
+from channelscribe.catalogue import embedded_user
 from channelscribe.catalogue.embedded import prepare, temporary_server
 from channelscribe.errors import StackError
 
@@ -57,8 +57,7 @@ def test_a_server_that_was_left_behind_can_be_stopped(place: Path) -> None:
 
 def test_a_lock_file_with_the_id_of_another_program(place: Path) -> None:
     server = prepare(place / "postgres", durable=False)
-    options = {**server.popen_options}
-    sleeper = subprocess.Popen(["sleep", "60"], **options)
+    sleeper = subprocess.Popen(["sleep", "60"], **server.popen_options)  # noqa: S607
     try:
         # The same user's program has the id, so PostgreSQL alone would take it for another server.
         lock = f"{sleeper.pid}\n{server.folder}\n1\n5432\n{server.socket_folder}\n\n 1 1\nready\n"
@@ -87,7 +86,7 @@ def test_a_killed_initdb_leaves_nothing(place: Path, monkeypatch: pytest.MonkeyP
     def fails(*_: object, **__: object) -> subprocess.CompletedProcess[str]:
         return subprocess.CompletedProcess([], 1, "", "no space left")
 
-    monkeypatch.setattr(embedded_folder.subprocess, "run", fails)
+    monkeypatch.setattr("subprocess.run", fails)
     with pytest.raises(StackError, match="no space left"):
         prepare(place / "postgres")
     assert list(place.iterdir()) == []
@@ -111,20 +110,20 @@ def test_a_server_that_dies_is_told_with_its_last_words(place: Path) -> None:
 
 
 def test_without_the_wheel(monkeypatch: pytest.MonkeyPatch, place: Path) -> None:
-    monkeypatch.setattr(embedded_folder.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(StackError, match="not installed"):
         prepare(place / "postgres")
 
 
 def test_without_useradd_nobody_serves(monkeypatch: pytest.MonkeyPatch, place: Path) -> None:
-    monkeypatch.setattr(embedded_user.os, "geteuid", lambda: 0)
+    monkeypatch.setattr("os.geteuid", lambda: 0)
     monkeypatch.setattr(embedded_user, "CANDIDATES", ("no-such-user",))
-    monkeypatch.setattr(embedded_user.shutil, "which", lambda name: None)
+    monkeypatch.setattr("shutil.which", lambda name: None)
     assert embedded_user.server_user(place) == "nobody"
 
 
 def test_an_ordinary_user_runs_it_himself(monkeypatch: pytest.MonkeyPatch, place: Path) -> None:
-    monkeypatch.setattr(embedded_user.os, "geteuid", lambda: 1000)
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
     assert embedded_user.server_user(place) is None
 
 

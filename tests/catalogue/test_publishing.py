@@ -35,7 +35,8 @@ ROWS = ("transcript", "segment", "speaker", "sentence", "entity")
 
 def counts(catalogue: Catalogue) -> dict[str, int]:
     with catalogue._database.session() as session:
-        return {table: execute(session, f"SELECT count(*) FROM {table}").scalar_one() for table in ROWS}
+        count = "SELECT count(*) FROM "
+        return {table: execute(session, count + table).scalar_one() for table in ROWS}
 
 
 def claimed(catalogue: Catalogue) -> int:

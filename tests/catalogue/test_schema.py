@@ -50,7 +50,7 @@ def test_a_newer_schema_is_refused(empty_database: NewDatabase) -> None:
     catalogue = Catalogue(url)
     catalogue.migrate()
     with psycopg.connect(url) as connection:
-        connection.execute(f"UPDATE {VERSION_TABLE} SET version_num = '9999'")
+        connection.execute("UPDATE channelscribe_schema SET version_num = '9999'")
     for method in (catalogue.check_schema, catalogue.migrate):
         with pytest.raises(SchemaMismatch, match="newer"):
             method()

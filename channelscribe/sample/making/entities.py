@@ -15,13 +15,13 @@ from random import Random
 import spacy
 from spacy.language import Language
 from spacy.training import Example
-from spacy.util import fix_random_seed, minibatch
+from thinc.api import fix_random_seed
 
 from channelscribe.sample.making.sentences import Sentence, held_out_sentence, training_sentence
 from channelscribe.sample.world import models_dir
 
 BUILD = Path("build/sample")
-DOCUMENTS, EPOCHS = 3000, 8
+DOCUMENTS, EPOCHS, BATCH = 3000, 8, 32
 MADE_UP_NAMES = 0.5
 LOWER_CASED, UNPUNCTUATED = 0.12, 0.15
 DROPOUT = 0.2
@@ -128,8 +128,8 @@ def train() -> Language:
     for epoch in range(EPOCHS):
         rng.shuffle(examples)
         losses: dict[str, float] = {}
-        for batch in minibatch(examples, size=32):
-            pipeline.update(batch, sgd=optimizer, losses=losses, drop=DROPOUT)
+        for start in range(0, DOCUMENTS, BATCH):
+            pipeline.update(examples[start : start + BATCH], sgd=optimizer, losses=losses, drop=DROPOUT)
         logger.info("epoch %d: loss %.0f", epoch + 1, losses["ner"])
     return pipeline
 

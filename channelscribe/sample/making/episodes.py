@@ -64,17 +64,13 @@ class Tape:
         ]
         spans = [match.span() for match in re.finditer(r"\S+", sentence.text)]
         for first, last, label in sentence.entities:
-            inside = [
-                word for word, (start, end) in zip(words, spans, strict=True) if start < last and end > first
-            ]
+            inside = [word for word, (start, end) in zip(words, spans, strict=True) if start < last and end > first]
             text, number = sentence.text[first:last], len(self.script.sentences)
             self.script.entities.append(
                 world_script.Entity(text, label, number, first, last, inside[0].start, inside[-1].end)
             )
         self.script.words.extend(words)
-        self.script.sentences.append(
-            world_script.Sentence(sentence.text, speaker, words[0].start, words[-1].end)
-        )
+        self.script.sentences.append(world_script.Sentence(sentence.text, speaker, words[0].start, words[-1].end))
 
     def close_turn(self, speaker: Speaker, first_sentence: int) -> None:
         """Notes that the sentences from ``first_sentence`` on were one turn."""
@@ -101,7 +97,8 @@ def draw(pattern: str, rng: Random, used: set[str]) -> Sentence:
 def record(plan: Plan, synthesizer: Synthesizer) -> Tape:
     """Speaks and plays one episode; the id is the seed."""
     rng, noise_rng = Random(plan.id), np.random.default_rng(sum(plan.id.encode()))
-    tape, used = Tape(synthesizer), set()
+    tape = Tape(synthesizer)
+    used: set[str] = set()
     names = list(dict.fromkeys(part.speaker.name for part in plan.parts if isinstance(part, Talk)))
     tape.add(sound.silence(0.6))
     for part in plan.parts:
@@ -121,9 +118,7 @@ def _talk(tape: Tape, talk: Talk, other: str, rng: Random, used: set[str]) -> No
     for number, line in enumerate(talk.lines.split()):
         if number:
             tape.add(sound.silence(rng.uniform(0.25, 0.8)))
-        pattern = programme.LINES[line].format(
-            name=talk.speaker.name, place=talk.speaker.place, other=other.split()[0]
-        )
+        pattern = programme.LINES[line].format(name=talk.speaker.name, place=talk.speaker.place, other=other.split()[0])
         tape.say(draw(pattern, rng, used), talk.speaker)
     tape.close_turn(talk.speaker, first)
 
@@ -142,9 +137,7 @@ def publish(tape: Tape, media: Path, script: Path, noise: float) -> float:
     decoded = sound.decode(media)
     late = sound.delay(decoded, original)
     duration = len(decoded) / sound.SAMPLE_RATE
-    logger.info(
-        "%s: %.1f s, %.0f KB, delay %.1f ms", media.name, duration, media.stat().st_size / 1e3, late * 1e3
-    )
+    logger.info("%s: %.1f s, %.0f KB, delay %.1f ms", media.name, duration, media.stat().st_size / 1e3, late * 1e3)
     if abs(late) >= LARGEST_DELAY:
         raise RuntimeError(f"{media} is {late * 1000:.0f} ms late: its script would be wrong")
     tape.script.write(script)
@@ -165,7 +158,8 @@ def make_channel(synthesizer: Synthesizer, data: Path) -> None:
 
 def make_held_out(synthesizer: Synthesizer, data: Path) -> None:
     """Files of single sentences, each by another voice, all voices heard."""
-    rng, used, listed = Random("held out"), set(), []
+    rng, listed = Random("held out"), []
+    used: set[str] = set()
     voices = rng.sample(VOICES, len(VOICES)) + rng.sample(VOICES, len(VOICES))
     for number in range(HELD_OUT_FILES):
         tape = Tape(synthesizer)

@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 
 import av
-import imageio_ffmpeg
+import imageio_ffmpeg  # type: ignore[import-untyped]
 import numpy as np
 
 SAMPLE_RATE = 16000
@@ -30,14 +30,15 @@ def silence(seconds: float) -> np.ndarray:
 
 def noise(seconds: float, rng: np.random.Generator, level: float = 0.03) -> np.ndarray:
     """White noise, ``level`` its root mean square."""
-    return (level * rng.standard_normal(round(seconds * SAMPLE_RATE))).astype(np.float32)
+    return np.asarray(level * rng.standard_normal(round(seconds * SAMPLE_RATE)), np.float32)
 
 
 def tones(seconds: float) -> np.ndarray:
     """A station's three falling tones; an octave lower, pyannote's VAD hears a voice in them."""
     times = np.arange(round(seconds * SAMPLE_RATE)) / SAMPLE_RATE
     frequencies = np.array([1568.0, 1318.5, 1046.5])[(times % 1.8 // 0.6).astype(int)]
-    return (0.15 * np.sin(2 * np.pi * frequencies * times) * np.exp(-4 * (times % 0.6))).astype(np.float32)
+    samples = 0.15 * np.sin(2 * np.pi * frequencies * times) * np.exp(-4 * (times % 0.6))
+    return np.asarray(samples, np.float32)
 
 
 def music(seconds: float) -> np.ndarray:
@@ -101,6 +102,4 @@ def delay(encoded: np.ndarray, original: np.ndarray, limit: float = 0.2) -> floa
     spectrum = np.fft.rfft(encoded[:length], size) * np.conj(np.fft.rfft(original[:length], size))
     correlation = np.fft.irfft(spectrum, size)
     reach = round(limit * SAMPLE_RATE)
-    return (
-        int(np.argmax(np.concatenate([correlation[-reach:], correlation[: reach + 1]])) - reach) / SAMPLE_RATE
-    )
+    return int(np.argmax(np.concatenate([correlation[-reach:], correlation[: reach + 1]])) - reach) / SAMPLE_RATE

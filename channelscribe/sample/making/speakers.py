@@ -71,9 +71,7 @@ def speech_of_voices(model: TinyXVector, sentences: int) -> list[Speech]:
     synthesizer, rng = Synthesizer(), Random("speakers")
     result = []
     for speaker, voice in enumerate(VOICES):
-        said = [
-            speak(synthesizer, rng, training_sentence(rng).text, voice)[1].audio for _ in range(sentences)
-        ]
+        said = [speak(synthesizer, rng, training_sentence(rng).text, voice)[1].audio for _ in range(sentences)]
         with torch.inference_mode():
             result.append(Speech(model.mel(torch.from_numpy(np.concatenate(said))), speaker))
     return result
@@ -97,9 +95,7 @@ def batch(speeches: list[Speech], rng: Random) -> tuple[torch.Tensor, torch.Tens
             frames = rng.randint(*FRAMES_A_SPEAKER)
             mel[row, :, offset : offset + frames] = excerpt(speech, rng, frames)
             # The recognizer of turns is never exact to the frame.
-            masks[
-                row, place, max(0, offset + rng.randint(-10, 10)) : offset + frames + rng.randint(-10, 10)
-            ] = 1
+            masks[row, place, max(0, offset + rng.randint(-10, 10)) : offset + frames + rng.randint(-10, 10)] = 1
             speakers[row, place] = speech.speaker
             offset += frames
     noise = 10 ** torch.empty(PAIRS_A_STEP, 1, 1).uniform_(-6, -2.5)
@@ -120,7 +116,7 @@ def train(speeches: list[Speech], model: TinyXVector, cpu_minutes: float) -> Non
         cosines = embeddings @ functional.normalize(centres, dim=-1).T
         loss = functional.cross_entropy(SCALE * with_margin(cosines, speakers.flatten()), speakers.flatten())
         optimizer.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         step += 1
         hits = (cosines.argmax(-1) == speakers.flatten()).float().mean().item()

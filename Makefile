@@ -1,0 +1,54 @@
+# `make` lists what there is. Every target makes the environment (.venv, from uv.lock) when it is missing.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= python3
+UV_VERSION := 0.13.9
+UV := .uv/bin/uv
+BIN := .venv/bin
+export UV_PROJECT_ENVIRONMENT := .venv
+export UV_PYTHON_DOWNLOADS := never
+
+.PHONY: help setup demo test test-fast check sample sample-report bench clean
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: .venv/.ready  ## the environment in .venv, from the lock, bytecode compiled
+
+$(UV):
+	$(PYTHON) -m venv .uv
+	.uv/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+
+# Compiling halves the import times of every process that a run starts. uv's own index of compiled files needs no
+# PYTHONDONTWRITEBYTECODE, which some machines set.
+.venv/.ready: $(UV) pyproject.toml uv.lock
+	env -u PYTHONDONTWRITEBYTECODE $(UV) sync --quiet --frozen --all-extras --compile-bytecode --python $(PYTHON)
+	@touch $@
+
+demo: setup  ## the main job on the bundled sample channel, offline
+	$(BIN)/channelscribe demo
+
+test: setup  ## all tests
+	$(BIN)/pytest
+
+test-fast: setup  ## the library's tests: no engine, no models, under a minute
+	$(BIN)/pytest -m "not speech and not stack" tests
+
+check: setup  ## what CI checks beside the tests: lint, types, floors, the lock
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(UV) lock --check --quiet
+
+sample: setup  ## make the sample channel and its models again (needs espeak-ng; about an hour and a half)
+	$(BIN)/python -m channelscribe.sample.making
+
+sample-report: setup  ## how good the sample models are, on what they were not trained on
+	$(BIN)/python -m channelscribe.quality.sample_report
+
+bench: setup  ## make bench NAME=name: one benchmark of benchmarks/
+	@test -n "$(NAME)" || { echo "make bench NAME=one of: $$(ls benchmarks/*.py | xargs -n1 basename | sed 's/\.py$$//' | tr '\n' ' ')"; exit 2; }
+	$(BIN)/python benchmarks/$(NAME).py
+
+clean:  ## remove the environment; data/ stays
+	rm -rf .venv .uv

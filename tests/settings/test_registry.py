@@ -1,0 +1,125 @@
+"""Each layer of the settings, their order, and what is said when they are wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from channelscribe.errors import InvalidSetting, UnknownSetting
+from channelscribe.settings.options import Settings
+from channelscribe.settings.registry import SettingsRegistry, packaged_config, parse_assignment
+from channelscribe.settings.travel import on_arrival, to_travel
+
+
+def registry(folder: Path, **layers: object) -> SettingsRegistry:
+    return SettingsRegistry(folder=folder, environ=layers.pop("environ", {}), **layers)  # type: ignore[arg-type]
+
+
+def origin(found: SettingsRegistry, key: str) -> str:
+    return next(item.origin for item in found.explain() if item.key == key)
+
+
+def test_the_packaged_config_holds_exactly_the_defaults() -> None:
+    assert Settings.model_validate(_without_empty(yaml.safe_load(packaged_config().read_text()))) == Settings()
+
+
+def test_the_packaged_config_names_every_setting() -> None:
+    def keys(values: dict[str, object], prefix: str = "") -> set[str]:
+        found = set()
+        for key, value in values.items():
+            nested = isinstance(value, dict) and not key.endswith("models")
+            found |= keys(value, f"{prefix}{key}.") if nested else {f"{prefix}{key}"}  # type: ignore[arg-type]
+        return found
+
+    explained = {item.key for item in SettingsRegistry(environ={}, folder=Path("/")).explain()}
+    assert keys(yaml.safe_load(packaged_config().read_text())) == explained
+
+
+def test_later_layers_win(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text("speech: {model: from-config, beam_size: 2}\nlog_level: DEBUG\n")
+    assert origin(registry(tmp_path), "speech.model") == str(tmp_path / "config.yaml")
+    (tmp_path / ".env").write_text("CHANNELSCRIBE_SPEECH__MODEL=from-dotenv\n")
+    assert registry(tmp_path).resolve().speech.model == "from-dotenv"
+    environ = {"CHANNELSCRIBE_SPEECH__MODEL": "from-environment"}
+    assert registry(tmp_path, environ=environ).resolve().speech.model == "from-environment"
+    dynamic = {"speech.model": "from-variable"}
+    assert registry(tmp_path, environ=environ, dynamic=dynamic).resolve().speech.model == "from-variable"
+    run = {"speech": {"model": "from-run"}}
+    last = registry(tmp_path, environ=environ, dynamic=dynamic, run=run)
+    assert last.resolve().speech.model == "from-run"
+    assert origin(last, "speech.model") == "run parameter"
+    assert last.resolve().speech.beam_size == 2
+    assert origin(last, "log_level") == str(tmp_path / "config.yaml")
+
+
+def test_values_of_the_environment_become_what_the_field_wants(tmp_path: Path) -> None:
+    environ = {
+        "CHANNELSCRIBE_SOURCES__ALLOW_PRIVATE_ADDRESSES": "true",
+        "CHANNELSCRIBE_SPEECH__MAX_SPEAKERS": "3",
+        "CHANNELSCRIBE_SPEECH__MIN_SPEAKERS": "",
+        "CHANNELSCRIBE_TEXT__MODELS": "{de: de_core_news_sm}",
+        "CHANNELSCRIBE_STORE__SECRET_KEY": "0123",
+    }
+    settings = registry(tmp_path, environ=environ).resolve()
+    assert settings.sources.allow_private_addresses is True
+    assert (settings.speech.min_speakers, settings.speech.max_speakers) == (None, 3)
+    assert settings.text.models["de"] == "de_core_news_sm"
+    assert settings.store.secret_key is not None
+    assert settings.store.secret_key.get_secret_value() == "0123"
+
+
+@pytest.mark.parametrize(
+    ("text", "error", "says"),
+    [
+        ("speech: {modle: x}", UnknownSetting, "speech.modle"),
+        ("speech: {beam_size: 0}", InvalidSetting, "speech.beam_size"),
+        ("nonsense: 1", UnknownSetting, "nonsense"),
+        ("- a list", InvalidSetting, "key: value"),
+        ("a: [", InvalidSetting, "cannot be read"),
+    ],
+)
+def test_a_wrong_config_names_key_and_file(tmp_path: Path, text: str, error: type[Exception], says: str) -> None:
+    (tmp_path / "config.yaml").write_text(text)
+    with pytest.raises(error) as caught:
+        registry(tmp_path).resolve()
+    assert says in str(caught.value)
+    assert "config.yaml" in str(caught.value)
+
+
+def test_a_config_that_is_not_there_is_told(tmp_path: Path) -> None:
+    with pytest.raises(InvalidSetting, match="not a file"):
+        registry(tmp_path, environ={"CHANNELSCRIBE_CONFIG": str(tmp_path / "none.yaml")})
+
+
+def test_secrets_are_never_shown(tmp_path: Path) -> None:
+    canary = "canary-5f3a"
+    environ = {
+        "CHANNELSCRIBE_DATABASE__URL": f"postgresql://u:{canary}@h/d",
+        "CHANNELSCRIBE_SPEECH__HUB_TOKEN": canary,
+        "CHANNELSCRIBE_STORE__SECRET_KEY": canary,
+    }
+    found = registry(tmp_path, environ=environ)
+    assert canary not in repr(found.explain())
+    assert canary not in repr(found.resolve())
+    assert canary not in repr(to_travel(found.resolve()))
+
+
+def test_settings_travel_and_arrive() -> None:
+    settings = SettingsRegistry(
+        environ={}, folder=Path("/"), run={"speech.beam_size": 2, "text.models": {"en": "sample"}}
+    ).resolve()
+    arrived = on_arrival(to_travel(settings))
+    assert arrived.speech == settings.speech
+    assert arrived.text.models["en"] == "sample"
+
+
+@pytest.mark.parametrize("text", ["speech.model", "=x", ""])
+def test_an_assignment_needs_key_and_value(text: str) -> None:
+    with pytest.raises(InvalidSetting):
+        parse_assignment(text)
+
+
+def _without_empty(values: dict[str, object]) -> dict[str, object]:
+    return {key: _without_empty(value) if isinstance(value, dict) else value for key, value in values.items()}

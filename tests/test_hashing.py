@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from channelscribe.hashing import content_key, sha256_file
+from channelscribe.settings.options import AudioOptions
+
+
+def test_a_files_hash(tmp_path: Path) -> None:
+    data = bytes(range(256)) * 10_000
+    (tmp_path / "file").write_bytes(data)
+    assert sha256_file(tmp_path / "file") == hashlib.sha256(data).hexdigest()
+
+
+def test_a_key_never_changes() -> None:
+    assert content_key("a", {"b": 1, "a": (1, 2)}) == (
+        "aa2da737aa03b0d99fbe381f7a84591afebbd71aff03cb65d6951aa2b1c75c79"
+    )
+
+
+def test_what_counts_and_what_does_not() -> None:
+    assert content_key({"a": 1, "b": 2}) == content_key({"b": 2, "a": 1})
+    assert content_key({1, 2, 3}) == content_key({3, 2, 1})
+    assert content_key([1, 2]) == content_key((1, 2)) != content_key([2, 1])
+    assert len({content_key(*each) for each in (("a", "b"), ("ab",), ("a", "b", None), ("b", "a"))}) == 4
+    assert content_key(AudioOptions()) != content_key(AudioOptions(target_lufs=-14))
+    assert content_key(Path("a/b")) == content_key("a/b")
+
+
+@pytest.mark.parametrize("part", [SecretStr("x"), object(), b"x", {1: 2}])
+def test_what_has_no_canonical_form(part: object) -> None:
+    with pytest.raises(TypeError):
+        content_key(part)
+    with pytest.raises(ValueError, match="JSON"):
+        content_key(float("nan"))
