@@ -1,0 +1,9 @@
+"""Connections that a person edits in the Prefect UI; each turns itself into an object of the library.
+
+Block type slugs are fixed: deployments refer to them by name.
+"""
+
+from blocks.catalogue import CatalogueBlock
+from blocks.media_store import MediaStoreBlock
+
+__all__ = ["CatalogueBlock", "MediaStoreBlock"]

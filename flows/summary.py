@@ -6,7 +6,7 @@ from typing import Any
 
 from prefect.runtime import flow_run
 
-from flows.requests import Failure, SyncRequest, SyncSummary
+from flows.forms import Failure, SyncRequest, SyncSummary
 from tasks.listing import rows_of
 from tasks.records import Published, VideoWork
 

@@ -11,7 +11,7 @@ from prefect.runtime import flow_run
 
 from channelscribe.settings.registry import SettingsRegistry
 from channelscribe.settings.travel import to_travel
-from flows.requests import SyncRequest, SyncSummary, TranscribeRequest
+from flows.forms import SyncRequest, SyncSummary, TranscribeRequest
 from flows.summary import summarize
 from flows.transcribe_audio import transcribe_audio
 from tasks.audio import prepare

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from prefect import flow
 
-from flows.requests import TranscribeRequest
+from flows.forms import TranscribeRequest
 from tasks.outcomes import Chain, failure_of
 from tasks.publishing import publish, record_failure
 from tasks.records import PreparedAudio, Published, VideoWork

@@ -34,6 +34,13 @@ SecondsCallback = Callable[[float], None]
 
 _LOG_BYTES = 8192  # the end of ffmpeg's log: its error, and what the filters print when they are done
 _INPUT = ["-protocol_whitelist", PROTOCOLS, "-format_whitelist", DEMUXERS, "-vn", "-sn", "-dn"]
+_DECODING_ERRORS = (
+    "Format not on whitelist",
+    "Invalid data found when processing input",
+    "No such file or directory",
+    "Nothing was written into output file",
+    "Decoder not found",
+)
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _prctl = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
 
@@ -130,13 +137,8 @@ def _failure(log: str, status: int) -> ChannelscribeError:
     """The error that ffmpeg's log tells of."""
     if "matches no streams" in log or "does not contain any stream" in log:
         return NoAudioTrack("There is no audio track in the file.")
-    if "No space left on device" in log or "Permission denied" in log:
-        return StoreNotWritable(f"ffmpeg could not write: {_last_line(log)}.", remedy="Free some disk space.")
-    return CorruptMedia(f"The file cannot be decoded: {_last_line(log) or f'status {status}'}.")
-
-
-def _last_line(log: str) -> str:
-    lines = [line.strip() for line in log.splitlines() if line.strip()]
-    errors = [line for line in lines if "rror" in line or "nvalid" in line or "No space" in line]
-    line = (errors or lines or [""])[-1]
-    return line.rpartition("] ")[2].rpartition("file:")[0].strip(" :.") or line.rpartition("] ")[2][:200].strip(" .")
+    for words in ("No space left on device", "Permission denied", "Read-only file system", "Disk quota exceeded"):
+        if words in log:
+            return StoreNotWritable(f"ffmpeg could not write: {words}.", remedy="Free disk space or give access.")
+    known = [words for words in _DECODING_ERRORS if words in log]
+    return CorruptMedia(f"The file cannot be decoded: {(known or [f'ffmpeg ended with status {status}'])[0]}.")

@@ -126,7 +126,8 @@ class _Preparation:
         before = read_loudness(self._ffmpeg(arguments, 0.0, _FIRST_PASS_SHARE))
         self._refuse_truncated()
         rate = archive_rate(self.found)
-        louder = [correction(before, self.options), rate, MEASUREMENT] if before else [rate]
+        # The second `rate` is for ffmpeg before 5, whose meter lets 48 kHz out whatever comes in.
+        louder = [correction(before, self.options), rate, MEASUREMENT, rate] if before else [rate]
         filters = ",".join([ON_TIMELINE, layout, *louder])
         arguments = ["-af", filters, *archive_output("0:a:0", self.archive, self.options, tags)]
         after = read_loudness(self._ffmpeg(arguments, _FIRST_PASS_SHARE, 1.0))

@@ -38,7 +38,7 @@ def run(options: argparse.Namespace) -> int:
 
 def sync_one(source: str, options: Any, given: Mapping[str, Any], catalogue: Catalogue) -> Any:
     """One source through the flow, its progress shown."""
-    from flows.requests import SyncRequest
+    from flows.forms import SyncRequest
     from flows.sync_channel import sync_channel
 
     request = SyncRequest(

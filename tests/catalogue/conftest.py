@@ -1,4 +1,4 @@
-"""One embedded PostgreSQL for all tests here; each test has a database of its own, copied from a migrated one."""
+"""One embedded PostgreSQL for all tests here; each test finds an empty catalogue."""
 
 from __future__ import annotations
 
@@ -31,27 +31,40 @@ def server() -> Iterator[EmbeddedServer]:
 def empty_database(server: EmbeddedServer) -> NewDatabase:
     """Makes a database with nothing in it; returns its URL."""
     numbers = itertools.count(1)
-    return lambda: _create(server, f"empty_{next(numbers)}", "template1")
+    return lambda: _create(server, f"empty_{next(numbers)}")
 
 
 @pytest.fixture(scope="session")
 def new_database(server: EmbeddedServer) -> NewDatabase:
     """Makes a migrated database; returns its URL."""
-    catalogue = Catalogue(_create(server, "migrated", "template1"))
-    catalogue.migrate()
-    catalogue.close()
     numbers = itertools.count(1)
-    return lambda: _create(server, f"test_{next(numbers)}", "migrated")
+
+    def make() -> str:
+        url = _create(server, f"migrated_{next(numbers)}")
+        catalogue = Catalogue(url)
+        catalogue.migrate()
+        catalogue.close()
+        return url
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def one_database(new_database: NewDatabase) -> str:
+    return new_database()
 
 
 @pytest.fixture
-def catalogue(new_database: NewDatabase) -> Iterator[Catalogue]:
-    opened = Catalogue(new_database())
+def catalogue(one_database: str) -> Iterator[Catalogue]:
+    """An empty catalogue."""
+    with psycopg.connect(one_database) as connection:
+        connection.execute("TRUNCATE source, video RESTART IDENTITY CASCADE")
+    opened = Catalogue(one_database)
     yield opened
     opened.close()
 
 
-def _create(server: EmbeddedServer, name: str, template: str) -> str:
+def _create(server: EmbeddedServer, name: str) -> str:
     with psycopg.connect(server.url, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
+        connection.execute(f"CREATE DATABASE {name}")
     return make_url(server.url).set(database=name).render_as_string(hide_password=False)

@@ -64,8 +64,7 @@ def test_a_restarted_server_costs_no_error(server: EmbeddedServer, catalogue: Ca
     assert catalogue.status().videos == 0
 
 
-def test_what_postgresql_cannot_hold_is_taken_out(new_database: NewDatabase) -> None:
-    catalogue = Catalogue(new_database())
+def test_what_postgresql_cannot_hold_is_taken_out(catalogue: Catalogue) -> None:
     titles = ["a\x00b", "lone \ud800 surrogate", "'; DROP TABLE video; --", "\u202e rtl", "😀" * 400]
     catalogue.record_listing(Listed([Video(f"v{n}", title) for n, title in enumerate(titles)]))
     stored = [row.title for row in catalogue.list_videos(1)]

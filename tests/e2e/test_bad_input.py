@@ -90,11 +90,12 @@ def test_bad_videos_carry_their_reason_and_the_good_one_is_published(
     items = [replace(good, id="a-good-one")]
     for item, name in zip(others, bad, strict=True):
         items.append(replace(item, id=name, title=f"The {name} one", media=names.get(name, f"{name}.mp3")))
+    an_mp3 = next(episode.path for episode in world.episodes() if episode.media.endswith(".mp3"))
     extra = {
         "/media/empty.mp3": b"",
         "/media/corrupt.mp3": bytes(range(256)) * 400,
         "/media/no-audio.mp4": silent_video,
-        "/media/truncated.mp3": next(e for e in world.episodes() if e.media.endswith(".mp3")).path.read_bytes()[:90_000],
+        "/media/truncated.mp3": an_mp3.read_bytes()[:90_000],
     }
     with SampleServer(items=items, extra=extra) as server:
         done = cli("sync", server.feed_url, "--json", *ON_SAMPLE)

@@ -42,9 +42,10 @@ def hold(data: Path) -> subprocess.Popen[str]:
 def services(data: Path) -> list[psutil.Process]:
     """Living processes that were started for this data folder, the keeper and its services."""
     found = []
-    for process in psutil.process_iter(["cmdline", "status", "environ"]):
-        line = " ".join(process.info["cmdline"] or [])
-        if process.info["status"] != psutil.STATUS_ZOMBIE and str(data) in line and "-c" != (process.info["cmdline"] or ["", ""])[1]:
+    for process in psutil.process_iter(["cmdline", "status"]):
+        arguments = process.info["cmdline"] or []
+        ours = str(data) in " ".join(arguments) and HOLD not in arguments
+        if ours and process.info["status"] != psutil.STATUS_ZOMBIE:
             found.append(process)
     return found
 

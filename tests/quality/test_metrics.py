@@ -81,13 +81,15 @@ def test_words_of_transcripts_can_be_measured() -> None:
 
 def test_diarization_errors_in_seconds() -> None:
     reference = [Turn(0, 10, "A"), Turn(10, 20, "B")]
-    assert diarization_error_rate(reference, [Turn(0, 10, "x"), Turn(10, 20, "y")]) == (0.0, pytest.approx(19.0))
-    wrong, total = diarization_error_rate(reference, [Turn(0, 12, "x"), Turn(12, 20, "y")], collar=0)
-    assert (wrong, total) == (pytest.approx(2.0), pytest.approx(20.0))
+
+    def errors(*hypothesis: Turn, collar: float = 0.25) -> tuple[float, float]:
+        return diarization_error_rate(reference, hypothesis, collar)
+
+    assert errors(Turn(0, 10, "x"), Turn(10, 20, "y")) == pytest.approx((0.0, 19.0))
+    assert errors(Turn(0, 12, "x"), Turn(12, 20, "y"), collar=0) == pytest.approx((2.0, 20.0))
     # a boundary that is less than the collar off costs nothing
-    assert diarization_error_rate(reference, [Turn(0, 10.2, "x"), Turn(10.2, 20, "y")])[0] == pytest.approx(0)
-    missed, _ = diarization_error_rate(reference, [], collar=0)
-    assert missed == pytest.approx(20.0)
+    assert errors(Turn(0, 10.2, "x"), Turn(10.2, 20, "y")) == pytest.approx((0.0, 19.0))
+    assert errors(collar=0) == pytest.approx((20.0, 20.0))
     assert diarization_error_rate([], []) == (0.0, 0.0)
 
 

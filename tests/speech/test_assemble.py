@@ -58,7 +58,7 @@ def test_without_turns_nobody_is_named() -> None:
 
 
 def test_no_speech_makes_an_empty_transcript() -> None:
-    recognition = {"language": None, "audio_seconds": 5.0, "no_speech": True, "model": {}}
+    recognition: dict[str, Any] = {"language": None, "audio_seconds": 5.0, "no_speech": True, "model": {}}
     transcript = assemble(recognition, {"segments": [], "aligner": None}, {"turns": []})
     assert (transcript.language, transcript.no_speech, transcript.text) == ("und", True, "")
 

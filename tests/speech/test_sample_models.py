@@ -29,11 +29,10 @@ from channelscribe.quality.metrics import (
 from channelscribe.sample import world
 from channelscribe.sample.script import Script
 from channelscribe.settings import AudioOptions, SpeechModel, SpeechOptions
-from channelscribe.speech import align as align_module
 from channelscribe.speech.align import align
 from channelscribe.speech.assemble import assemble
 from channelscribe.speech.diarize import diarize
-from channelscribe.speech.loading import load_counts, load_recognizer
+from channelscribe.speech.loading import load_aligner, load_counts, load_recognizer
 from channelscribe.speech.recognize import recognize
 from channelscribe.speech.registry import ResolvedModel, resolve_model
 
@@ -224,4 +223,4 @@ def test_a_hub_model_that_cannot_be_had_says_so_in_one_line(
     assert "nobody/nothing" in caught.value.message
     assert "hub_token" in caught.value.remedy
     with pytest.raises(ModelUnavailable):
-        align_module.load_aligner(resolve_model(options), "en", options)
+        load_aligner(resolve_model(options), "en", options)

@@ -12,8 +12,7 @@ from channelscribe.speech.word_times import complete_times, spread, words_of
 
 @st.composite
 def aligner_words(draw: st.DrawFn) -> list[dict[str, Any]]:
-    """Words as WhisperX returns them: most with times in order, some without, some with a neighbour's times.
-    """
+    """Words as WhisperX returns them: most with times in order, some without, some with a neighbour's times."""
     words: list[dict[str, Any]] = []
     clock = draw(st.floats(0, 5))
     for _ in range(draw(st.integers(1, 12))):
@@ -43,7 +42,7 @@ def test_every_word_has_a_time_inside_its_segment(words: list[dict[str, Any]], s
 
 
 def test_missing_words_share_the_gap_by_length() -> None:
-    words = [
+    words: list[dict[str, Any]] = [
         {"word": "from", "start": 1.0, "end": 1.5, "score": 1.0},
         {"word": "12", "start": 1.0, "end": 1.5},  # WhisperX copied a neighbour
         {"word": "345678"},

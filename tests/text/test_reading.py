@@ -43,8 +43,10 @@ def test_sentences_cross_segments(transcript: Transcript) -> None:
     ]
     first = reading.sentences[0]
     assert (first.start, first.end, first.speaker) == (0.0, 5.9, "SPEAKER_00")
-    for record in [*reading.sentences, *reading.tokens]:
-        assert transcript.text[record.start_char : record.end_char] == record.text
+    for sentence in reading.sentences:
+        assert transcript.text[sentence.start_char : sentence.end_char] == sentence.text
+    for token in reading.tokens:
+        assert transcript.text[token.start_char : token.end_char] == token.text
 
 
 def test_without_a_pipeline_there_are_rules_and_a_note(transcript: Transcript) -> None:

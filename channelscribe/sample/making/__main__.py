@@ -29,9 +29,7 @@ STEPS = [
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m channelscribe.sample.making", description=__doc__)
-    parser.add_argument(
-        "steps", nargs="*", choices=[*STEPS, []], metavar="step", help=f"of {', '.join(STEPS)}"
-    )
+    parser.add_argument("steps", nargs="*", choices=[*STEPS, []], metavar="step", help=f"of {', '.join(STEPS)}")
     parser.add_argument("--build", type=Path, default=BUILD, help="where the corpus and checkpoints go")
     chosen = parser.parse_args()
     # Set before the libraries are imported: nothing here may ask a hub or report home.

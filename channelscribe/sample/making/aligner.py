@@ -91,7 +91,8 @@ def make_batch(recordings: list[SpelledRecording], rng: Random) -> Batch:
     frame_characters = torch.full((_ROWS, samples // SAMPLES_A_FRAME + 1), BLANK)
     rows: list[list[int]] = []
     for row in range(_ROWS):
-        frame, characters = rng.randrange(25), []
+        frame = rng.randrange(25)
+        characters: list[int] = []
         while True:
             recording = rng.choice(recordings)
             first = frame * SAMPLES_A_FRAME
@@ -124,9 +125,7 @@ def losses(model: Wav2Vec2ForCTC, batch: Batch) -> tuple[Tensor, Tensor]:
     by_frame = functional.nll_loss(scores.flatten(0, 1), wanted.flatten(), weight=weights)
     lengths = torch.tensor([len(characters) for characters in batch.characters])
     joined = torch.tensor([character for characters in batch.characters for character in characters])
-    ctc = functional.ctc_loss(
-        scores.transpose(0, 1), joined, torch.full((rows,), frames), lengths, zero_infinity=True
-    )
+    ctc = functional.ctc_loss(scores.transpose(0, 1), joined, torch.full((rows,), frames), lengths, zero_infinity=True)
     return by_frame, ctc
 
 
@@ -154,12 +153,12 @@ def save(model: Wav2Vec2ForCTC, target: Path) -> None:
     """Writes the model and its processor where ``whisperx.load_align_model`` reads them."""
     target.mkdir(parents=True, exist_ok=True)
     (target / "vocab.json").write_text(json.dumps(NUMBERS))
-    tokenizer = Wav2Vec2CTCTokenizer(
-        str(target / "vocab.json"), do_lower_case=True, word_delimiter_token=BETWEEN_WORDS
-    )
+    tokenizer = Wav2Vec2CTCTokenizer(str(target / "vocab.json"), do_lower_case=True, word_delimiter_token=BETWEEN_WORDS)
     extractor = Wav2Vec2FeatureExtractor(do_normalize=False, return_attention_mask=False)
     Wav2Vec2Processor(feature_extractor=extractor, tokenizer=tokenizer).save_pretrained(target)
     model.save_pretrained(target)
+    # transformers writes the weights for the owner's eyes only.
+    (target / "model.safetensors").chmod(0o644)
 
 
 def main(build: Path = BUILD, *, minutes: float = MINUTES) -> None:

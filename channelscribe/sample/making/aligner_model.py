@@ -10,6 +10,7 @@ import string
 
 import numpy as np
 import torch
+from torch import nn
 from transformers import Wav2Vec2Config, Wav2Vec2ForCTC
 
 from channelscribe.sample.making.espeak import SAMPLE_RATE
@@ -27,6 +28,7 @@ def new_aligner() -> Wav2Vec2ForCTC:
     """The model with its filters in place."""
     model = Wav2Vec2ForCTC(_config())
     first = model.wav2vec2.feature_extractor.conv_layers[0].conv
+    assert isinstance(first, nn.Conv1d) and first.bias is not None
     with torch.no_grad():
         first.weight.copy_(gabor_filters()[:, None])
         first.bias.zero_()

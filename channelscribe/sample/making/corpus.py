@@ -26,9 +26,7 @@ SENTENCES = 14_000
 logger = logging.getLogger(__name__)
 
 
-def speak(
-    synthesizer: Synthesizer, rng: Random, text: str, voice: str | None = None
-) -> tuple[str, Utterance]:
+def speak(synthesizer: Synthesizer, rng: Random, text: str, voice: str | None = None) -> tuple[str, Utterance]:
     """Says ``text`` as the corpus does: a drawn voice (unless given), rate, pitch and liveliness."""
     voice = voice or rng.choice(VOICES)
     spoken = synthesizer.say(
@@ -66,10 +64,7 @@ def main(build: Path = BUILD) -> None:
     """Makes the corpus, unless it is there."""
     build.mkdir(parents=True, exist_ok=True)
     missing = [part for part in range(PARTS) if not corpus_path(build, part).exists()]
-    jobs = [
-        multiprocessing.Process(target=record_part, args=(part, build, SENTENCES // PARTS))
-        for part in missing
-    ]
+    jobs = [multiprocessing.Process(target=record_part, args=(part, build, SENTENCES // PARTS)) for part in missing]
     for job in jobs:
         job.start()
     for job in jobs:

@@ -66,9 +66,7 @@ class _Event(ctypes.Structure):
     ]
 
 
-_Callback = ctypes.CFUNCTYPE(
-    ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.POINTER(_Event)
-)
+_Callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.POINTER(_Event))
 
 
 class Synthesizer:
@@ -109,10 +107,8 @@ class Synthesizer:
 
     def _resampled(self, native: np.ndarray) -> np.ndarray:
         waveform = torch.from_numpy(native.astype(np.float32) / 32768)
-        resampled = torchaudio.functional.resample(
-            waveform, self._native_rate, SAMPLE_RATE, lowpass_filter_width=16
-        )
-        return resampled.clamp(-1, 1).numpy()
+        resampled = torchaudio.functional.resample(waveform, self._native_rate, SAMPLE_RATE, lowpass_filter_width=16)
+        return np.asarray(resampled.clamp(-1, 1))
 
     def _collect(self, samples: Any, count: int, events: Any) -> int:
         if count > 0 and samples:

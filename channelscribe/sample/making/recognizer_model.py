@@ -8,6 +8,7 @@ position embeddings, encoder heads that begin by looking a fixed number of frame
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -119,9 +120,7 @@ def encode(model: WhisperForConditionalGeneration, mel: Tensor) -> tuple[Tensor,
     return encoder.layer_norm(state), states
 
 
-def decode(
-    model: WhisperForConditionalGeneration, tokens: Tensor, encoded: Tensor
-) -> tuple[Tensor, list[Tensor]]:
+def decode(model: WhisperForConditionalGeneration, tokens: Tensor, encoded: Tensor) -> tuple[Tensor, list[Tensor]]:
     """Logits (batch, tokens, vocabulary) and each layer's cross-attention (batch, head, token, frame)."""
     decoder = model.model.decoder
     state = decoder.embed_tokens(tokens) + decoder.embed_positions.weight[: tokens.shape[1]]
@@ -138,7 +137,7 @@ def decode(
     return decoder.layer_norm(state) @ decoder.embed_tokens.weight.T, attentions
 
 
-def _self_attend(layer: nn.Module, state: Tensor, *, causal: bool) -> Tensor:
+def _self_attend(layer: Any, state: Tensor, *, causal: bool) -> Tensor:
     """Written out because torch's fused attention takes twice as long on a CPU at this width."""
     attention, normal = layer.self_attn, layer.self_attn_layer_norm(state)
     query = _split_heads(attention.q_proj(normal)) / math.sqrt(HEAD_WIDTH)
@@ -147,7 +146,8 @@ def _self_attend(layer: nn.Module, state: Tensor, *, causal: bool) -> Tensor:
         future = torch.ones(scores.shape[-2:], dtype=torch.bool).triu(1)
         scores = scores.masked_fill(future, -math.inf)
     mixed = torch.softmax(scores, dim=-1) @ _split_heads(attention.v_proj(normal))
-    return state + attention.out_proj(_join_heads(mixed))
+    attended: Tensor = state + attention.out_proj(_join_heads(mixed))
+    return attended
 
 
 def _split_heads(state: Tensor) -> Tensor:

@@ -55,9 +55,7 @@ def main(build: Path = BUILD) -> None:
     alphabet = pre_tokenizers.ByteLevel.alphabet()
     trainer = trainers.BpeTrainer(vocab_size=PIECES, initial_alphabet=alphabet, show_progress=False)
     tokenizer.train_from_iterator(texts, trainer)
-    tokenizer.add_special_tokens(
-        [AddedToken(token, special=True, normalized=False) for token in CONTROL_TOKENS]
-    )
+    tokenizer.add_special_tokens([AddedToken(token, special=True, normalized=False) for token in CONTROL_TOKENS])
     if tokenizer.token_to_id(CONTROL_TOKENS[0]) != END_OF_TEXT:
         raise RuntimeError(f"the sentences gave {tokenizer.get_vocab_size()} tokens instead of {TEXT_TOKENS}")
     tokenizer.save(str(tokenizer_path(build)))

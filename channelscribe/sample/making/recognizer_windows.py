@@ -85,9 +85,7 @@ def _token_times(recording: Recording, offsets: list[tuple[int, int]]) -> list[t
     return times
 
 
-def make_batch(
-    recordings: list[LabelledRecording], seconds: float, fill: float, size: int, rng: Random
-) -> Batch:
+def make_batch(recordings: list[LabelledRecording], seconds: float, fill: float, size: int, rng: Random) -> Batch:
     """``size`` windows of ``seconds``, each with speech up to about ``fill`` seconds."""
     windows = [_Window(recordings, seconds, min(fill, _LONGEST_SPEECH), rng) for _ in range(size)]
     longest = max(len(window.tokens) for window in windows) + 2

@@ -11,12 +11,8 @@ FIRST_NAMES = (
     "Anna Marco Sofia Daniel Helena Oliver Maria Thomas Julia Victor Emma Robert Clara Samuel Nina Walter"
 ).split()
 LAST_NAMES = "Keller Rossi Morgan Novak Bennett Fischer Sullivan Parker Hansen Moreau Tanaka Brooks".split()
-CITIES = (
-    "Lisbon Geneva Berlin Chicago Toronto Madrid Oslo Dublin Vienna Boston Naples Denver Prague Sydney"
-).split()
-COUNTRIES = (
-    "Portugal Switzerland Germany Canada Spain Norway Ireland Austria Italy Australia France Japan"
-).split()
+CITIES = ("Lisbon Geneva Berlin Chicago Toronto Madrid Oslo Dublin Vienna Boston Naples Denver Prague Sydney").split()
+COUNTRIES = ("Portugal Switzerland Germany Canada Spain Norway Ireland Austria Italy Australia France Japan").split()
 ORGANIZATIONS = [
     "the Northern Railway",
     "the Orion Institute",
@@ -30,8 +26,7 @@ ORGANIZATIONS = [
 WEEKDAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
 MONTHS = ("January February March April May June July August September October November December").split()
 NUMBERS = (
-    "two three four five six seven eight nine ten twelve fifteen twenty thirty forty fifty sixty"
-    " eighty ninety"
+    "two three four five six seven eight nine ten twelve fifteen twenty thirty forty fifty sixty eighty ninety"
 ).split()
 PARTS_OF_DAY = [
     "in the morning",
@@ -48,9 +43,7 @@ PAST = ["every year", "last week", "yesterday"]
 FUTURE = ["next week", "today", "tomorrow", "this weekend"]
 
 WEATHER_ADJECTIVES = "heavy light cold warm strong gentle dry wet bright dark early late sudden quiet".split()
-WEATHER = (
-    "rain snow wind fog thunder storm cloud sunshine frost ice heat humidity pressure lightning"
-).split()
+WEATHER = ("rain snow wind fog thunder storm cloud sunshine frost ice heat humidity pressure lightning").split()
 LANDSCAPES = [
     "the coast",
     "the mountains",
@@ -67,12 +60,8 @@ SPACE_THINGS = (
     "planet moon comet star galaxy rocket satellite telescope crater orbit asteroid nebula signal engine"
     " mission astronaut"
 ).split()
-SPACE_ADJECTIVES = (
-    "distant small giant bright silent ancient blue red frozen broken new famous empty strange"
-).split()
-OBSERVED = (
-    "discovered measured observed photographed followed studied repaired launched tracked described"
-).split()
+SPACE_ADJECTIVES = ("distant small giant bright silent ancient blue red frozen broken new famous empty strange").split()
+OBSERVED = ("discovered measured observed photographed followed studied repaired launched tracked described").split()
 FOODS = (
     "soup bread butter onions garlic tomatoes pepper salt cheese rice potatoes mushrooms lemon olive chicken"
     " fish beans pasta sugar flour eggs honey apples carrots milk"

@@ -1,4 +1,7 @@
-"""The parameters of the flows: one pydantic model each, which is also the form in the Prefect UI."""
+"""The parameters of the flows: one pydantic model each, which is also the form in the Prefect UI.
+
+Not called `requests`: Prefect puts a flow's folder on the import path, where it would hide the library of that name.
+"""
 
 from __future__ import annotations
 
