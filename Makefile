@@ -47,8 +47,8 @@ sample-report: setup  ## how good the sample models are, on what they were not t
 	$(BIN)/python -m channelscribe.quality.sample_report
 
 bench: setup  ## make bench NAME=name: one benchmark of benchmarks/
-	@test -n "$(NAME)" || { echo "make bench NAME=one of: $$(ls benchmarks/*.py | xargs -n1 basename | sed 's/\.py$$//' | tr '\n' ' ')"; exit 2; }
-	$(BIN)/python benchmarks/$(NAME).py
+	@test -f "benchmarks/$(NAME).py" || { echo "make bench NAME=laptop (one of benchmarks/)"; exit 2; }
+	$(BIN)/python -m benchmarks.$(NAME)
 
 clean:  ## remove the environment; data/ stays
 	rm -rf .venv .uv

@@ -35,6 +35,7 @@ serves Prefect's retry conditions, the catalogue and the messages on the termina
     │   ├── CatalogueUnreachable                                                  retry now
     │   └── SchemaMismatch         older or newer than this program               ask the operator
     ├── LeaseLost                  somebody else has the video now                retry later
+    ├── WorkerDied                 the process that did a step was killed         retry later
     └── StackError                 the laptop stack did not start, or is taken    ask the operator
 """
 
@@ -87,6 +88,7 @@ __all__ = [
     "UnknownVideo",
     "UsageError",
     "VideoUnavailable",
+    "WorkerDied",
 ]
 
 
@@ -328,6 +330,13 @@ class SchemaMismatch(CatalogueError):
 
 class LeaseLost(ChannelscribeError):
     reason = "lease_lost"
+    then = Then.RETRY_LATER
+
+
+class WorkerDied(ChannelscribeError):
+    """The process that worked on a video died, more than once: killed for its memory, or by a fault in an engine."""
+
+    reason = "worker_died"
     then = Then.RETRY_LATER
 
 

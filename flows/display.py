@@ -92,7 +92,8 @@ class Display:
         # On a terminal the table shows the steps; only endings become lines that stay.
         if self._live and item.in_work:
             return
-        line = f"[{duration(time.monotonic() - self.started):>5}] {shorten(item.title or item.video_id)}: {phrase(item)}"
+        since = duration(time.monotonic() - self.started)
+        line = f"[{since:>5}] {shorten(item.title or item.video_id)}: {phrase(item)}"
         if self._live:
             self._live.console.print(Text(printable(line)))
         else:

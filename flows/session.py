@@ -17,10 +17,12 @@ from pathlib import Path
 from typing import Any
 
 from channelscribe.catalogue import Catalogue
+from channelscribe.errors import UsageError
 from channelscribe.laptop import LaptopStack
 from channelscribe.laptop.services import prefect_environment
 from channelscribe.settings import Settings
 from channelscribe.settings.registry import SettingsRegistry, parse_assignment
+from channelscribe.settings.travel import travels
 
 Told = Callable[[str, float], None]
 
@@ -29,7 +31,15 @@ def run_settings(options: argparse.Namespace, **more: Any) -> tuple[Settings, di
     """The settings of this command, and those of them that were given as parameters of the run."""
     given = dict(parse_assignment(text) for text in options.assignments)
     given |= {key.replace("__", "."): value for key, value in more.items() if value is not None}
-    return SettingsRegistry(run=given).resolve(), given
+    settings = SettingsRegistry(run=given).resolve()
+    for key in given:
+        # The parameters of a run are seen in the Prefect UI, and workers have addresses of their own.
+        if not travels(settings, key):
+            raise UsageError(
+                f"{key} cannot be set for one run.",
+                remedy=f"Set it in config.yaml, in .env or as CHANNELSCRIBE_{key.upper().replace('.', '__')}.",
+            )
+    return settings, given
 
 
 @contextmanager

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from channelscribe.store.layout import archive_key, speech_key
 from prefect import task
 
 from channelscribe.audio.prepare import prepare as prepare_media
+from channelscribe.store.layout import archive_key, speech_key
 from tasks.leases import step
 from tasks.policies import RETRY_DELAYS, ContentPolicy, worth_retrying
 from tasks.records import Original, PreparedAudio, VideoWork
@@ -50,7 +50,7 @@ def prepare(video: VideoWork, original: Original, options: dict[str, Any]) -> Pr
             folder,
             settings_of(options).audio,
             tags,
-            announced_seconds=original.seconds or video.duration,
+            announced_seconds=original.seconds,
             progress=report,
         )
         archive = store().put_file(made.archive, archive_key(video.site, video.video_id), overwrite=True)

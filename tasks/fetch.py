@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from channelscribe.store.layout import original_key
 from prefect import task
 
 from channelscribe.sites.download import download as download_media
+from channelscribe.store.layout import original_key
 from tasks.leases import step
 from tasks.policies import RETRY_DELAYS, ContentPolicy, worth_retrying
 from tasks.records import Original, VideoWork

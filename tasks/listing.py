@@ -50,7 +50,6 @@ def claim_due(
             url=row.url,
             title=row.title,
             channel=listed["title"],
-            duration=row.duration,
             owner=owner,
         )
         for row in rows

@@ -8,6 +8,7 @@ from typing import Any
 
 from prefect.futures import PrefectFuture
 
+from channelscribe.errors import WorkerDied
 from tasks.records import PreparedAudio, VideoWork
 
 LINGER_SECONDS = 1.0
@@ -23,6 +24,13 @@ def failure_of(chain: Chain) -> Exception | None:
     """
     for future in chain:
         future.wait()
+        wrapped: Any = getattr(future, "wrapped_future", None)
+        if wrapped is not None and wrapped.status != "finished":
+            # Dask gave up on it: the worker died as often as it was tried.
+            return WorkerDied(
+                f"The worker died during a step ({type(wrapped.exception()).__name__}).",
+                remedy="Look into the worker's log; it may need more memory.",
+            )
         state = future.state
         if not state.is_completed():
             result = state.result(raise_on_failure=False)

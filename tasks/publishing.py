@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from channelscribe.store.layout import transcript_key
+from contextlib import suppress
+
 from prefect import task
 
+from channelscribe.errors import LeaseLost
 from channelscribe.formats import FORMATS, VideoMeta, render
+from channelscribe.store.layout import transcript_key
 from channelscribe.transcript import Transcript
 from tasks.audio import record_audio
 from tasks.leases import step
@@ -52,5 +55,9 @@ def publish(video: VideoWork, audio: PreparedAudio, read: ReadTranscript) -> Pub
 
 @task(name="record-failure", persist_result=False, tags=["publish"])
 def record_failure(video: VideoWork, error: Exception) -> None:
-    """Put the reason on the video's row, which decides when it is looked at again."""
-    catalogue().record_failure(video.pk, video.owner, error)
+    """Put the reason on the video's row, which decides when it is looked at again.
+
+    Somebody else may have the video by now: then what they make of it counts.
+    """
+    with suppress(LeaseLost):
+        catalogue().record_failure(video.pk, video.owner, error)

@@ -10,8 +10,8 @@ class Record(BaseModel):
 
 
 class VideoWork(Record):
-    """A video that this run has leased. `video_id` is safe in paths; `duration` is the listing's, in seconds;
-    `owner` is the lease's: the run that works on it.
+    """A video that this run has leased. `video_id` is safe in paths; `owner` is the
+    lease's: the run that works on it.
     """
 
     pk: int
@@ -20,12 +20,14 @@ class VideoWork(Record):
     url: str
     title: str
     channel: str
-    duration: float | None
     owner: str
 
 
 class Original(Record):
-    """A downloaded track in the store. `seconds` is what the site announced, if it did."""
+    """A downloaded track in the store.
+
+    `seconds` is what the site says of this file, if it does. A feed's own figure is not that: it is often wrong.
+    """
 
     key: str
     format_id: str

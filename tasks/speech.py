@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from channelscribe.store.layout import checkpoint_key
 from prefect import task
 
 from channelscribe.audio.speech_track import read_speech
@@ -14,6 +13,7 @@ from channelscribe.speech import align as aligning
 from channelscribe.speech import diarize as diarizing
 from channelscribe.speech import recognize as recognizing
 from channelscribe.speech.registry import resolve_model
+from channelscribe.store.layout import checkpoint_key
 from tasks.leases import Report, step
 from tasks.policies import RETRY_DELAYS, ContentPolicy, worth_retrying
 from tasks.records import Checkpoint, PreparedAudio, VideoWork

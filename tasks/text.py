@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from channelscribe.store.layout import checkpoint_key, reading_key
 from prefect import task
 
 from channelscribe.hashing import content_key
 from channelscribe.speech.assemble import assemble
+from channelscribe.store.layout import checkpoint_key, reading_key
 from channelscribe.text.reading import read as read_transcript
 from tasks.leases import step
 from tasks.policies import RETRY_DELAYS, ContentPolicy, worth_retrying

@@ -62,7 +62,7 @@ def scratch(name: str) -> Iterator[Path]:
 @contextmanager
 def kept_scratch(name: str) -> Iterator[Path]:
     """A folder that stays when the work fails, so that a download can be resumed; gone when it succeeds."""
-    folder = places_of(own_settings().data_dir).scratch / "partial" / name
+    folder = places_of(own_settings().data_dir).partial / name
     folder.mkdir(parents=True, exist_ok=True)
     yield folder
     shutil.rmtree(folder, ignore_errors=True)

@@ -21,6 +21,8 @@ MEASUREMENT = "ebur128=peak=true:framelog=verbose"
 _SILENCE_LUFS = -70.0  # the absolute gate of ITU-R BS.1770: below it there is no loudness to speak of
 _OVERSAMPLED_HZ = 192_000
 _LIMITER_MARGIN_DB = 0.3  # for what the way back to the archive's rate adds
+# LU of loudness that a limited dB of peak costs speech; measured on the sample channel.
+_LOST_TO_LIMITER = 0.15
 _REPORT = re.compile(r"Summary:.*?\bI:\s+(\S+) LUFS.*?\bLRA:\s+(\S+) LU\b.*?\bPeak:\s+(\S+) dBFS", re.DOTALL)
 
 
@@ -57,8 +59,10 @@ def correction(measured: Loudness, options: AudioOptions) -> str:
     millisecond.
     """
     gain = options.target_lufs - measured.integrated
-    filters = [f"volume={gain:.2f}dB:precision=float"]
-    if measured.true_peak + gain > options.true_peak_db:
-        limit = 10 ** ((options.true_peak_db - _LIMITER_MARGIN_DB) / 20)
-        filters.append(f"aresample={_OVERSAMPLED_HZ},alimiter=limit={limit:.4f}:attack=1:level=false")
-    return ",".join(filters)
+    excess = measured.true_peak + gain - options.true_peak_db
+    if excess <= 0:
+        return f"volume={gain:.2f}dB:precision=float"
+    gain += _LOST_TO_LIMITER * excess
+    limit = 10 ** ((options.true_peak_db - _LIMITER_MARGIN_DB) / 20)
+    limiter = f"alimiter=limit={limit:.4f}:attack=1:release=10:level=false"
+    return f"volume={gain:.2f}dB:precision=float,aresample={_OVERSAMPLED_HZ},{limiter}"

@@ -16,6 +16,7 @@ import fcntl
 import json
 import os
 import selectors
+import shutil
 import signal
 import socket
 import subprocess
@@ -264,6 +265,13 @@ def sweep_orphans(places: Places) -> None:
     noted.unlink()
 
 
+def sweep_scratch(places: Places) -> None:
+    """Remove what killed processes left; a part of a download stays, so that it can be resumed."""
+    for leftover in places.scratch.iterdir():
+        if leftover != places.partial:
+            shutil.rmtree(leftover, ignore_errors=True)
+
+
 def take_lock(places: Places) -> int | None:
     """The lock of this data folder; None when another keeper serves it. Waits for one that is stopping."""
     descriptor = os.open(places.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -287,6 +295,7 @@ def main() -> None:
     if lock is None:
         return
     sweep_orphans(places)
+    sweep_scratch(places)
     keeper = Keeper(options)
 
     def end(_number: int, _frame: object) -> None:

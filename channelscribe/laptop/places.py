@@ -46,6 +46,11 @@ class Places:
         return self.data / "scratch"
 
     @property
+    def partial(self) -> Path:
+        """Downloads that were broken off."""
+        return self.scratch / "partial"
+
+    @property
     def lock(self) -> Path:
         return self.run / "keeper.lock"
 

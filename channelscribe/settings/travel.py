@@ -5,7 +5,7 @@ Addresses and secrets do not travel: each worker has its own, from its own envir
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel, SecretStr
 
@@ -18,6 +18,16 @@ TRAVELLING = ("lease_seconds", "sources", "audio", "speech", "text")
 def to_travel(settings: Settings) -> dict[str, Any]:
     """JSON-able settings of a run."""
     return {name: _plain(getattr(settings, name)) for name in TRAVELLING}
+
+
+def travels(settings: Settings, key: str) -> bool:
+    """Whether a dotted key may be set for one run: it decides results, and is no secret."""
+    section, _, name = key.partition(".")
+    if section not in TRAVELLING:
+        return False
+    model = getattr(settings, section)
+    field = type(model).model_fields.get(name) if isinstance(model, BaseModel) else None
+    return field is None or SecretStr not in (field.annotation, *get_args(field.annotation))
 
 
 def on_arrival(options: dict[str, Any]) -> Settings:

@@ -52,9 +52,9 @@ def load_recognizer(model: ResolvedModel, options: SpeechOptions) -> Loaded:
     """
 
     def load() -> Any:
+        _verify_vad()
         import whisperx
 
-        _verify_vad()
         # The name tells an English-only model; the folder that it lies in need not.
         language = "en" if model.recognizer.endswith(".en") else model.language
         return whisperx.load_model(
@@ -102,9 +102,9 @@ def load_diarizer(model: ResolvedModel, options: SpeechOptions) -> Loaded | None
     diarizer = model.diarizer
 
     def load() -> Any:
+        _verify_vad()  # the sample's diarizer segments with the same checkpoint
         from whisperx.diarize import DiarizationPipeline
 
-        _verify_vad()  # the sample's diarizer segments with the same checkpoint
         token = options.hub_token.get_secret_value() if options.hub_token else None
         if not model.bundled:
             return DiarizationPipeline(model_name=diarizer, token=token, device=model.device)

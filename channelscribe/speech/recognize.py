@@ -126,7 +126,7 @@ def _decode(
             )
         else:
             _log.warning("speech from %.1f to %.1f s gave no text", start, end)
-        report(_VAD_SHARE + (1 - _VAD_SHARE) * number / len(chunks))
+        report(1 - (1 - _VAD_SHARE) * (1 - number / len(chunks)))
     return segments
 
 

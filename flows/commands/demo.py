@@ -17,23 +17,18 @@ from channelscribe.quality.metrics import WordErrors, word_error_rate
 from channelscribe.sample import world
 from channelscribe.sample.server import SampleServer
 from channelscribe.settings import Settings
-from channelscribe.settings.registry import SettingsRegistry, parse_assignment
 from channelscribe.transcript import Transcript
 from flows.commands.sync import EXIT_DONE, EXIT_SOME_FAILED, sync_one, ui_url
 from flows.output import duration, print_json, say, table, tell
-from flows.session import engine
+from flows.session import engine, run_settings
 
-SAMPLE_SETTINGS: dict[str, Any] = {
-    "speech.model": "sample",
-    "text.models": {"en": "sample"},
-    "sources.allow_private_addresses": True,
-}
+SAMPLE_SETTINGS = ("speech.model=sample", "text.models={en: sample}", "sources.allow_private_addresses=true")
 LINES_SHOWN = 6
 
 
 def run(options: argparse.Namespace) -> int:
-    given = SAMPLE_SETTINGS | dict(parse_assignment(text) for text in options.assignments)
-    settings = SettingsRegistry(run=given).resolve()
+    options.assignments = [*SAMPLE_SETTINGS, *options.assignments]
+    settings, given = run_settings(options)
     started = time.monotonic()
     tell("channelscribe demo: the bundled sample channel, from its feed to a searched transcript, offline.")
     tell("Starting PostgreSQL, one Prefect server and a Dask cluster …")

@@ -60,8 +60,9 @@ def checked(check: Callable[[Settings], Iterator[Finding]], settings: Settings) 
 def data_folder(settings: Settings) -> Iterator[Finding]:
     places = places_of(settings.data_dir).create()
     free = shutil.disk_usage(places.data).free / 1e9
-    state = "ok" if free >= ENOUGH_GIGABYTES else "note"
-    yield Finding("data folder", state, f"{places.data}, {free:.0f} GB free", "" if state == "ok" else "Free some space.")
+    enough = free >= ENOUGH_GIGABYTES
+    remedy = "" if enough else "Free some space."
+    yield Finding("data folder", "ok" if enough else "note", f"{places.data}, {free:.0f} GB free", remedy)
 
 
 def ffmpeg(settings: Settings) -> Iterator[Finding]:

@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from channelscribe.catalogue import Catalogue
+from channelscribe.errors import ChannelscribeError
 from channelscribe.sites.addresses import check_url
 from channelscribe.speech.registry import resolve_model
 from flows.display import Display
 from flows.output import duration, print_json, say, tell
 from flows.session import engine, run_settings
 
-EXIT_DONE, EXIT_SOME_FAILED = 0, 3
+EXIT_DONE, EXIT_FAILED, EXIT_SOME_FAILED = 0, 1, 3
 
 
 def run(options: argparse.Namespace) -> int:
@@ -26,14 +27,25 @@ def run(options: argparse.Namespace) -> int:
         for other in stack.shared_with:
             tell(f"Sharing what runs with process {other.get('pid')} ({other.get('command')}).")
         tell(f"Ready. Watch it in the Prefect UI: {ui_url(stack.addresses.prefect_api_url)}")
-        summaries = [sync_one(source, options, given, catalogue) for source in options.source]
+        summaries, errors = [], []
+        for source in options.source:
+            try:
+                summaries.append(sync_one(source, options, given, catalogue))
+            except ChannelscribeError as error:
+                if len(options.source) == 1:
+                    raise
+                # One bad source never stops the others.
+                errors.append({"source": source, "reason": error.reason, "message": str(error)})
+                tell(f"channelscribe: {error}")
     if options.json:
-        done = [summary.model_dump(mode="json") for summary in summaries]
+        done = [*(summary.model_dump(mode="json") for summary in summaries), *errors]
         print_json(done[0] if len(done) == 1 else {"sources": done})
     else:
         for summary in summaries:
             print_summary(summary)
-    return EXIT_SOME_FAILED if any(summary.failed for summary in summaries) else EXIT_DONE
+    if errors and not summaries:
+        return EXIT_FAILED
+    return EXIT_SOME_FAILED if errors or any(summary.failed for summary in summaries) else EXIT_DONE
 
 
 def sync_one(source: str, options: Any, given: Mapping[str, Any], catalogue: Catalogue) -> Any:

@@ -14,7 +14,7 @@ from channelscribe.errors import CatalogueError, CatalogueUnreachable, InvalidSe
 from tests.catalogue.conftest import NewDatabase
 from tests.catalogue.records import Listed, Video
 
-PASSWORD = "canary-3f2a"  # noqa: S105
+PASSWORD = "canary-3f2a"
 
 
 @pytest.mark.parametrize("scheme", ["postgresql", "postgres", "postgresql+psycopg", "postgresql+asyncpg"])

@@ -57,7 +57,7 @@ def test_a_server_that_was_left_behind_can_be_stopped(place: Path) -> None:
 
 def test_a_lock_file_with_the_id_of_another_program(place: Path) -> None:
     server = prepare(place / "postgres", durable=False)
-    sleeper = subprocess.Popen(["sleep", "60"], **server.popen_options)  # noqa: S607
+    sleeper = subprocess.Popen(["sleep", "60"], **server.popen_options)
     try:
         # The same user's program has the id, so PostgreSQL alone would take it for another server.
         lock = f"{sleeper.pid}\n{server.folder}\n1\n5432\n{server.socket_folder}\n\n 1 1\nready\n"

@@ -10,7 +10,7 @@ import yaml
 from channelscribe.errors import InvalidSetting, UnknownSetting
 from channelscribe.settings.options import Settings
 from channelscribe.settings.registry import SettingsRegistry, packaged_config, parse_assignment
-from channelscribe.settings.travel import on_arrival, to_travel
+from channelscribe.settings.travel import on_arrival, to_travel, travels
 
 
 def registry(folder: Path, **layers: object) -> SettingsRegistry:
@@ -113,6 +113,21 @@ def test_settings_travel_and_arrive() -> None:
     arrived = on_arrival(to_travel(settings))
     assert arrived.speech == settings.speech
     assert arrived.text.models["en"] == "sample"
+
+
+@pytest.mark.parametrize(
+    ("key", "expected"),
+    [
+        ("speech.model", True),
+        ("lease_seconds", True),
+        ("speech.hub_token", False),
+        ("store.url", False),
+        ("database.url", False),
+        ("data_dir", False),
+    ],
+)
+def test_only_what_decides_results_can_be_set_for_one_run(key: str, expected: bool) -> None:
+    assert travels(Settings(), key) is expected
 
 
 @pytest.mark.parametrize("text", ["speech.model", "=x", ""])

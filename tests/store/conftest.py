@@ -38,7 +38,7 @@ def bucket(s3: StoreOptions) -> str:
         "s3",
         endpoint_url=s3.endpoint_url,
         aws_access_key_id="key",
-        aws_secret_access_key="canary-secret",  # noqa: S106
+        aws_secret_access_key="canary-secret",
         region_name="us-east-1",
     ).create_bucket(Bucket=name)
     return name
