@@ -25,8 +25,6 @@ def verify_bundle() -> None:
     try:
         world.verify()
     except FileNotFoundError as error:
-        raise ModelUnavailable(
-            f"The bundled models are missing: {error.filename}.", remedy=_REMEDY
-        ) from error
+        raise ModelUnavailable(f"The bundled models are missing: {error.filename}.", remedy=_REMEDY) from error
     except world.SampleDamagedError as error:
         raise ModelTampered(f"{error}.", remedy=_REMEDY) from error

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-
 from prefect import task
 
-from channelscribe.errors import LeaseLost
 from channelscribe.formats import FORMATS, VideoMeta, render
 from channelscribe.store.layout import transcript_key
 from channelscribe.transcript import Transcript
@@ -57,7 +54,6 @@ def publish(video: VideoWork, audio: PreparedAudio, read: ReadTranscript) -> Pub
 def record_failure(video: VideoWork, error: Exception) -> None:
     """Put the reason on the video's row, which decides when it is looked at again.
 
-    Somebody else may have the video by now: then what they make of it counts.
+    Somebody else may have the video by now: then what they make of it counts, and nothing is written.
     """
-    with suppress(LeaseLost):
-        catalogue().record_failure(video.pk, video.owner, error)
+    catalogue().record_failure(video.pk, video.owner, error)

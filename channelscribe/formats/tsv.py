@@ -11,6 +11,4 @@ __all__ = ["render"]
 
 def render(transcript: Transcript, meta: VideoMeta) -> str:
     """A header line and a line for each segment; tabs and line ends in the text become spaces."""
-    return "".join(
-        ["start\tend\ttext\n", *(f"{cue.start}\t{cue.end}\t{cue.text}\n" for cue in cues(transcript))]
-    )
+    return "".join(["start\tend\ttext\n", *(f"{cue.start}\t{cue.end}\t{cue.text}\n" for cue in cues(transcript))])

@@ -80,9 +80,7 @@ def _word(word: Word) -> dict[str, Any]:
 
 
 def _parse_word(word: dict[str, Any]) -> Word:
-    return Word(
-        word["word"], word["start"], word["end"], word.get("score"), word.get("speaker"), word["aligned"]
-    )
+    return Word(word["word"], word["start"], word["end"], word.get("score"), word.get("speaker"), word["aligned"])
 
 
 def _known(values: dict[str, Any]) -> dict[str, Any]:

@@ -49,6 +49,8 @@ def _quiet() -> None:
         logger.handlers = [logging.NullHandler()]
         logger.propagate = True
         logger.setLevel(logging.WARNING)
+    # Audio without speech is an answer (`no_speech`), not a warning.
+    logging.getLogger("whisperx.vads").setLevel(logging.ERROR)
     logging.captureWarnings(True)
     for module in ("pyannote", "torch", "torchaudio", "torchcodec", "lightning", "transformers", "whisperx"):
         warnings.filterwarnings("ignore", module=rf"{module}\b.*")

@@ -77,8 +77,7 @@ def load_recognizer(model: ResolvedModel, options: SpeechOptions) -> Loaded:
 
 
 def load_aligner(model: ResolvedModel, language: str, options: SpeechOptions) -> Loaded | None:
-    """The pair (wav2vec2 CTC model, WhisperX's metadata) for a language; None where there is no aligner for
-    it.
+    """The pair (wav2vec2 CTC model, WhisperX's metadata) for a language; None where it has no aligner.
 
     Raises ModelUnavailable and ModelTampered.
     """

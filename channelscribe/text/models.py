@@ -74,9 +74,7 @@ def load_pipeline(language: str, options: TextOptions) -> Pipeline:
     with _lock:
         if (language, name) not in _loaded:
             if find_spec("spacy") is None:
-                raise TextModelUnavailable(
-                    "spaCy is not installed.", remedy="pip install 'channelscribe[text]'"
-                )
+                raise TextModelUnavailable("spaCy is not installed.", remedy="pip install 'channelscribe[text]'")
             _loaded[language, name] = _load(language, name)
         return _loaded[language, name]
 

@@ -7,14 +7,16 @@ Source: Kiss and Strunk, "Unsupervised Multilingual Sentence Boundary Detection"
 
 from __future__ import annotations
 
+import io
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from channelscribe.errors import TextModelUnavailable
 from channelscribe.sample import world
 
 if TYPE_CHECKING:
-    from nltk.tokenize.punkt import PunktSentenceTokenizer
+    from nltk.tokenize.punkt import PunktParameters, PunktSentenceTokenizer
 
 __all__ = ["is_trained", "punkt_language", "sentence_spans", "sentence_tokenizer"]
 
@@ -63,16 +65,34 @@ def _load(language: str) -> tuple[PunktSentenceTokenizer, bool]:
 
 def _find(name: str) -> tuple[PunktSentenceTokenizer, bool]:
     try:
-        import nltk.data
         from nltk.tokenize.punkt import PunktSentenceTokenizer, PunktTokenizer
     except ImportError as error:
-        raise TextModelUnavailable(
-            "NLTK is not installed.", remedy="pip install 'channelscribe[text]'"
-        ) from error
-    bundled = str(world.models_dir() / "nltk_data")
-    if bundled not in nltk.data.path:
-        nltk.data.path.insert(0, bundled)  # first: the same sentences on every machine
+        raise TextModelUnavailable("NLTK is not installed.", remedy="pip install 'channelscribe[text]'") from error
+    bundled = world.models_dir() / "nltk_data" / "tokenizers" / "punkt_tab" / name
+    if bundled.is_dir():  # first: the same sentences on every machine
+        tokenizer = PunktSentenceTokenizer()
+        tokenizer._params = _read_parameters(bundled)
+        return tokenizer, True
     try:
         return PunktTokenizer(name), True
     except (LookupError, ValueError):
         return PunktSentenceTokenizer(), False
+
+
+def _read_parameters(folder: Path) -> PunktParameters:
+    """Parameters as `nltk.tokenize.punkt.save_punkt_params` wrote them.
+
+    NLTK's own reader refuses files with more than one hard link, and that is how uv installs a package.
+    """
+    from nltk.tabdata import PunktDecoder
+    from nltk.tokenize.punkt import PunktParameters
+
+    def lines(name: str) -> io.StringIO:
+        return io.StringIO((folder / name).read_text(encoding="utf-8"))
+
+    decoder, parameters = PunktDecoder(), PunktParameters()
+    parameters.collocations = set(decoder.tab2tups(lines("collocations.tab")))
+    parameters.sent_starters = decoder.txt2set(lines("sent_starters.txt"))
+    parameters.abbrev_types = decoder.txt2set(lines("abbrev_types.txt"))
+    parameters.ortho_context = decoder.tab2intdict(lines("ortho_context.tab"))
+    return parameters

@@ -55,9 +55,7 @@ def entity_key(text: str) -> str:
     return _POSSESSIVE.sub("", key)
 
 
-def _documents(
-    pipeline: Pipeline, text: str, spans: Sequence[tuple[int, int]], options: TextOptions
-) -> Iterable[Doc]:
+def _documents(pipeline: Pipeline, text: str, spans: Sequence[tuple[int, int]], options: TextOptions) -> Iterable[Doc]:
     """One document a sentence; steps that only serve what is not asked for are left out."""
     unasked = [] if options.tokens else ["tagger", "morphologizer", "lemmatizer", "attribute_ruler", "parser"]
     unasked += ["parser"] if not pipeline.lemmas else []
@@ -82,9 +80,7 @@ def _entities(doc: Doc, offset: int, times: CharTimes) -> list[Entity]:
     entities = []
     for found in doc.ents:
         start, end = offset + found.start_char, offset + found.end_char
-        entities.append(
-            Entity(found.text, found.label_, entity_key(found.text), start, end, *times.span(start, end))
-        )
+        entities.append(Entity(found.text, found.label_, entity_key(found.text), start, end, *times.span(start, end)))
     return entities
 
 

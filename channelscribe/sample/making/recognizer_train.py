@@ -2,7 +2,7 @@
 
 Needs the corpus and the tokenizer in the build folder. Leaves ``recognizer.pt`` there, written every 90
 seconds; ``--resume`` goes on from it. The curriculum and the learning rate follow CPU time, so a busy machine
-changes nothing but the wait: 46 CPU minutes a process by default.
+changes nothing but the wait: 34 CPU minutes a process by default.
 """
 
 from __future__ import annotations
@@ -18,22 +18,20 @@ from random import Random
 
 import torch
 import torch.multiprocessing
-from torch import Tensor
-from torch.nn.functional import cross_entropy
 from transformers import WhisperForConditionalGeneration
 
-from channelscribe.sample.making.recognizer_model import AuxiliaryHeads, decode, encode, initialize, new_model
+from channelscribe.sample.making.recognizer_curriculum import draw_window
+from channelscribe.sample.making.recognizer_losses import losses, weighted
+from channelscribe.sample.making.recognizer_model import AuxiliaryHeads, initialize, new_model
 from channelscribe.sample.making.recognizer_tokenizer import load_tokenizer
 from channelscribe.sample.making.recognizer_windows import (
-    FULL_WINDOW,
-    Batch,
     LabelledRecording,
     label,
     make_batch,
 )
 from channelscribe.sample.making.recordings import BUILD, load_corpus
 
-MINUTES = 46.0
+MINUTES = 34.0
 LEARNING_RATE = 1.5e-3
 PROCESSES = 2
 
@@ -59,56 +57,6 @@ def checkpoint_path(build: Path) -> Path:
     return build / "recognizer.pt"
 
 
-def draw_window(progress: float, rng: Random) -> tuple[float, float]:
-    """A window's length and how much of it speech may fill, in seconds; ``progress`` goes from 0 to 1."""
-    if progress < 0.14:
-        seconds = rng.uniform(3.5, 5.5)
-    elif progress < 0.20:
-        seconds = rng.uniform(4, 10)
-    else:
-        # WhisperX's chunks are padded to 30 s, which is dear: most are practised without the padding.
-        kind, early = rng.random(), progress < 0.5
-        if kind < 0.2:
-            return FULL_WINDOW, rng.uniform(4, 17)
-        if kind < 0.2 + (0.1 if early else 0.2):
-            return FULL_WINDOW, rng.uniform(17, 27)
-        seconds = rng.uniform(6, 14) if early else rng.uniform(8, 18)
-    return seconds, seconds * (1 - 0.5 * rng.random() ** 2)
-
-
-def losses(model: WhisperForConditionalGeneration, heads: AuxiliaryHeads, batch: Batch) -> dict[str, Tensor]:
-    """Text, phoneme, token and attention losses (means, in nats), and the share of tokens that are right."""
-    encoded, states = encode(model, batch.mel)
-    logits, attentions = decode(model, batch.inputs, encoded)
-    counted = batch.targets >= 0
-    targets = batch.targets[counted]
-    logits = logits[counted].float()
-    # The first decoder layer learns to look where the last token was said, the last where the next one is.
-    spoken_before = torch.zeros_like(batch.spans)
-    spoken_before[:, 2:] = batch.spans[:, 1:-1]
-    attention = _attention_loss(attentions[0][:, :2], spoken_before, counted)
-    attention = attention + _attention_loss(attentions[-1][:, :3], batch.spans, counted)
-    return {
-        "text": cross_entropy(logits, targets, label_smoothing=0.02),
-        "phoneme": cross_entropy(heads.phoneme(states[1]).float().flatten(0, 1), batch.phonemes.flatten()),
-        "token": cross_entropy(heads.token(encoded).float().flatten(0, 1), batch.frame_tokens.flatten()),
-        "attention": attention,
-        "right": (logits.argmax(-1) == targets).float().mean(),
-    }
-
-
-def _attention_loss(attention: Tensor, spans: Tensor, counted: Tensor) -> Tensor:
-    """Minus the log of the attention (batch, head, token, frame) that falls into the frames of ``spans``."""
-    mass = (attention * spans[:, None]).sum(-1).clamp(min=1e-6)
-    return -mass.log().mean(1)[counted & (spans.sum(-1) > 0)].mean()
-
-
-def weighted(parts: dict[str, Tensor], progress: float) -> Tensor:
-    """The loss to descend: the helpers weigh less once the text is nearly learned."""
-    frame, attention = (0.5, 0.4) if progress < 0.4 else (0.2, 0.25)
-    return 1.2 * parts["text"] + frame * (parts["phoneme"] + parts["token"]) + attention * parts["attention"]
-
-
 def train_process(
     number: int,
     model: WhisperForConditionalGeneration,
@@ -130,9 +78,7 @@ def train_process(
     started, saved, step, recent = time.process_time(), time.monotonic(), 0, None
     while (done := (time.process_time() - started) / (60 * plan.minutes)) < 1:
         progress = plan.first + (1 - plan.first) * done
-        # A cosine over the whole curriculum; resuming enters it where it was left.
-        cosine = 0.5 * (1 + math.cos(math.pi * progress))
-        rate = plan.peak_rate * min(1, (step + 1) / _WARM_UP_STEPS) * (0.97 * cosine + 0.03)
+        rate = learning_rate(plan.peak_rate, progress, step)
         for group in optimizer.param_groups:
             group["lr"] = rate
         seconds, fill = draw_window(progress, rng)
@@ -152,6 +98,12 @@ def train_process(
         if number == 0 and time.monotonic() - saved > _SAVE_EVERY:
             save(plan.build, model, heads, progress)
             saved = time.monotonic()
+
+
+def learning_rate(peak: float, progress: float, step: int) -> float:
+    """A cosine over the whole curriculum, which resuming enters where it was left, after a short warm-up."""
+    cosine = 0.5 * (1 + math.cos(math.pi * progress))
+    return peak * min(1, (step + 1) / _WARM_UP_STEPS) * (0.97 * cosine + 0.03)
 
 
 def _keep_freed_memory() -> None:

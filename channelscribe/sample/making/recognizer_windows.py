@@ -19,9 +19,6 @@ from channelscribe.sample.making.recognizer_tokenizer import END_OF_TEXT, NO_TIM
 from channelscribe.sample.making.recordings import Recording
 
 ENCODER_FRAMES_PER_SECOND = 50
-FULL_WINDOW = 30.0
-# Whisper never gets more speech than this here: the tokens of 27 s are what was practised.
-_LONGEST_SPEECH = 27.0
 _PAUSES = (0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.6)
 _LN10 = 2.302585
 
@@ -87,7 +84,7 @@ def _token_times(recording: Recording, offsets: list[tuple[int, int]]) -> list[t
 
 def make_batch(recordings: list[LabelledRecording], seconds: float, fill: float, size: int, rng: Random) -> Batch:
     """``size`` windows of ``seconds``, each with speech up to about ``fill`` seconds."""
-    windows = [_Window(recordings, seconds, min(fill, _LONGEST_SPEECH), rng) for _ in range(size)]
+    windows = [_Window(recordings, seconds, fill, rng) for _ in range(size)]
     longest = max(len(window.tokens) for window in windows) + 2
     inputs = torch.full((size, longest), END_OF_TEXT)
     targets = torch.full((size, longest), -100)
