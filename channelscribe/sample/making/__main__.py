@@ -29,9 +29,11 @@ STEPS = [
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m channelscribe.sample.making", description=__doc__)
-    parser.add_argument("steps", nargs="*", choices=[*STEPS, []], metavar="step", help=f"of {', '.join(STEPS)}")
+    parser.add_argument("steps", nargs="*", metavar="step", help=f"of {', '.join(STEPS)}; default: all")
     parser.add_argument("--build", type=Path, default=BUILD, help="where the corpus and checkpoints go")
     chosen = parser.parse_args()
+    if unknown := set(chosen.steps) - set(STEPS):
+        parser.error(f"no such step: {', '.join(sorted(unknown))}")
     # Set before the libraries are imported: nothing here may ask a hub or report home.
     os.environ.update(HF_HUB_OFFLINE="1", PYANNOTE_METRICS_ENABLED="0")
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
