@@ -20,9 +20,7 @@ from tasks.text import read
 @flow(name="transcribe-audio", task_runner=dask_task_runner(), persist_result=False)
 def transcribe_audio(request: TranscribeRequest) -> tuple[list[Published], list[tuple[VideoWork, Exception]]]:
     """Transcribe a batch; returns what was published, and (video, error) of what was not."""
-    chains = [
-        (video, steps(video, audio, request)) for video, audio in zip(request.videos, request.audio, strict=True)
-    ]
+    chains = [(video, steps(video, audio, request)) for video, audio in zip(request.videos, request.audio, strict=True)]
     published, failed = [], []
     for video, chain in chains:
         error = failure_of(chain)

@@ -33,7 +33,9 @@ def local_cluster(**_: Any) -> SpecCluster:
     threads = settings.dask.cpu_worker_threads
     net = settings.sources.concurrent_downloads
     cores = settings.speech.threads or os.cpu_count() or 1
-    common: dict[str, Any] = {"host": "127.0.0.1", "dashboard": False, "memory_limit": 0}
+    # Without a dashboard there is still an HTTP server, on all addresses unless told otherwise.
+    quiet: dict[str, Any] = {"host": "127.0.0.1", "dashboard": False, "dashboard_address": "127.0.0.1:0"}
+    common: dict[str, Any] = {**quiet, "memory_limit": 0}
     workers: dict[str, Any] = {
         "speech": {
             "cls": Nanny,
@@ -46,7 +48,7 @@ def local_cluster(**_: Any) -> SpecCluster:
             "cls": Nanny,
             "options": {**common, "nthreads": threads, "resources": resources, "env": {"OMP_NUM_THREADS": "1"}},
         }
-    scheduler = {"cls": Scheduler, "options": {"host": "127.0.0.1", "dashboard": False}}
+    scheduler = {"cls": Scheduler, "options": quiet}
     return SpecCluster(  # type: ignore[no-untyped-call]
         scheduler=scheduler, workers=workers
     )

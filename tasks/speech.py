@@ -46,9 +46,7 @@ ON_SPEECH_WORKER: dict[str, Any] = {
 }
 
 
-def _checkpoint(
-    video: VideoWork, name: str, content: str, make: Callable[[Report], dict[str, Any]]
-) -> Checkpoint:
+def _checkpoint(video: VideoWork, name: str, content: str, make: Callable[[Report], dict[str, Any]]) -> Checkpoint:
     """The stage's JSON from the store, or made now and put there."""
     key = checkpoint_key(name, content)
     with step(video, name) as report:
@@ -71,9 +69,7 @@ def recognize(video: VideoWork, audio: PreparedAudio, options: dict[str, Any]) -
 
 
 @task(name="align", task_run_name="align {video.video_id}", cache_policy=ALIGN, **ON_SPEECH_WORKER)
-def align(
-    video: VideoWork, audio: PreparedAudio, recognition: Checkpoint, options: dict[str, Any]
-) -> Checkpoint:
+def align(video: VideoWork, audio: PreparedAudio, recognition: Checkpoint, options: dict[str, Any]) -> Checkpoint:
     """Raw segments to words with times."""
     speech = settings_of(options).speech
     content = content_key(*_made_from("aligner", {"recognition": recognition, "options": options}))

@@ -50,7 +50,7 @@ def ffmpeg_path() -> str:
     if on_path := shutil.which("ffmpeg"):
         return on_path
     try:
-        import imageio_ffmpeg  # type: ignore[import-untyped]
+        import imageio_ffmpeg
 
         return str(imageio_ffmpeg.get_ffmpeg_exe())
     except (ImportError, RuntimeError) as error:

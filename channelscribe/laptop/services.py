@@ -111,18 +111,18 @@ def prefect_server(places: Places, options: StackOptions) -> tuple[Service, str]
     return Service("prefect", argv, places.logs / "prefect-server.log", env), url
 
 
-def dask_services(
-    places: Places, options: StackOptions, worker_env: dict[str, str]
-) -> tuple[list[Service], str]:
+def dask_services(places: Places, options: StackOptions, worker_env: dict[str, str]) -> tuple[list[Service], str]:
     """A scheduler, CPU workers (resources CPU and NET) and one speech worker (resource GPU=1).
 
     The resources keep downloads and text off the speech worker, whose models stay loaded, and speech on it.
     """
     port = free_port()
     address = f"tcp://{LOOPBACK}:{port}"
-    scheduler = [sys.executable, "-m", "distributed.cli.dask_scheduler"]
-    scheduler += ["--host", LOOPBACK, "--port", str(port), "--no-dashboard", "--no-jupyter"]
-    worker = [sys.executable, "-m", "distributed.cli.dask_worker", address, "--no-dashboard"]
+    # Without a dashboard there is still an HTTP server for health and metrics, on all addresses unless told otherwise.
+    quiet = ["--no-dashboard", "--dashboard-address", f"{LOOPBACK}:0"]
+    scheduler = [sys.executable, "-m", "distributed.cli.dask_scheduler", *quiet]
+    scheduler += ["--host", LOOPBACK, "--port", str(port), "--no-jupyter"]
+    worker = [sys.executable, "-m", "distributed.cli.dask_worker", address, *quiet]
     worker += ["--host", LOOPBACK, "--local-directory", str(places.scratch / "dask"), "--death-timeout", "60"]
     worker += ["--memory-limit", "0"]
     threads = options.cpu_worker_threads

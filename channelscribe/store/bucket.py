@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import fsspec  # type: ignore[import-untyped]
-from botocore.exceptions import (  # type: ignore[import-untyped]
+import fsspec
+from botocore.exceptions import (
     BotoCoreError,
     NoCredentialsError,
     PartialCredentialsError,

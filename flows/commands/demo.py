@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import os
+import shutil
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import groupby, islice
+from pathlib import Path
 from typing import Any
 
 from channelscribe.catalogue import Catalogue
@@ -133,11 +137,19 @@ def show_next(settings: Settings) -> None:
     say("The sample's models know only the sample's voices. Real speech needs a real model (small on a CPU,")
     say("large-v3-turbo on a GPU), fetched from the Hugging Face hub on first use.")
     say("\nNext:")
-    for command, what in (
-        ('channelscribe search "QUERY"', "find what was said"),
-        ("channelscribe show night-train --format srt", "a transcript as subtitles"),
-        ("channelscribe entities", "who and what was named"),
-        ("channelscribe sync URL", "a channel, playlist, video or feed of yours"),
-        ("channelscribe doctor", "is everything there that a run needs"),
+    for arguments, what in (
+        ('search "QUERY"', "find what was said"),
+        ("show night-train --format srt", "a transcript as subtitles"),
+        ("entities", "who and what was named"),
+        ("sync URL", "a channel, playlist, video or feed of yours"),
+        ("doctor", "is everything there that a run needs"),
     ):
-        say(f"  {command:<46}{what}")
+        say(f"  {program()} {arguments:<32}{what}")
+
+
+def program() -> str:
+    """What to type to run this program again from here."""
+    started_as = Path(sys.argv[0])
+    if shutil.which("channelscribe") or started_as.name != "channelscribe":
+        return "channelscribe"
+    return os.path.relpath(started_as)

@@ -34,12 +34,8 @@ print(json.dumps({
 """
 
 
-def test_blocks_survive_the_server_and_hide_their_secrets(
-    stack: LaptopStack, data_dir: Path, tmp_path: Path
-) -> None:
-    environment = clean_environment(data_dir) | prefect_environment(
-        stack.places, stack.addresses.prefect_api_url or ""
-    )
+def test_blocks_survive_the_server_and_hide_their_secrets(stack: LaptopStack, data_dir: Path, tmp_path: Path) -> None:
+    environment = clean_environment(data_dir) | prefect_environment(stack.places, stack.addresses.prefect_api_url or "")
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT, stack.addresses.database_url or "", str(tmp_path)],
         env=environment,

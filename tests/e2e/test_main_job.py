@@ -152,17 +152,22 @@ def test_each_exported_file_parses(library: Catalogue, data_dir: Path) -> None:
 def test_rows_in_postgresql(library: Catalogue, stack: LaptopStack) -> None:
     import psycopg
 
+    ids = [episode.id for episode in world.episodes()]  # other tests share this library
+    current = "FROM video JOIN {table} ON current_transcript_pk = transcript_pk WHERE video_id = ANY(%s)"
     with psycopg.connect(stack.addresses.database_url or "") as connection:
-        states = connection.execute("SELECT state, count(*) FROM video GROUP BY state").fetchall()
+        states = connection.execute(
+            "SELECT state, lease_owner, count(*) FROM video WHERE video_id = ANY(%s) GROUP BY state, lease_owner", [ids]
+        ).fetchall()
         words = connection.execute(
-            "SELECT sum(cardinality(word_texts)) FROM segment JOIN video ON current_transcript_pk = transcript_pk"
+            "SELECT sum(cardinality(word_texts)) " + current.format(table="segment"), [ids]
         ).fetchone()
-        labels = connection.execute("SELECT DISTINCT label FROM entity").fetchall()
-        leased = connection.execute("SELECT count(*) FROM video WHERE lease_owner IS NOT NULL").fetchone()
-    assert states == [("published", len(world.episodes()))]
+        labels = connection.execute("SELECT DISTINCT label " + current.format(table="entity"), [ids]).fetchall()
+        sentences = connection.execute("SELECT count(*) " + current.format(table="sentence"), [ids]).fetchone()
+    assert states == [("published", None, len(ids))]
     assert words == (sum(len(transcript(library, each).words) for each in world.episodes()),)
-    assert {"PERSON", "GPE"} <= {label for (label,) in labels}
-    assert leased == (0,)
+    assert {"PERSON", "GPE", "ORG"} <= {label for (label,) in labels}
+    assert sentences is not None
+    assert sentences[0] >= sum(len(episode.script.sentences) for episode in SPOKEN) * 0.9
 
 
 def test_a_sync_of_what_is_known_asks_for_no_media(library: Catalogue, cli: Cli) -> None:
@@ -202,7 +207,7 @@ def test_show_prints_each_format(library: Catalogue, cli: Cli) -> None:
 
 
 def test_status_entities_and_doctor(library: Catalogue, cli: Cli) -> None:
-    assert cli("status", "--json").json["states"]["published"] == len(world.episodes())
+    assert cli("status", "--json").json["states"]["published"] >= len(world.episodes())
     entities = cli("entities", "--json", "--label", "PERSON").json["entities"]
     assert entities
     assert {entity["label"] for entity in entities} == {"PERSON"}

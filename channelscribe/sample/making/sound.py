@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 
 import av
-import imageio_ffmpeg  # type: ignore[import-untyped]
+import imageio_ffmpeg
 import numpy as np
 
 SAMPLE_RATE = 16000

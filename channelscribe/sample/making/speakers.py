@@ -116,7 +116,7 @@ def train(speeches: list[Speech], model: TinyXVector, cpu_minutes: float) -> Non
         cosines = embeddings @ functional.normalize(centres, dim=-1).T
         loss = functional.cross_entropy(SCALE * with_margin(cosines, speakers.flatten()), speakers.flatten())
         optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         optimizer.step()
         step += 1
         hits = (cosines.argmax(-1) == speakers.flatten()).float().mean().item()

@@ -1,0 +1,130 @@
+"""Caching, retries and failures as Prefect and Dask really do them, on the shared stack.
+
+The steps here are small ones of the test's own, decorated as ours are; each script is a process of its own, as a
+command is, because Prefect reads its settings when it is imported.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from channelscribe.laptop import LaptopStack
+from channelscribe.laptop.services import prefect_environment
+from tests.conftest import clean_environment
+
+pytestmark = pytest.mark.stack
+
+HEAD = """
+import json, os, sys
+from pathlib import Path
+from prefect import flow, task
+from channelscribe.errors import NoMedia, SourceUnreachable
+from tasks.outcomes import failure_of
+from tasks.policies import ContentPolicy, worth_retrying
+from tasks.runner import dask_task_runner, submit
+folder = Path(sys.argv[1])
+
+def count(name):
+    with (folder / name).open("a") as file:
+        file.write("x")
+    return (folder / name).stat().st_size
+"""
+
+CACHE = """
+SQUARE = ContentPolicy(step="square-of-a-test", version=1, parts=lambda given: (given["number"],))
+
+@task(cache_policy=SQUARE, persist_result=True, result_serializer="json")
+def square(number, noise):
+    count(f"square-{number}")
+    return number * number
+
+@flow(task_runner=dask_task_runner())
+def squares(noise):
+    return [submit("CPU", square, number, noise).result() for number in (2, 3)]
+
+first, second = squares("a"), squares("b")
+print(json.dumps([first, second, count("square-2") - 1, count("square-3") - 1]))
+"""
+
+RETRY = """
+def failing(name, error):
+    @task(name=name, retries=2, retry_delay_seconds=[0, 0], retry_condition_fn=worth_retrying)
+    def step():
+        count(name)
+        raise error
+    return step
+
+transient = failing("transient", SourceUnreachable("away", remedy="Wait."))
+final = failing("final", NoMedia("nothing", remedy="Look elsewhere."))
+unknown = failing("unknown", ZeroDivisionError("x"))
+
+@flow(task_runner=dask_task_runner())
+def all_three():
+    chains = [[submit("CPU", step)] for step in (transient, final, unknown)]
+    return [[type(error).__name__, str(error)] for error in map(failure_of, chains)]
+
+errors = all_three()
+print(json.dumps([errors, [count(name) - 1 for name in ("transient", "final", "unknown")]]))
+"""
+
+DEATH = """
+@task
+def dies():
+    os._exit(9)
+
+@task
+def lives(number):
+    return number
+
+@flow(task_runner=dask_task_runner())
+def one_dies():
+    bad = submit("CPU", dies)
+    after = submit("CPU", lives, bad)
+    good = submit("CPU", lives, 7)
+    error = failure_of([bad, after])
+    return [type(error).__name__, error.remedy, failure_of([good]), good.result()]
+
+print(json.dumps(one_dies()))
+"""
+
+
+def run(script: str, stack: LaptopStack, data_dir: Path, folder: Path) -> Any:
+    """The JSON that the script prints last."""
+    environment = clean_environment(data_dir) | prefect_environment(stack.places, stack.addresses.prefect_api_url or "")
+    environment["CHANNELSCRIBE_DASK__SCHEDULER"] = stack.addresses.scheduler or ""
+    done = subprocess.run(
+        [sys.executable, "-c", HEAD + script, str(folder)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def test_equal_content_is_never_computed_twice(stack: LaptopStack, data_dir: Path, tmp_path: Path) -> None:
+    assert run(CACHE, stack, data_dir, tmp_path) == [[4, 9], [4, 9], 1, 1]
+    # Nor by another process, later.
+    assert run(CACHE, stack, data_dir, tmp_path)[2:] == [2, 2]  # the counting itself adds one
+
+
+def test_only_transient_failures_are_tried_again(stack: LaptopStack, data_dir: Path, tmp_path: Path) -> None:
+    errors, tries = run(RETRY, stack, data_dir, tmp_path)
+    assert [name for name, _ in errors] == ["SourceUnreachable", "NoMedia", "ZeroDivisionError"]
+    assert errors[0][1] == "away Wait."
+    assert tries == [3, 1, 1]
+
+
+def test_a_step_that_kills_its_worker_fails_alone(stack: LaptopStack, data_dir: Path, tmp_path: Path) -> None:
+    name, remedy, none, seven = run(DEATH, stack, data_dir, tmp_path)
+    assert name == "WorkerDied"
+    assert "memory" in remedy
+    assert (none, seven) == (None, 7)
