@@ -6,6 +6,8 @@ Needs: the database and the store of its workers' settings; Dask workers with re
 
 from __future__ import annotations
 
+from functools import partial
+
 from prefect import flow
 from prefect.runtime import flow_run
 
@@ -40,7 +42,7 @@ def sync_channel(request: SyncRequest) -> SyncSummary:
     with kept_leases(owner):
         videos = claim_due(listed, owner, options, request.limit, request.since)
         chains = {video.pk: (video, fetch(video, options)) for video in videos}
-        for batch, lost in ready_batches(chains, settings.speech.batch_minutes):
+        for batch, lost in ready_batches(chains, settings.speech.batch_minutes, partial(fetch, options=options)):
             for video, error in lost:
                 record_failure(video, error)
             failed += lost

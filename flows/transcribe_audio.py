@@ -6,10 +6,12 @@ Needs: a Dask worker with resource GPU=1 (a CPU will do), the database and the s
 
 from __future__ import annotations
 
+from functools import partial
+
 from prefect import flow
 
 from flows.forms import TranscribeRequest
-from tasks.outcomes import Chain, failure_of
+from tasks.outcomes import Chain, settle
 from tasks.publishing import publish, record_failure
 from tasks.records import PreparedAudio, Published, VideoWork
 from tasks.runner import dask_task_runner, submit
@@ -20,10 +22,11 @@ from tasks.text import read
 @flow(name="transcribe-audio", task_runner=dask_task_runner(), persist_result=False)
 def transcribe_audio(request: TranscribeRequest) -> tuple[list[Published], list[tuple[VideoWork, Exception]]]:
     """Transcribe a batch; returns what was published, and (video, error) of what was not."""
-    chains = [(video, steps(video, audio, request)) for video, audio in zip(request.videos, request.audio, strict=True)]
+    again = [partial(steps, video, audio, request) for video, audio in zip(request.videos, request.audio, strict=True)]
+    chains = [start() for start in again]
     published, failed = [], []
-    for video, chain in chains:
-        error = failure_of(chain)
+    for video, first, start in zip(request.videos, chains, again, strict=True):
+        chain, error = settle(first, start)
         if error is None:
             published.append(chain[-1].result())
         else:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from prefect.futures import PrefectFuture
@@ -38,12 +39,26 @@ def failure_of(chain: Chain) -> Exception | None:
     return None
 
 
+def settle(chain: Chain, again: Callable[[], Chain]) -> tuple[Chain, Exception | None]:
+    """How a chain ended; one whose worker died is started once more, with `again`, and waited for.
+
+    Dask blames a worker's death on everything that was queued there. Started again one after the other, only the
+    video that kills its worker fails.
+    """
+    error = failure_of(chain)
+    if isinstance(error, WorkerDied):
+        chain = again()
+        error = failure_of(chain)
+    return chain, error
+
+
 def ready_batches(
-    chains: dict[int, tuple[VideoWork, Chain]], minutes: float
+    chains: dict[int, tuple[VideoWork, Chain]], minutes: float, again: Callable[[VideoWork], Chain]
 ) -> Iterator[tuple[list[tuple[VideoWork, PreparedAudio]], list[tuple[VideoWork, Exception]]]]:
     """Yield what got ready since the last time: (video, audio) up to `minutes` of audio, and (video, error).
 
-    Each chain ends in a future of PreparedAudio. While the caller works on a batch, the others go on.
+    Each chain ends in a future of PreparedAudio; `again` starts one anew. While the caller works on a batch, the
+    others go on.
     """
     waiting = dict(chains)
     while waiting:
@@ -52,16 +67,18 @@ def ready_batches(
         failed: list[tuple[VideoWork, Exception]] = []
         seconds = 0.0
         for pk in done:
-            _, chain = waiting[pk]
-            error = failure_of(chain)
+            video, first = waiting[pk]
+            chain, error = settle(first, partial(again, video))
             if error is not None:
-                failed.append((waiting.pop(pk)[0], error))
+                del waiting[pk]
+                failed.append((video, error))
                 continue
             audio = chain[-1].result()
             if batch and seconds + audio.seconds > minutes * 60:
                 break
             seconds += audio.seconds
-            batch.append((waiting.pop(pk)[0], audio))
+            del waiting[pk]
+            batch.append((video, audio))
         yield batch, failed
 
 

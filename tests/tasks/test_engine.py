@@ -25,7 +25,8 @@ import json, os, sys
 from pathlib import Path
 from prefect import flow, task
 from channelscribe.errors import NoMedia, SourceUnreachable
-from tasks.outcomes import failure_of
+from functools import partial
+from tasks.outcomes import failure_of, settle
 from tasks.policies import ContentPolicy, worth_retrying
 from tasks.runner import dask_task_runner, submit
 folder = Path(sys.argv[1])
@@ -82,13 +83,17 @@ def dies():
 def lives(number):
     return number
 
+def chain(step, *arguments):
+    first = submit("GPU", step, *arguments)
+    return [first, submit("CPU", lives, first)]
+
 @flow(task_runner=dask_task_runner())
 def one_dies():
-    bad = submit("CPU", dies)
-    after = submit("CPU", lives, bad)
-    good = submit("CPU", lives, 7)
-    error = failure_of([bad, after])
-    return [type(error).__name__, error.remedy, failure_of([good]), good.result()]
+    starts = [partial(chain, lives, 1), partial(chain, dies), partial(chain, lives, 7)]
+    first = [start() for start in starts]
+    ended = [settle(*both) for both in zip(first, starts)]
+    return [[error and type(error).__name__, error and error.remedy, error is None and last[-1].result()]
+            for last, error in ended]
 
 print(json.dumps(one_dies()))
 """
@@ -124,7 +129,7 @@ def test_only_transient_failures_are_tried_again(stack: LaptopStack, data_dir: P
 
 
 def test_a_step_that_kills_its_worker_fails_alone(stack: LaptopStack, data_dir: Path, tmp_path: Path) -> None:
-    name, remedy, none, seven = run(DEATH, stack, data_dir, tmp_path)
-    assert name == "WorkerDied"
-    assert "memory" in remedy
-    assert (none, seven) == (None, 7)
+    before, culprit, after = run(DEATH, stack, data_dir, tmp_path)
+    assert culprit[0] == "WorkerDied"
+    assert "memory" in culprit[1]
+    assert (before, after) == ([None, None, 1], [None, None, 7])
