@@ -36,6 +36,7 @@ test-fast: setup  ## the library's tests: no engine, no models, under a minute
 
 check: setup  ## what CI checks beside the tests: lint, types, floors, the lock
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check --quiet .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(UV) lock --check --quiet

@@ -21,6 +21,12 @@ from channelscribe.laptop import LaptopStack
 from channelscribe.settings import Settings
 
 COMMAND_SECONDS = 540
+ON_SAMPLE = [
+    *("--model", "sample"),
+    *("--set", "text.models={en: sample}"),
+    *("--set", "sources.allow_private_addresses=true"),
+]
+"""Options of `sync` for sources on loopback that speak with the sample's voices."""
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,7 @@ from channelscribe.laptop import LaptopStack
 from channelscribe.sample import world
 from channelscribe.sample.feed import sample_items
 from channelscribe.sample.server import SampleServer
-from tests.conftest import Cli, Ended, run_command
-from tests.e2e.test_main_job import ON_SAMPLE
+from tests.conftest import ON_SAMPLE, Cli, Ended, run_command
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
 

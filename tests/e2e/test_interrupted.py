@@ -17,8 +17,7 @@ from channelscribe.laptop import LaptopStack
 from channelscribe.sample.feed import sample_items
 from channelscribe.sample.server import SampleServer
 from channelscribe.settings import Settings
-from tests.conftest import clean_environment, command, run_command
-from tests.e2e.test_main_job import ON_SAMPLE
+from tests.conftest import ON_SAMPLE, clean_environment, command, run_command
 
 pytestmark = [pytest.mark.stack, pytest.mark.speech, pytest.mark.timeout(900)]
 

@@ -10,7 +10,6 @@ import io
 import json
 import re
 import shutil
-from collections.abc import Iterator
 from itertools import permutations
 from pathlib import Path
 
@@ -22,31 +21,12 @@ from channelscribe.quality.metrics import word_error_rate
 from channelscribe.sample import world
 from channelscribe.sample.server import SampleServer
 from channelscribe.transcript import Transcript
-from tests.conftest import Cli, Ended
+from tests.conftest import ON_SAMPLE, Cli, Ended
 
 pytestmark = [pytest.mark.stack, pytest.mark.speech, pytest.mark.timeout(900)]
 
-ON_SAMPLE = [
-    *("--model", "sample"),
-    *("--set", "text.models={en: sample}"),
-    *("--set", "sources.allow_private_addresses=true"),
-]
 SPOKEN = [episode for episode in world.episodes() if episode.script.words]
 LARGEST_WER = 0.05
-
-
-@pytest.fixture(scope="module")
-def demo(cli: Cli) -> Ended:
-    """The demo, run once: it fills the library."""
-    return cli("demo")
-
-
-@pytest.fixture(scope="module")
-def library(demo: Ended, stack: LaptopStack) -> Iterator[Catalogue]:
-    assert demo.code == 0, str(demo)
-    catalogue = Catalogue(stack.addresses.database_url or "")
-    yield catalogue
-    catalogue.close()
 
 
 def transcript(library: Catalogue, episode: world.Episode) -> Transcript:
