@@ -32,7 +32,7 @@ test: setup  ## all tests
 	$(BIN)/pytest
 
 test-fast: setup  ## the library's tests: no engine, no models, under a minute
-	$(BIN)/pytest -m "not speech and not stack" tests
+	$(BIN)/pytest -m "not speech and not stack" -n auto --dist loadfile tests
 
 check: setup  ## what CI checks beside the tests: lint, types, floors, the lock
 	$(BIN)/ruff check .

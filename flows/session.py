@@ -110,6 +110,7 @@ def log_to_file(path: Path, level: str) -> None:
     root = logging.getLogger()
     root.addHandler(handler)
     root.setLevel(level)
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # a line a request tells nothing
 
 
 def quiet_terminal() -> None:

@@ -11,7 +11,6 @@ itself is killed, the kernel signals its children (Linux), and the next keeper s
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import fcntl
 import json
 import os
@@ -19,17 +18,14 @@ import selectors
 import shutil
 import signal
 import socket
-import subprocess
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from channelscribe.laptop.places import Places
+from channelscribe.laptop.processes import Running, note_processes, spawn, stop, sweep_orphans
 from channelscribe.laptop.services import (
     STACKS,
     Addresses,
@@ -40,9 +36,7 @@ from channelscribe.laptop.services import (
     prefect_server,
 )
 
-PR_SET_PDEATHSIG = 1
 NOBODY_CAME_SECONDS = 30.0
-STOP_SECONDS = 10.0
 
 
 @dataclass(slots=True)
@@ -60,7 +54,7 @@ class Keeper:
     def __init__(self, options: StackOptions) -> None:
         self.options = options
         self.places = Places(Path(options.data_dir))
-        self.running: dict[str, tuple[Service, subprocess.Popen[bytes]]] = {}
+        self.running: dict[str, Running] = {}
         self.database_url: str | None = options.database_url
         self.api_url: str | None = options.prefect_api_url
         self.scheduler: str | None = None
@@ -186,15 +180,7 @@ class Keeper:
     def _start(self, service: Service) -> None:
         process = spawn(service)
         self.running[service.name] = (service, process)
-        self._note_processes()
-
-    def _note_processes(self) -> None:
-        """Pids with their start times, so that a later keeper can tell an orphan from a reused pid."""
-        noted = []
-        for name, (_, process) in self.running.items():
-            with contextlib.suppress(psutil.Error):
-                noted.append({"name": name, "pid": process.pid, "born": psutil.Process(process.pid).create_time()})
-        (self.places.run / "services.json").write_text(json.dumps(noted))
+        note_processes(self.places, self.running.values())
 
     def stop_all(self) -> None:
         """Stop the database last: the others may still be writing to it."""
@@ -202,67 +188,7 @@ class Keeper:
         stop([self.running[name] for name in names])
         stop([self.running[name] for name in self.running if name == "database"])
         self.running.clear()
-        (self.places.run / "services.json").unlink(missing_ok=True)
-
-
-def spawn(service: Service) -> subprocess.Popen[bytes]:
-    """Start a service in a process group of its own, output appended to its log."""
-    service.log.parent.mkdir(parents=True, exist_ok=True)
-    environment = {k: v for k, v in os.environ.items() if k not in {"PREFECT_API_KEY", "PREFECT_PROFILE"}}
-    with service.log.open("ab") as log:
-        options: dict[str, Any] = {
-            "stdin": subprocess.DEVNULL,
-            "stdout": log,
-            "stderr": log,
-            "env": {**environment, **service.env},
-            "start_new_session": True,
-            "preexec_fn": die_with_parent(service.stop_signal),
-        }
-        return subprocess.Popen(service.argv, **{**service.popen, **options})
-
-
-def die_with_parent(number: int) -> Callable[[], None] | None:
-    """A preexec function that has the kernel signal the child when its parent dies (Linux only)."""
-    if not sys.platform.startswith("linux"):
-        return None
-    libc = ctypes.CDLL(None)
-
-    def ask() -> None:
-        libc.prctl(PR_SET_PDEATHSIG, number, 0, 0, 0)
-
-    return ask
-
-
-def stop(services: list[tuple[Service, subprocess.Popen[bytes]]]) -> None:
-    """Signal all, wait together, then kill the process groups of those that did not go."""
-    for service, process in services:
-        with contextlib.suppress(ProcessLookupError):
-            process.send_signal(service.stop_signal)
-    deadline = time.monotonic() + STOP_SECONDS
-    for _, process in services:
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(max(0.0, deadline - time.monotonic()))
-    for _, process in services:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-
-
-def sweep_orphans(places: Places) -> None:
-    """Stop what a killed keeper left behind, if the kernel has not already."""
-    noted = places.run / "services.json"
-    if not noted.exists():
-        return
-    for entry in json.loads(noted.read_text() or "[]"):
-        with contextlib.suppress(psutil.Error, ProcessLookupError):
-            process = psutil.Process(entry["pid"])
-            if abs(process.create_time() - entry["born"]) < 1:
-                process.send_signal(signal.SIGINT if entry["name"] == "database" else signal.SIGTERM)
-                with contextlib.suppress(psutil.TimeoutExpired):
-                    process.wait(STOP_SECONDS)
-                    continue
-                os.killpg(process.pid, signal.SIGKILL)
-    noted.unlink()
+        self.places.noted_processes.unlink(missing_ok=True)
 
 
 def sweep_scratch(places: Places) -> None:

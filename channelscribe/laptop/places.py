@@ -55,6 +55,11 @@ class Places:
         return self.run / "keeper.lock"
 
     @property
+    def noted_processes(self) -> Path:
+        """The pids of the services that run."""
+        return self.run / "services.json"
+
+    @property
     def log_file(self) -> Path:
         return self.logs / "channelscribe.log"
 

@@ -28,6 +28,7 @@ from flows.session import engine, run_settings
 
 SAMPLE_SETTINGS = ("speech.model=sample", "text.models={en: sample}", "sources.allow_private_addresses=true")
 LINES_SHOWN = 6
+A_WHILE_IN = 10.0  # seconds: a hit at the very start would not show that times are known
 
 
 def run(options: argparse.Namespace) -> int:
@@ -120,7 +121,8 @@ def show_dialogue(episodes: list[tuple[VideoRow, Transcript]]) -> None:
 
 def show_hit(catalogue: Catalogue) -> None:
     """One search: the name of a place or a person from the scripts."""
-    names = [entity.text for episode in world.episodes() for entity in episode.script.entities]
+    entities = (entity for episode in world.episodes() for entity in episode.script.entities)
+    names = [entity.text for entity in entities if entity.start > A_WHILE_IN]
     for name in names:
         hits = catalogue.search(f'"{name}"', limit=1)
         if hits:

@@ -16,8 +16,9 @@ SLOW = ["-af", "arealtime", "-f", "null", "-"]  # as slow as it sounds
 
 
 def children() -> list[int]:
+    """Our child processes that are ffmpeg; other tests of this process may keep a PostgreSQL."""
     listed = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
-    return [int(pid) for pid in listed]
+    return [int(pid) for pid in listed if b"ffmpeg" in Path(f"/proc/{pid}/cmdline").read_bytes()]
 
 
 def test_path_comes_before_the_wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

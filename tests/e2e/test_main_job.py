@@ -191,7 +191,7 @@ def test_status_entities_and_doctor(library: Catalogue, cli: Cli) -> None:
     entities = cli("entities", "--json", "--label", "PERSON").json["entities"]
     assert entities
     assert {entity["label"] for entity in entities} == {"PERSON"}
-    doctor = cli("doctor", "--json", *ON_SAMPLE[:4])
+    doctor = cli("doctor", "--json", "--set", "speech.model=sample", "--set", "text.models={en: sample}")
     assert doctor.code == 0, str(doctor)
     said = " ".join(finding["detail"] for finding in doctor.json["findings"])
     assert "knows only the sample's voices" in said
