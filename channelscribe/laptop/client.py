@@ -23,7 +23,7 @@ from channelscribe.laptop.places import Places, places_of
 from channelscribe.laptop.services import Addresses, StackOptions
 from channelscribe.settings import Settings
 
-START_SECONDS = 120.0
+START_SECONDS = 180.0
 STOP_SECONDS = 30.0
 
 

@@ -99,10 +99,27 @@ print(json.dumps(one_dies()))
 """
 
 
-def run(script: str, stack: LaptopStack, data_dir: Path, folder: Path) -> Any:
-    """The JSON that the script prints last."""
+LOCAL = """
+import psutil
+from distributed import get_worker
+
+@task
+def place(resource):  # the argument keeps Prefect from taking one call for another
+    listening = [c.laddr.ip for c in psutil.Process().net_connections("tcp") if c.status == psutil.CONN_LISTEN]
+    return [sorted(get_worker().state.total_resources), sorted(set(listening))]
+
+@flow(task_runner=dask_task_runner())
+def places():
+    return [submit(resource, place, resource).result() for resource in ("CPU", "NET", "GPU")]
+
+print(json.dumps(places()))
+"""
+
+
+def run(script: str, stack: LaptopStack, data_dir: Path, folder: Path, *, local: bool = False) -> Any:
+    """The JSON that the script prints last; `local`: no scheduler is configured."""
     environment = clean_environment(data_dir) | prefect_environment(stack.places, stack.addresses.prefect_api_url or "")
-    environment["CHANNELSCRIBE_DASK__SCHEDULER"] = stack.addresses.scheduler or ""
+    environment["CHANNELSCRIBE_DASK__SCHEDULER"] = "" if local else stack.addresses.scheduler or ""
     done = subprocess.run(
         [sys.executable, "-c", HEAD + script, str(folder)],
         env=environment,
@@ -133,3 +150,11 @@ def test_a_step_that_kills_its_worker_fails_alone(stack: LaptopStack, data_dir: 
     assert culprit[0] == "WorkerDied"
     assert "memory" in culprit[1]
     assert (before, after) == ([None, None, 1], [None, None, 7])
+
+
+def test_without_a_scheduler_a_flow_has_a_cluster_of_its_own(
+    stack: LaptopStack, data_dir: Path, tmp_path: Path
+) -> None:
+    cpu, net, gpu = run(LOCAL, stack, data_dir, tmp_path, local=True)
+    assert cpu == net == [["CPU", "NET"], ["127.0.0.1"]]
+    assert gpu == [["GPU"], ["127.0.0.1"]]
