@@ -111,6 +111,18 @@ def prefect_server(places: Places, options: StackOptions) -> tuple[Service, str]
     return Service("prefect", argv, places.logs / "prefect-server.log", env), url
 
 
+def speech_environment(threads: int) -> dict[str, str]:
+    """All cores for the speech worker, and an allocator that keeps what it freed.
+
+    Dask's nanny gives each worker one OpenMP thread and a fixed malloc trim threshold, whatever the environment says.
+    A fixed threshold also stops glibc from raising the size above which it maps memory anew for every allocation:
+    each tensor then costs page faults.
+    """
+    environment = {f"{name}_NUM_THREADS": threads for name in ("OMP", "MKL", "OPENBLAS")}
+    environment |= {"MALLOC_ARENA_MAX": 1, "MALLOC_MMAP_THRESHOLD_": 32 << 20, "MALLOC_TRIM_THRESHOLD_": 1 << 30}
+    return {"DASK_DISTRIBUTED__NANNY__PRE_SPAWN_ENVIRON": repr(environment)}
+
+
 def dask_services(places: Places, options: StackOptions, worker_env: dict[str, str]) -> tuple[list[Service], str]:
     """A scheduler, CPU workers (resources CPU and NET) and one speech worker (resource GPU=1).
 
@@ -131,12 +143,11 @@ def dask_services(places: Places, options: StackOptions, worker_env: dict[str, s
     cpu += ["--resources", f"CPU={threads} NET={net}"]
     speech = [*worker, "--name", "speech", "--nworkers", "1", "--nthreads", "1", "--resources", "GPU=1"]
     speech += ["--preload", "tasks.worker_setup"]
-    cores = str(options.speech_threads or os.cpu_count() or 1)
+    cores = options.speech_threads or os.cpu_count() or 1
     env = {**worker_env, "CHANNELSCRIBE_LOG_LEVEL": options.log_level}
-    single = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
     services = [
         Service("dask-scheduler", scheduler, places.logs / "dask-scheduler.log", env),
-        Service("cpu-worker", cpu, places.logs / "cpu-worker.log", {**env, **single}),
-        Service("speech-worker", speech, places.logs / "speech-worker.log", {**env, "OMP_NUM_THREADS": cores}),
+        Service("cpu-worker", cpu, places.logs / "cpu-worker.log", env),
+        Service("speech-worker", speech, places.logs / "speech-worker.log", {**env, **speech_environment(cores)}),
     ]
     return services, address
