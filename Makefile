@@ -19,8 +19,8 @@ $(UV):
 	$(PYTHON) -m venv .uv
 	.uv/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 
-# Compiling halves the import times of every process that a run starts. uv's own index of compiled files needs no
-# PYTHONDONTWRITEBYTECODE, which some machines set.
+# Compiling about halves the import times of every process that a run starts. PYTHONDONTWRITEBYTECODE, which some
+# machines set, would have Python never do it later.
 .venv/.ready: $(UV) pyproject.toml uv.lock
 	env -u PYTHONDONTWRITEBYTECODE $(UV) sync --quiet --frozen --all-extras --compile-bytecode --python $(PYTHON)
 	@touch $@

@@ -115,8 +115,8 @@ def speech_environment(threads: int) -> dict[str, str]:
     """All cores for the speech worker, and an allocator that keeps what it freed.
 
     Dask's nanny gives each worker one OpenMP thread and a fixed malloc trim threshold, whatever the environment says.
-    A fixed threshold also stops glibc from raising the size above which it maps memory anew for every allocation:
-    each tensor then costs page faults.
+    A fixed threshold also stops glibc from raising the size above which it maps memory anew for every allocation, so
+    tensors are mapped and unmapped all the time (mallopt(3), M_MMAP_THRESHOLD).
     """
     environment = {f"{name}_NUM_THREADS": threads for name in ("OMP", "MKL", "OPENBLAS")}
     environment |= {"MALLOC_ARENA_MAX": 1, "MALLOC_MMAP_THRESHOLD_": 32 << 20, "MALLOC_TRIM_THRESHOLD_": 1 << 30}
