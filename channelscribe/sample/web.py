@@ -147,5 +147,10 @@ class Handler(BaseHTTPRequestHandler):
         self.record.status = int(code)
         super().send_response(code, message)
 
+    def end_headers(self) -> None:
+        if self.close_connection:  # a client that is not told may send its next request into the closing connection
+            self.send_header("Connection", "close")
+        super().end_headers()
+
     def log_message(self, format: str, *args: object) -> None:
         """Says nothing: the log is `SampleServer.requests`."""

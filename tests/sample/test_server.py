@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
@@ -169,3 +170,16 @@ def test_yt_dlp_goes_on_with_half_a_download(server: SampleServer, tmp_path: Pat
 def test_yt_dlp_finds_nothing_on_a_plain_page(server: SampleServer) -> None:
     with quiet_yt_dlp() as yt, pytest.raises(yt_dlp.DownloadError, match="Unsupported URL"):
         yt.extract_info(f"{server.url}/about.html", download=False)
+
+
+def test_a_connection_that_will_be_closed_says_so() -> None:
+    """A client that is not told sends its next request into the closing connection, and is cut off now and then."""
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(302)
+        handler.send_header("Location", "/about.html")
+        handler.send_header("Content-Length", "0")
+        handler.end_headers()
+
+    with SampleServer(extra={"/go": answer}) as server:
+        assert ask(server, "/go")[0].headers["Connection"] == "close"
