@@ -12,8 +12,10 @@ serves Prefect's retry conditions, the catalogue and the messages on the termina
     │   ├── NoMedia                a page with nothing to play                    give up
     │   ├── AddressRefused         a private or local address, not allowed        give up
     │   ├── SourceBlocked          bot check, 429, a ban of the address           stop the source
+    │   ├── SuspectedBlock         what a ban says, and a deletion too            retry later
     │   ├── NotYet                 upcoming, live, just ended                     wait
     │   ├── VideoUnavailable       private, removed, members only, blocked        give up
+    │   ├── FilteredOut            a filter of the configuration said no          exclude
     │   └── SignInRequired         age gate or account needed                     ask the operator
     ├── MediaError                 what the bytes are
     │   ├── EmptyMedia, CorruptMedia, NoAudioTrack, MediaTooLong, MediaTooLarge   give up
@@ -41,6 +43,7 @@ serves Prefect's retry conditions, the catalogue and the messages on the termina
 
 from __future__ import annotations
 
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, ClassVar
 
@@ -51,6 +54,7 @@ __all__ = [
     "ChannelscribeError",
     "CorruptMedia",
     "EmptyMedia",
+    "FilteredOut",
     "InvalidSetting",
     "KeyRefused",
     "LeaseLost",
@@ -78,6 +82,7 @@ __all__ = [
     "StoreError",
     "StoreNotWritable",
     "StoreUnreachable",
+    "SuspectedBlock",
     "TextError",
     "TextModelUnavailable",
     "Then",
@@ -100,13 +105,15 @@ class Then(StrEnum):
     WAIT = "wait"
     STOP_SOURCE = "stop_source"
     ASK_OPERATOR = "ask_operator"
+    EXCLUDE = "exclude"
     GIVE_UP = "give_up"
 
 
 class ChannelscribeError(Exception):
     """A failure that says what is wrong (`message`, one line) and what to do about it (`remedy`, one line).
 
-    `reason` may be narrowed per instance (`VideoUnavailable(..., reason="members_only")`). Instances survive
+    `reason` may be narrowed per instance (`VideoUnavailable(..., reason="members_only")`). `not_before` is when
+    another try makes sense, where somebody said so: the start of a premiere, a Retry-After. Instances survive
     pickling, because they travel from Dask workers.
     """
 
@@ -114,10 +121,13 @@ class ChannelscribeError(Exception):
     then: ClassVar[Then] = Then.RETRY_LATER
     exit_code: ClassVar[int] = 1
 
-    def __init__(self, message: str, *, remedy: str = "", reason: str | None = None) -> None:
+    def __init__(
+        self, message: str, *, remedy: str = "", reason: str | None = None, not_before: datetime | None = None
+    ) -> None:
         super().__init__(message)
         self.message = " ".join(message.split())
         self.remedy = " ".join(remedy.split())
+        self.not_before = not_before
         if reason is not None:
             self.reason = reason
 
@@ -125,11 +135,13 @@ class ChannelscribeError(Exception):
         return f"{self.message} {self.remedy}".strip()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild, (type(self), self.message, self.remedy, self.reason)
+        return _rebuild, (type(self), self.message, self.remedy, self.reason, self.not_before)
 
 
-def _rebuild(kind: type[ChannelscribeError], message: str, remedy: str, reason: str) -> ChannelscribeError:
-    return kind(message, remedy=remedy, reason=reason)
+def _rebuild(
+    kind: type[ChannelscribeError], message: str, remedy: str, reason: str, not_before: datetime | None
+) -> ChannelscribeError:
+    return kind(message, remedy=remedy, reason=reason, not_before=not_before)
 
 
 class UsageError(ChannelscribeError):
@@ -196,10 +208,27 @@ class AddressRefused(SourceError):
 
 
 class SourceBlocked(SourceError):
-    """Bot check, 429 or a ban: says nothing about the video, only about this address."""
+    """Bot check, 429 or a ban: says nothing about the video, only about this address.
+
+    Reasons: bot_check, rate_limited, blocked.
+    """
 
     reason = "blocked"
     then = Then.STOP_SOURCE
+
+
+class SuspectedBlock(SourceError):
+    """YouTube says the same of a video that is gone and to an address that it bans. Several in a row are a ban."""
+
+    reason = "not_available"
+    then = Then.RETRY_LATER
+
+
+class FilteredOut(SourceError):
+    """Reasons: filter_title, filter_duration, filter_date, filter_live, filter_shorts."""
+
+    reason = "filter"
+    then = Then.EXCLUDE
 
 
 class NotYet(SourceError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from datetime import UTC, datetime
 
 import pytest
 
@@ -23,10 +24,12 @@ def test_each_class_is_drawn_exported_and_survives_pickling(kind: type[Channelsc
     assert kind.__name__ in (errors.__doc__ or "")
     assert kind.__name__ in errors.__all__
     assert isinstance(kind.then, Then)
-    error = kind("It went\nwrong.", remedy="Do\n  this.", reason="members_only")
+    again_at = datetime(2027, 1, 2, tzinfo=UTC)
+    error = kind("It went\nwrong.", remedy="Do\n  this.", reason="members_only", not_before=again_at)
     again = pickle.loads(pickle.dumps(error))
     assert type(again) is kind
     assert (again.message, again.remedy, again.reason) == ("It went wrong.", "Do this.", "members_only")
+    assert again.not_before == again_at
     assert "\n" not in str(again)
 
 

@@ -6,10 +6,12 @@ compares the three.
 
 from __future__ import annotations
 
+import re
+from datetime import date
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
 
 class Options(BaseModel):
@@ -44,7 +46,31 @@ class DaskOptions(Options):
     )
 
 
+Tab = Literal["videos", "shorts", "streams"]
+
+
 class SourceOptions(Options):
+    tabs: tuple[Tab, ...] = Field(
+        ("videos", "shorts", "streams"), min_length=1, description="tabs of a channel that are listed"
+    )
+    full_listing_hours: float = Field(
+        24, ge=0, description="a channel is read to its end this often; between, only until what is known; 0: always"
+    )
+    post_live_hours: float = Field(
+        24, ge=0, description="how long a stream that just ended may stay unfinished before it is fetched as it is"
+    )
+    egress: str = Field(
+        "default",
+        pattern=r"^[a-z0-9-]{1,40}$",
+        description="name of the outgoing address; machines with the same name share its budget and its blocks",
+    )
+    budgets: dict[str, float] = Field(
+        default_factory=lambda: {"youtube": 300.0},
+        description="videos per hour that an outgoing address asks of a site (yt-dlp's name of it); 0, or no entry: no limit",
+    )
+    pause_seconds: float = Field(
+        2, ge=0, le=600, description="longest random pause before a video of a site that has a budget"
+    )
     allow_private_addresses: bool = Field(
         False, description="let sources be on this machine or a private network; off: such URLs are refused"
     )
@@ -54,6 +80,27 @@ class SourceOptions(Options):
     retries: int = Field(3, ge=0, le=20, description="tries of one request before the video is put off")
     cookies_file: Path | None = Field(None, description="Netscape cookies file for sites that need an account")
     concurrent_downloads: int = Field(2, ge=1, le=16, description="downloads at the same time")
+
+
+class FilterOptions(Options):
+    title: str | None = Field(None, description="only titles in which this regular expression is found, case ignored")
+    not_title: str | None = Field(None, description="no titles in which this regular expression is found")
+    min_minutes: float | None = Field(None, ge=0, description="nothing shorter")
+    max_minutes: float | None = Field(None, gt=0, description="nothing longer")
+    published_from: date | None = Field(None, description="nothing published before this day")
+    published_to: date | None = Field(None, description="nothing published after this day")
+    live: bool = Field(True, description="livestreams too, once they have ended")
+    shorts: bool = Field(True, description="shorts too")
+
+    @field_validator("title", "not_title")
+    @classmethod
+    def _is_pattern(cls, value: str | None) -> str | None:
+        if value is not None:
+            try:
+                re.compile(value)
+            except re.error as error:
+                raise ValueError(f"is no regular expression: {error}") from error
+        return value
 
 
 class AudioOptions(Options):
@@ -119,6 +166,7 @@ class Settings(Options):
     prefect: PrefectOptions = PrefectOptions()
     dask: DaskOptions = DaskOptions()
     sources: SourceOptions = SourceOptions()
+    filters: FilterOptions = FilterOptions()
     audio: AudioOptions = AudioOptions()
     speech: SpeechOptions = SpeechOptions()
     text: TextOptions = TextOptions()

@@ -12,7 +12,7 @@ from pydantic import BaseModel, SecretStr
 from channelscribe.settings.options import Settings
 from channelscribe.settings.registry import SettingsRegistry
 
-TRAVELLING = ("lease_seconds", "sources", "audio", "speech", "text")
+TRAVELLING = ("lease_seconds", "sources", "filters", "audio", "speech", "text")
 
 
 def to_travel(settings: Settings) -> dict[str, Any]:
