@@ -66,7 +66,7 @@ class SourceOptions(Options):
     )
     budgets: dict[str, float] = Field(
         default_factory=lambda: {"youtube": 300.0},
-        description="videos per hour that an outgoing address asks of a site, by yt-dlp's name; 0 or no entry: no limit",
+        description="videos per hour that an outgoing address asks of a site, by yt-dlp's name; 0, none: no limit",
     )
     pause_seconds: float = Field(
         2, ge=0, le=600, description="longest random pause before a video of a site that has a budget"
