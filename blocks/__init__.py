@@ -5,5 +5,6 @@ Block type slugs are fixed: deployments refer to them by name.
 
 from blocks.catalogue import CatalogueBlock
 from blocks.media_store import MediaStoreBlock
+from blocks.site_access import SiteAccessBlock
 
-__all__ = ["CatalogueBlock", "MediaStoreBlock"]
+__all__ = ["CatalogueBlock", "MediaStoreBlock", "SiteAccessBlock"]

@@ -65,8 +65,34 @@ def parser() -> Parser:
     sync.add_argument("source", nargs="+", metavar="SOURCE", help="URL of a channel, playlist, video or feed")
     sync.add_argument("--limit", type=count, metavar="N", help="work on at most N videos of each source")
     sync.add_argument("--since", type=day, metavar="DATE", help="leave out what was published before, YYYY-MM-DD")
-    sync.add_argument("--dry-run", action="store_true", help="only say what would be done")
+    sync.add_argument("--dry-run", action="store_true", help="only say what would be done, and why")
+    sync.add_argument("--full", action="store_true", help="read a channel to its end, however recently that was done")
+    sync.add_argument(
+        "--again",
+        action="append",
+        default=[],
+        metavar="REASON",
+        help="try again now what failed for this reason (members_only, blocked, …; all); may be repeated",
+    )
     sync.add_argument("--model", metavar="NAME", help="speech model: sample, small, large-v3-turbo or your own")
+
+    fetch = command("download", "fetch the audio of a video or a whole listing into a folder; needs no database")
+    fetch.add_argument("--url", required=True, metavar="URL", help="a video, channel, playlist or feed")
+    fetch.add_argument("--out", default=".", metavar="DIR", help="folder of the files, named by ids (default: here)")
+    fetch.add_argument("--limit", type=count, metavar="N", help="at most the first N videos")
+
+    canary = command("canary", "does a source still list, and do the first seconds of a video still come")
+    canary.add_argument("url", nargs="?", metavar="URL", help="a video or list; default: sources.canary_url")
+
+    audio = command("audio", "archive, speech track and parts of local files; needs no database")
+    audio.add_argument("file", nargs="+", metavar="FILE", help="audio or video")
+    audio.add_argument("--steps", metavar="STEPS", help="such as convert,normalize,trim,split; default: audio.steps")
+    audio.add_argument("--out", default=".", metavar="DIR", help="folder of what is made (default: here)")
+    audio.add_argument("--cover", metavar="IMAGE", help="a JPEG, PNG or WebP for the mp3")
+
+    process = command("process", "sentences, names and the rest of a folder of transcripts; needs no database")
+    process.add_argument("--directory", required=True, metavar="DIR", help="txt, srt, vtt or json transcripts")
+    process.add_argument("--out", default="processed", metavar="DIR", help="of the readings (default: processed)")
 
     search = command("search", "find what was said, with a link that opens at the second")
     search.add_argument("query", metavar="QUERY", help='words, "a phrase", -without')
@@ -86,7 +112,8 @@ def parser() -> Parser:
     entities.add_argument("--label", metavar="LABEL", help="only this kind: PERSON, GPE, ORG, DATE")
 
     command("status", "videos by state and reason, what is due, what runs")
-    command("doctor", "is everything that a run needs there, each with its remedy")
+    doctor = command("doctor", "is everything that a run needs there, each with its remedy")
+    doctor.add_argument("--url", metavar="URL", help="try this source, too; default: sources.canary_url, if any")
 
     config = command("config", "the settings")
     config.add_argument("action", choices=["show"], help="show: each setting, its value and where it came from")

@@ -42,15 +42,32 @@ class SyncRequest(BaseModel):
     dry_run: bool = Field(
         False,
         title="Dry run",
-        description="only list the source and say what would be done",
+        description="only list the source and say what would be done, and why",
         json_schema_extra={"position": 3},
+    )
+    full: bool = Field(
+        False,
+        title="Full listing",
+        description="read a channel to its end, however recently that was done",
+        json_schema_extra={"position": 4},
+    )
+    again: list[str] = Field(
+        default_factory=list,
+        title="Try again",
+        description="reason codes whose videos are tried again now, such as members_only; all: every one",
+        json_schema_extra={"position": 5},
     )
     settings: dict[str, Any] = Field(
         default_factory=dict,
         title="Settings",
         description='settings for this run only, such as {"speech.model": "small"}',
-        json_schema_extra={"position": 4},
+        json_schema_extra={"position": 6},
     )
+
+    def own_settings(self) -> dict[str, Any]:
+        """The settings of this run; `since` is the filter of that name."""
+        since = {"filters.published_from": self.since.isoformat()} if self.since else {}
+        return {**self.settings, **since}
 
 
 class TranscribeRequest(BaseModel):
@@ -64,17 +81,22 @@ class TranscribeRequest(BaseModel):
 
 
 class Failure(BaseModel):
-    """One video that did not get through: its reason code, what to do, when it is tried again."""
+    """One video that did not get through: its reason code, what to do about it, when it is tried again."""
 
     video: str
     title: str
     reason: str
     message: str
+    remedy: str
     retry_at: str | None
 
 
 class SyncSummary(BaseModel):
-    """What a sync did; `channelscribe sync --json` prints it."""
+    """What a sync did; `channelscribe sync --json` prints it.
+
+    `incomplete` says why a listing ended early. A dry run tells what is `due` (each with action and why) and what is
+    left out (counted by state and reason).
+    """
 
     source: str
     listed: int
@@ -86,4 +108,6 @@ class SyncSummary(BaseModel):
     failures: list[Failure]
     flow_run: str
     seconds_of_audio: float = 0.0
+    incomplete: str | None = None
     due: list[dict[str, Any]] = Field(default_factory=list)
+    left_out: list[dict[str, Any]] = Field(default_factory=list)

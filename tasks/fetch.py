@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from prefect import task
 
+from channelscribe.settings import FilterOptions
 from channelscribe.sites.download import download as download_media
-from channelscribe.store.layout import original_key
+from channelscribe.sites.filters import refuse_filtered
+from channelscribe.sites.scope import scope_of_video
+from channelscribe.sites.spool import ListedVideo
+from channelscribe.store.layout import cover_key, original_key
+from tasks.asking import asking
 from tasks.leases import step
 from tasks.policies import RETRY_DELAYS, ContentPolicy, worth_retrying
 from tasks.records import Original, VideoWork
-from tasks.workplace import kept_scratch, settings_of, store
+from tasks.workplace import catalogue, kept_scratch, settings_of, source_options, store
 
 DOWNLOAD = ContentPolicy(
     step="download",
-    version=1,
-    parts=lambda given: (given["video"].site, given["video"].video_id),
+    version=2,
+    parts=lambda given: (given["video"].site, given["video"].video_id, given["video"].rejected),
 )
 
 
@@ -31,21 +37,40 @@ DOWNLOAD = ContentPolicy(
 )
 def download(video: VideoWork, options: dict[str, Any]) -> Original:
     """Fetch the track into the store; a failed try leaves its part for the next one to resume."""
-    with step(video, "download") as report, kept_scratch(f"{video.site}-{video.video_id}") as folder:
+    sources = source_options(options)
+    with (
+        step(video, "download") as report,
+        kept_scratch(f"{video.site}-{video.video_id}") as folder,
+        asking(scope_of_video(video.site, video.url), sources),
+    ):
         got = download_media(
             video.url,
             folder,
             video.video_id,
-            settings_of(options).sources,
+            sources,
             progress=lambda fraction, size: report(fraction),
+            even_unfinished=video.unfinished,
+            accept=partial(judge_page, video, settings_of(options).filters),
         )
         key = original_key(video.site, video.video_id, got.format_id, got.extension)
         stored = store().put_file(got.path, key, overwrite=True)
+        cover = cover_key(video.site, video.video_id) if got.cover else None
+        if got.cover and cover:
+            store().put_file(got.cover, cover, overwrite=True)
     return Original(
         key=key,
         format_id=got.format_id,
         bytes=stored.bytes,
+        sha256=stored.sha256,
         seconds=got.announced_seconds,
         uploader=got.uploader,
         published=got.published.isoformat() if got.published else None,
+        chapters=[(float(each.get("start_time") or 0), str(each.get("title") or "")) for each in got.chapters],
+        cover_key=cover,
     )
+
+
+def judge_page(video: VideoWork, filters: FilterOptions, page: ListedVideo) -> None:
+    """Keep what the page says, so that it is asked once, and refuse what the filters are against."""
+    catalogue().record_details(video.pk, video.owner, duration=page.duration, published=page.published)
+    refuse_filtered(page, filters)

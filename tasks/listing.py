@@ -2,29 +2,39 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from prefect import task
 
+from channelscribe.catalogue import VideoRow
+from channelscribe.catalogue.verdicts import Judge
+from channelscribe.errors import SourceBlocked
+from channelscribe.settings import Settings, SourceOptions
+from channelscribe.sites.filters import verdict
+from channelscribe.sites.listing import Listing
 from channelscribe.sites.listing import list_source as list_videos
+from channelscribe.sites.scope import scope_of
+from tasks.asking import asking, learn
 from tasks.policies import RETRY_DELAYS, worth_retrying
 from tasks.records import VideoWork
-from tasks.workplace import catalogue, settings_of
+from tasks.workplace import catalogue, settings_of, source_options
+
+LISTING: dict[str, Any] = {
+    "retries": len(RETRY_DELAYS),
+    "retry_delay_seconds": RETRY_DELAYS,
+    "retry_condition_fn": worth_retrying,
+    "persist_result": False,
+    "tags": ["listing"],
+}
 
 
-@task(
-    name="list-source",
-    retries=len(RETRY_DELAYS),
-    retry_delay_seconds=RETRY_DELAYS,
-    retry_condition_fn=worth_retrying,
-    persist_result=False,
-    tags=["listing"],
-)
-def list_source(source: str, options: dict[str, Any]) -> dict[str, Any]:
+@task(name="list-source", **LISTING)
+def list_source(source: str, options: dict[str, Any], full: bool = False) -> dict[str, Any]:
     """Read the source's flat listing and record it. Never cached: the point is to see what is new."""
-    listing = list_videos(source, settings_of(options).sources)
-    report = catalogue().record_listing(listing)
+    listing = read_listing(source, options, full)
+    report = catalogue().record_listing(listing, judge_of(options))
     return {
         "source_pk": report.source_pk,
         "title": listing.title,
@@ -32,46 +42,84 @@ def list_source(source: str, options: dict[str, Any]) -> dict[str, Any]:
         "new": report.new,
         "changed": report.changed,
         "gone": report.gone,
+        "incomplete": str(listing.error) if listing.error else None,
+        "blocked": isinstance(listing.error, SourceBlocked),
+    }
+
+
+@task(name="rehearse-sync", **LISTING)
+def rehearse(source: str, options: dict[str, Any], limit: int | None, full: bool = False) -> dict[str, Any]:
+    """List the source, and say what a sync would do and why; nothing is written."""
+    listing = read_listing(source, options, full)
+    found = catalogue().rehearse(listing, judge_of(options), limit)
+    return {
+        "listed": found.report.listed,
+        "new": found.report.new,
+        "waiting": found.waiting,
+        "due": [{name: getattr(each, name) for name in each.__slots__} for each in found.planned],
+        "left_out": [{name: getattr(each, name) for name in each.__slots__} for each in found.left_out],
+        "incomplete": str(listing.error) if listing.error else None,
     }
 
 
 @task(name="claim-due", persist_result=False, tags=["listing"])
 def claim_due(
-    listed: dict[str, Any], owner: str, options: dict[str, Any], limit: int | None, since: date | None
+    listed: dict[str, Any], owner: str, options: dict[str, Any], count: int, had: list[int]
 ) -> list[VideoWork]:
-    """Lease the videos that are due, so that no other run works on them."""
-    due = catalogue().due(listed["source_pk"], limit=limit, since=since)
-    rows = catalogue().claim([row.id for row in due], owner, settings_of(options).lease_seconds)
-    return [
-        VideoWork(
-            pk=row.id,
-            site=row.site,
-            video_id=row.video_id,
-            url=row.url,
-            title=row.title,
-            channel=listed["title"],
-            owner=owner,
-        )
-        for row in rows
-    ]
+    """Lease the next videos that are due, so that no other run works on them; not those that this run had."""
+    settings = settings_of(options)
+    rows = catalogue().claim_next(listed["source_pk"], owner, settings.lease_seconds, count, had)
+    return [work(row, listed["title"], owner, settings) for row in rows]
 
 
-@task(name="look-due", persist_result=False, tags=["listing"])
-def look_due(source_pk: int, limit: int | None, since: date | None) -> list[dict[str, Any]]:
-    """What a run would do, without doing it."""
-    due = catalogue().due(source_pk, limit=limit, since=since)
-    return [{"video": row.video_id, "title": row.title, "state": row.state} for row in due]
+@task(name="try-again", persist_result=False, tags=["listing"])
+def make_due(source_pk: int, reasons: list[str]) -> int:
+    """Have the source's videos tried again now that failed for one of these reasons."""
+    return catalogue().make_due(source_pk, reasons)
 
 
-def rows_of(source_pk: int) -> list[dict[str, Any]]:
-    """The source's videos as the catalogue has them now."""
-    return [
-        {
-            "pk": row.id,
-            "state": row.state,
-            "reason": row.reason,
-            "message": row.message,
-            "next_check_at": row.next_check_at.isoformat() if row.next_check_at else None,
-        }
-        for row in catalogue().list_videos(source_pk)
-    ]
+def read_listing(source: str, options: dict[str, Any], full: bool) -> Listing:
+    """To its end when that is due, else a channel's newest only."""
+    sources = source_options(options)
+    whole = full or catalogue().full_listing_due(source, sources.full_listing_hours)
+    all_known = None if whole else partial(catalogue().all_listed, source)
+    scope = scope_of(source)
+    with asking(scope, sources, budget=False):
+        listing = list_videos(source, sources, all_known=all_known)
+    if listing.error is not None:
+        listing.error = learn(scope, sources, listing.error)
+    return listing
+
+
+def judge_of(options: dict[str, Any]) -> Judge:
+    """The filters of the run, and whether there is an account that members' videos may be for."""
+    return partial(verdict, filters=settings_of(options).filters, has_account=has_account(source_options(options)))
+
+
+def has_account(sources: SourceOptions) -> bool:
+    return sources.cookies_file is not None or sources.cookies is not None
+
+
+def work(row: VideoRow, channel: str, owner: str, settings: Settings) -> VideoWork:
+    long_ago = datetime.now(UTC) - timedelta(hours=settings.sources.post_live_hours)
+    return VideoWork(
+        pk=row.id,
+        site=row.site,
+        video_id=row.video_id,
+        url=row.url,
+        title=row.title,
+        channel=channel,
+        owner=owner,
+        rejected=row.rejected,
+        unfinished=row.post_live_since is not None and row.post_live_since <= long_ago,
+    )
+
+
+def rows_of(videos: list[VideoWork]) -> dict[int, VideoRow]:
+    """The videos as the catalogue has them now, by number."""
+    return {row.id: row for row in catalogue().rows_of([video.pk for video in videos])}
+
+
+def waiting_of(source_pk: int) -> int:
+    """How many of a source's videos wait for their time."""
+    return catalogue().waiting(source_pk)

@@ -9,11 +9,13 @@ from typing import Any
 
 from prefect.futures import PrefectFuture
 
-from channelscribe.errors import WorkerDied
+from channelscribe.errors import ChannelscribeError, Then, WorkerDied
 from tasks.records import PreparedAudio, VideoWork
 
 LINGER_SECONDS = 1.0
 POLL_SECONDS = 0.1
+WINDOW = 32
+"""Videos that are fetched and prepared ahead of transcription. A channel's thousands would flood the engines."""
 
 Chain = Sequence[PrefectFuture[Any]]
 
@@ -39,6 +41,11 @@ def failure_of(chain: Chain) -> Exception | None:
     return None
 
 
+def stops_source(failed: Sequence[tuple[VideoWork, Exception]]) -> bool:
+    """Whether one of the failures says that the site is to be left alone."""
+    return any(isinstance(error, ChannelscribeError) and error.then is Then.STOP_SOURCE for _, error in failed)
+
+
 def settle(chain: Chain, again: Callable[[], Chain]) -> tuple[Chain, Exception | None]:
     """How a chain ended; one whose worker died is started once more, with `again`, and waited for.
 
@@ -53,22 +60,28 @@ def settle(chain: Chain, again: Callable[[], Chain]) -> tuple[Chain, Exception |
 
 
 def ready_batches(
-    chains: dict[int, tuple[VideoWork, Chain]], minutes: float, again: Callable[[VideoWork], Chain]
+    more: Callable[[int], Sequence[VideoWork]],
+    start: Callable[[VideoWork], Chain],
+    minutes: float,
+    window: int = WINDOW,
 ) -> Iterator[tuple[list[tuple[VideoWork, PreparedAudio]], list[tuple[VideoWork, Exception]]]]:
     """Yield what got ready since the last time: (video, audio) up to `minutes` of audio, and (video, error).
 
-    Each chain ends in a future of PreparedAudio; `again` starts one anew. While the caller works on a batch, the
-    others go on.
+    `more(n)` gives up to n further videos, none at the end; `start` starts the chain of one, which ends in a future of
+    PreparedAudio. While the caller works on a batch the others go on, at most `window` of them.
     """
-    waiting = dict(chains)
-    while waiting:
+    waiting: dict[int, tuple[VideoWork, Chain]] = {}
+    while True:
+        waiting |= {video.pk: (video, start(video)) for video in more(window - len(waiting))}
+        if not waiting:
+            return
         done = _first_done(waiting)
         batch: list[tuple[VideoWork, PreparedAudio]] = []
         failed: list[tuple[VideoWork, Exception]] = []
         seconds = 0.0
         for pk in done:
             video, first = waiting[pk]
-            chain, error = settle(first, partial(again, video))
+            chain, error = settle(first, partial(start, video))
             if error is not None:
                 del waiting[pk]
                 failed.append((video, error))

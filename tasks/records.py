@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pydantic import BaseModel, ConfigDict
 
 
@@ -11,7 +13,8 @@ class Record(BaseModel):
 
 class VideoWork(Record):
     """A video that this run has leased. `video_id` is safe in paths; `owner` is the
-    lease's: the run that works on it.
+    lease's: the run that works on it. `rejected` downloads were thrown away before. `unfinished`: a stream that ended
+    long ago and is still called unfinished is taken as it is.
     """
 
     pk: int
@@ -21,24 +24,44 @@ class VideoWork(Record):
     title: str
     channel: str
     owner: str
+    rejected: int = 0
+    unfinished: bool = False
 
 
 class Original(Record):
     """A downloaded track in the store.
 
     `seconds` is what the site says of this file, if it does. A feed's own figure is not that: it is often wrong.
+    `sha256` is that of its bytes: what is made of it is known by that. `chapters` are the site's: start and title.
+    `cover_key` holds the video's picture, a stranger's bytes.
     """
 
     key: str
     format_id: str
     bytes: int
     seconds: float | None
+    sha256: str
     uploader: str | None = None
     published: str | None = None
+    chapters: list[tuple[float, str]] = []
+    cover_key: str | None = None
+
+
+class AudioPart(Record):
+    """A part of the archive or the speech track in the store; `timeline` as `audio.timeline.Timeline.to_json`."""
+
+    track: str
+    key: str
+    bytes: int
+    title: str | None
+    timeline: dict[str, Any]
 
 
 class PreparedAudio(Record):
-    """The archive and the speech track in the store; `seconds` were decoded."""
+    """The archive and the speech track in the store; `seconds` were decoded.
+
+    `timeline` tells which original second each second of the speech track is; None where it is the same one.
+    """
 
     source_sha256: str
     speech_sha256: str
@@ -49,6 +72,9 @@ class PreparedAudio(Record):
     bytes: int
     loudness: dict[str, dict[str, float]] | None
     options_key: str
+    timeline: dict[str, Any] | None = None
+    archive_timeline: dict[str, Any] | None = None
+    parts: list[AudioPart] = []
 
 
 class Checkpoint(Record):

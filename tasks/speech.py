@@ -1,4 +1,7 @@
-"""Recognize, align and diarize: three checkpoints, so that a failure in one never costs the others."""
+"""Recognize, align and diarize: three checkpoints, so that a failure in one never costs the others.
+
+The track may be a trimmed one; a checkpoint always speaks of the original's seconds.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,14 @@ from typing import Any
 
 from prefect import task
 
-from channelscribe.audio.speech_track import read_speech
+from channelscribe.audio.original_time import in_original_time, in_track_time
+from channelscribe.audio.timeline import Timeline
 from channelscribe.hashing import content_key
 from channelscribe.speech import align as aligning
 from channelscribe.speech import diarize as diarizing
 from channelscribe.speech import recognize as recognizing
 from channelscribe.speech.registry import resolve_model
+from channelscribe.speech.track import open_track
 from channelscribe.store.layout import checkpoint_key
 from tasks.leases import Report, step
 from tasks.policies import RETRY_DELAYS, ContentPolicy, worth_retrying
@@ -21,17 +26,24 @@ from tasks.workplace import settings_of, store
 
 Given = dict[str, Any]
 
+# Raise when a stage starts to give other results for the same input: it is part of the checkpoint's key.
+VERSIONS = {"recognizer": 2, "aligner": 2, "diarizer": 2}
+
 
 def _made_from(stage: str, given: Given) -> tuple[Any, ...]:
-    """What decides a stage's result: the track, or what went before, and that stage's model and options."""
+    """What decides a stage's result: the track and its place in the original, or what went before (which was made
+    from that), and that stage's model and options.
+    """
     options = settings_of(given["options"]).speech
-    fingerprint = resolve_model(options).fingerprint(options)[stage]
-    before = given["recognition"].content if stage == "aligner" else given["audio"].speech_sha256
-    return (stage, before, fingerprint)
+    fingerprint = resolve_model(options, given["audio"].seconds).fingerprint(options)[stage]
+    if stage == "aligner":
+        return (stage, VERSIONS[stage], given["recognition"].content, fingerprint)
+    audio = given["audio"]
+    return (stage, VERSIONS[stage], audio.speech_sha256, fingerprint, *([audio.timeline] if audio.timeline else []))
 
 
 def _policy(name: str, stage: str) -> ContentPolicy:
-    return ContentPolicy(step=name, version=1, parts=lambda given: _made_from(stage, given))
+    return ContentPolicy(step=name, version=VERSIONS[stage], parts=lambda given: _made_from(stage, given))
 
 
 RECOGNIZE = _policy("recognize", "recognizer")
@@ -44,6 +56,10 @@ ON_SPEECH_WORKER: dict[str, Any] = {
     "retry_condition_fn": worth_retrying,
     "tags": ["speech"],
 }
+
+
+def _timeline(audio: PreparedAudio) -> Timeline | None:
+    return Timeline.from_json(audio.timeline) if audio.timeline else None
 
 
 def _checkpoint(video: VideoWork, name: str, content: str, make: Callable[[Report], dict[str, Any]]) -> Checkpoint:
@@ -60,10 +76,12 @@ def recognize(video: VideoWork, audio: PreparedAudio, options: dict[str, Any]) -
     """Speech track to raw segments."""
     speech = settings_of(options).speech
     content = content_key(*_made_from("recognizer", {"audio": audio, "options": options}))
+    model = resolve_model(speech, audio.seconds)
 
     def make(report: Report) -> dict[str, Any]:
-        with store().local_path(audio.speech_key) as path:
-            return recognizing.recognize(read_speech(path), resolve_model(speech), speech, progress=report)
+        with store().local_path(audio.speech_key) as path, open_track(path) as track:
+            heard = recognizing.recognize(track, model, speech, progress=report)
+        return in_original_time(heard, _timeline(audio))
 
     return _checkpoint(video, "recognize", content, make)
 
@@ -72,12 +90,15 @@ def recognize(video: VideoWork, audio: PreparedAudio, options: dict[str, Any]) -
 def align(video: VideoWork, audio: PreparedAudio, recognition: Checkpoint, options: dict[str, Any]) -> Checkpoint:
     """Raw segments to words with times."""
     speech = settings_of(options).speech
-    content = content_key(*_made_from("aligner", {"recognition": recognition, "options": options}))
+    given = {"audio": audio, "recognition": recognition, "options": options}
+    content = content_key(*_made_from("aligner", given))
+    model = resolve_model(speech, audio.seconds)
 
     def make(report: Report) -> dict[str, Any]:
-        segments = store().read_json(recognition.key)
-        with store().local_path(audio.speech_key) as path:
-            return aligning.align(read_speech(path), segments, resolve_model(speech), speech, progress=report)
+        segments = in_track_time(store().read_json(recognition.key), _timeline(audio))
+        with store().local_path(audio.speech_key) as path, open_track(path) as track:
+            aligned = aligning.align(track, segments, model, speech, progress=report)
+        return in_original_time(aligned, _timeline(audio))
 
     return _checkpoint(video, "align", content, make)
 
@@ -87,9 +108,11 @@ def diarize(video: VideoWork, audio: PreparedAudio, options: dict[str, Any]) -> 
     """Speech track to speaker turns."""
     speech = settings_of(options).speech
     content = content_key(*_made_from("diarizer", {"audio": audio, "options": options}))
+    model = resolve_model(speech, audio.seconds)
 
     def make(report: Report) -> dict[str, Any]:
-        with store().local_path(audio.speech_key) as path:
-            return diarizing.diarize(read_speech(path), resolve_model(speech), speech, progress=report)
+        with store().local_path(audio.speech_key) as path, open_track(path) as track:
+            turns = diarizing.diarize(track, model, speech, progress=report)
+        return in_original_time(turns, _timeline(audio))
 
     return _checkpoint(video, "diarize", content, make)

@@ -1,4 +1,8 @@
-"""Put the transcript together and read it: sentences, tokens, entities."""
+"""Put the transcript together and read it: sentences, tokens, entities, topics, key phrases.
+
+One task a transcript, so that they are read in parallel and a bad one fails alone. The model stays in the worker, and
+transcripts of ten minutes were read as fast one by one as in batches together, so larger tasks would gain nothing.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,7 @@ from prefect import task
 from channelscribe.hashing import content_key
 from channelscribe.speech.assemble import assemble
 from channelscribe.store.layout import checkpoint_key, reading_key
+from channelscribe.text.models import readers
 from channelscribe.text.reading import read as read_transcript
 from tasks.leases import step
 from tasks.policies import RETRY_DELAYS, ContentPolicy, worth_retrying
@@ -26,12 +31,16 @@ def transcript_id(video: VideoWork, recognition: Checkpoint, alignment: Checkpoi
     )
 
 
+def reading_parts(identity: str, options: dict[str, Any]) -> tuple[Any, ...]:
+    """A reading is its transcript, the options, and the versions of what reads it on this worker."""
+    return identity, options["text"], readers(settings_of(options).text)
+
+
 READ = ContentPolicy(
     step="read",
-    version=1,
-    parts=lambda given: (
-        transcript_id(given["video"], given["recognition"], given["alignment"], given["turns"]),
-        given["options"]["text"],
+    version=2,
+    parts=lambda given: reading_parts(
+        transcript_id(given["video"], given["recognition"], given["alignment"], given["turns"]), given["options"]
     ),
 )
 
@@ -54,7 +63,7 @@ def read(
 ) -> ReadTranscript:
     """Checkpoints to a transcript and its reading, both JSON in the store."""
     identity = transcript_id(video, recognition, alignment, turns)
-    reading_of = content_key(READ.version, identity, options["text"])
+    reading_of = content_key(READ.version, *reading_parts(identity, options))
     made = ReadTranscript(
         transcript_id=identity,
         transcript_key=checkpoint_key("transcript", identity),

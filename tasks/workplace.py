@@ -10,10 +10,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from blocks.site_access import SiteAccessBlock
 from channelscribe.catalogue import Catalogue
-from channelscribe.errors import CatalogueUnreachable
+from channelscribe.errors import CatalogueUnreachable, StackError
 from channelscribe.laptop.places import places_of
-from channelscribe.settings import Settings
+from channelscribe.settings import Settings, SourceOptions
 from channelscribe.settings.registry import SettingsRegistry
 from channelscribe.settings.travel import on_arrival
 from channelscribe.store import MediaStore
@@ -28,6 +29,36 @@ def own_settings() -> Settings:
 def settings_of(options: dict[str, Any]) -> Settings:
     """The run's settings on this worker."""
     return on_arrival(options)
+
+
+def source_options(options: dict[str, Any]) -> SourceOptions:
+    """The run's options for sources, with this worker's access to sites: the block's fields over its own settings.
+
+    The block is loaded here and each time, so that new cookies hold at once and no secret is in a run's parameters.
+    Raises StackError when there is no such block, InvalidSetting when it is wrong.
+    """
+    sources = settings_of(options).sources
+    name = sources.access or own_settings().sources.access
+    if not name:
+        return sources
+    access = _site_access(name).options()
+    given = {field: value for field, value in access.model_dump().items() if value}
+    if access.cookies or access.cookies_file:
+        given = {"cookies": None, "cookies_file": None} | given  # the block's, whichever of the two it has
+    return SourceOptions(**{**sources.model_dump(), **given})
+
+
+def _site_access(name: str) -> SiteAccessBlock:
+    try:
+        loaded: SiteAccessBlock = SiteAccessBlock.load(name)  # type: ignore[assignment]
+    except ValueError as error:  # Prefect's word for a document that is not there
+        slug = SiteAccessBlock.get_block_type_slug()
+        raise StackError(
+            f"The Prefect block {slug}/{name} cannot be loaded.",
+            remedy="Create it in the Prefect UI, or empty sources.access.",
+            reason="site_access",
+        ) from error
+    return loaded
 
 
 @cache

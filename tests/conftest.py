@@ -21,12 +21,27 @@ from channelscribe.laptop import LaptopStack
 from channelscribe.settings import Settings
 
 COMMAND_SECONDS = 540
+STANDIN_PLUGIN = Path(__file__).parent / "standin" / "plugin"
 ON_SAMPLE = [
     *("--model", "sample"),
     *("--set", "text.models={en: sample}"),
     *("--set", "sources.allow_private_addresses=true"),
 ]
 """Options of `sync` for sources on loopback that speak with the sample's voices."""
+
+
+# yt-dlp looks for plugins on sys.path once a process. Commands, the services of the stack and its Dask workers inherit
+# the environment, so that they know the stand-in site (`tests/standin`), too.
+sys.path.append(str(STANDIN_PLUGIN))
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (os.environ.get("PYTHONPATH"), str(STANDIN_PLUGIN))))
+
+
+@pytest.hookimpl(tryfirst=True)  # pytest-xdist looks at the groups right after
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With several workers (`-n 2 --dist loadgroup`), one of them has the engines, so that there is one stack a run."""
+    for item in items:
+        if item.get_closest_marker("stack") or item.get_closest_marker("speech"):
+            item.add_marker(pytest.mark.xdist_group("engines"))
 
 
 @dataclass(frozen=True)

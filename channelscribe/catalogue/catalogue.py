@@ -12,24 +12,31 @@ from typing import Any
 
 from channelscribe.catalogue import (
     activity,
+    breakers,
     failures,
     leases,
     listings,
     publishing,
+    rehearsal,
     schema,
     transcripts,
+    verdicts,
     videos,
 )
 from channelscribe.catalogue import search as searching
 from channelscribe.catalogue import status as counting
 from channelscribe.catalogue.activity import Activity
+from channelscribe.catalogue.breakers import Block
 from channelscribe.catalogue.connection import Database
 from channelscribe.catalogue.failures import Failure
 from channelscribe.catalogue.leases import Progress
-from channelscribe.catalogue.listings import Listing, ListingReport
+from channelscribe.catalogue.listings import ListedVideo, Listing, ListingReport
+from channelscribe.catalogue.rehearsal import Rehearsal
 from channelscribe.catalogue.search import EntityCount, Hit
 from channelscribe.catalogue.status import Status
 from channelscribe.catalogue.tables import AudioRow, SourceRow, State, TranscriptRow, VideoRow
+from channelscribe.catalogue.verdicts import Judge
+from channelscribe.errors import ChannelscribeError
 from channelscribe.transcript import Transcript
 
 __all__ = ["Catalogue"]
@@ -58,10 +65,33 @@ class Catalogue:
 
     # Sources and videos
 
-    def record_listing(self, listing: Listing) -> ListingReport:
-        """Take in what a source lists now; returns counts of new, changed and vanished videos."""
+    def record_listing(self, listing: Listing, judge: Judge | None = None) -> ListingReport:
+        """Take in what a source lists now; returns counts of new, changed and vanished videos.
+
+        `judge` says of each video that was not fetched yet why it should not be now.
+        """
         with self._database.session() as session:
-            return listings.record_listing(session, listing)
+            report = listings.record_listing(session, listing)
+        after: int | None = 0 if judge else None
+        while judge is not None and after is not None:
+            with self._database.session() as session:
+                after = verdicts.judge_page(session, report.source_pk, judge, after)
+        return report
+
+    def rehearse(self, listing: Listing, judge: Judge, limit: int | None = None) -> Rehearsal:
+        """What a sync would do with this listing; nothing is written."""
+        with self._database.session() as session:
+            return rehearsal.rehearse(session, listing, judge, limit)
+
+    def all_listed(self, source_url: str, videos: Sequence[ListedVideo]) -> bool:
+        """Whether the source listed all of these before."""
+        with self._database.session() as session:
+            return listings.all_listed(session, source_url, videos)
+
+    def full_listing_due(self, source_url: str, hours: float) -> bool:
+        """Whether the source was not read to its end within `hours`, or never."""
+        with self._database.session() as session:
+            return listings.full_listing_due(session, source_url, hours)
 
     def sources(self) -> list[SourceRow]:
         """All sources, oldest first."""
@@ -78,12 +108,61 @@ class Catalogue:
         with self._database.session() as session:
             return videos.find_videos(session, wanted)
 
-    def due(self, source_pk: int, limit: int | None = None, since: date | None = None) -> list[VideoRow]:
+    def due(self, source_pk: int, limit: int | None = None) -> list[VideoRow]:
         """Videos of a source that want work now and that nobody holds, in the source's order."""
         with self._database.session() as session:
-            return videos.due(session, source_pk, limit, since)
+            return videos.due(session, source_pk, limit)
+
+    def rows_of(self, video_pks: Sequence[int]) -> list[VideoRow]:
+        """The videos with these numbers."""
+        with self._database.session() as session:
+            return videos.rows_of(session, video_pks)
+
+    def waiting(self, source_pk: int) -> int:
+        """How many of a source's videos wait: upcoming, live, just ended."""
+        with self._database.session() as session:
+            return videos.waiting(session, source_pk)
+
+    def make_due(self, source_pk: int, reasons: Sequence[str]) -> int:
+        """Have a source's failed videos tried again now, those with one of the `reasons` ("all": every one)."""
+        with self._database.session() as session:
+            return videos.make_due(session, source_pk, reasons)
+
+    # Blocks
+
+    def admit(self, scope: str, egress: str) -> Block | None:
+        """None when a site may be asked from an outgoing address now, else what is in the way."""
+        with self._database.session() as session:
+            return breakers.admit(session, scope, egress)
+
+    def note_block(self, scope: str, egress: str, error: ChannelscribeError) -> Block:
+        """A site has blocked the address: leave it alone for a while."""
+        with self._database.session() as session:
+            return breakers.note_block(session, scope, egress, error)
+
+    def note_suspicion(self, scope: str, egress: str, error: ChannelscribeError) -> Block | None:
+        """An answer that may mean a ban; several in a row are taken for one."""
+        with self._database.session() as session:
+            return breakers.note_suspicion(session, scope, egress, error)
+
+    def note_success(self, scope: str, egress: str) -> None:
+        """The site answers from this address."""
+        with self._database.session() as session:
+            breakers.note_success(session, scope, egress)
+
+    def close_breakers(self, scope: str | None = None) -> int:
+        """Forget the blocks by a site, or by all; returns how many there were."""
+        with self._database.session() as session:
+            return breakers.close(session, scope)
 
     # Work on videos
+
+    def claim_next(
+        self, source_pk: int, owner: str, seconds: float, count: int, had: Sequence[int] = ()
+    ) -> list[VideoRow]:
+        """Lease the next due videos of a source, in its order, but for those that the run `had` before."""
+        with self._database.session() as session:
+            return leases.claim_next(session, source_pk, owner, seconds, count, had)
 
     def claim(self, video_pks: Sequence[int], owner: str, seconds: float, *, only_due: bool = True) -> list[VideoRow]:
         """Lease the free ones for `seconds`; returns those that are now ours, in the order given."""

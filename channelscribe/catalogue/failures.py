@@ -12,7 +12,16 @@ from channelscribe.catalogue.cleaning import clean_text
 from channelscribe.catalogue.leases import held
 from channelscribe.catalogue.tables import State
 from channelscribe.catalogue.videos import let_go
-from channelscribe.errors import ChannelscribeError, LeaseLost, Then
+from channelscribe.errors import (
+    ChannelscribeError,
+    CorruptMedia,
+    EmptyMedia,
+    LeaseLost,
+    ObjectMissing,
+    SignInRequired,
+    Then,
+    TruncatedMedia,
+)
 
 __all__ = ["Failure", "record_failure", "retry_delay"]
 
@@ -23,6 +32,7 @@ STATE_AFTER = {
     Then.RETRY_LATER: State.RETRYING,
     Then.STOP_SOURCE: State.RETRYING,
     Then.ASK_OPERATOR: State.RETRYING,
+    Then.EXCLUDE: State.EXCLUDED,
 }
 FIRST_DELAY = {
     Then.RETRY_NOW: timedelta(minutes=1),
@@ -30,7 +40,11 @@ FIRST_DELAY = {
     Then.STOP_SOURCE: timedelta(hours=1),
     Then.WAIT: timedelta(minutes=30),
 }
-LONGEST_DELAY = timedelta(days=1)
+REJECTS = (TruncatedMedia, CorruptMedia, EmptyMedia, ObjectMissing)
+"""What a download has that must be fetched anew to be tried again."""
+SIGN_IN_DELAY = timedelta(days=1)
+LONGEST_DELAY = timedelta(days=7)
+LONGEST_WAIT = timedelta(days=1)
 JITTER = 0.2
 
 
@@ -44,14 +58,17 @@ class Failure:
     retry_at: datetime | None
 
 
-def retry_delay(then: Then, attempts: int) -> timedelta | None:
-    """Time to the next try: doubling with each attempt (the first is 1), a day at most, 20 % of jitter.
+def retry_delay(error: ChannelscribeError, attempts: int) -> timedelta | None:
+    """Time to the next try: doubling with each attempt (the first is 1) up to a limit, 20 % of jitter.
 
-    None where time changes nothing: never again, or at the next run once the operator has set it right.
+    None where time changes nothing: never again, or at the next run once the operator has set it right. An account
+    that is missing is missing for each such video: these are not asked for at every run.
     """
-    if then not in FIRST_DELAY:
+    first = SIGN_IN_DELAY if isinstance(error, SignInRequired) else FIRST_DELAY.get(error.then)
+    if first is None:
         return None
-    delay: timedelta = min(FIRST_DELAY[then] * 2 ** min(attempts - 1, 20), LONGEST_DELAY)
+    longest = LONGEST_WAIT if error.then is Then.WAIT else LONGEST_DELAY
+    delay: timedelta = min(first * 2 ** min(attempts - 1, 20), longest)
     return delay * random.uniform(1 - JITTER, 1 + JITTER)
 
 
@@ -70,14 +87,20 @@ def record_failure(session: Session, video_pk: int, owner: str, error: Exception
     state = STATE_AFTER[error.then] if row.current_transcript_pk is None else State.PUBLISHED
     now = datetime.now(UTC)
     row.state = state.value
-    row.attempts += 1
+    if error.then is not Then.STOP_SOURCE:  # a block says nothing about the video
+        row.attempts += 1
+    if isinstance(error, REJECTS):
+        row.rejected += 1
+    if error.reason == "post_live":
+        row.post_live_since = row.post_live_since or now
     row.reason, row.message, row.remedy = (
         error.reason,
         clean_text(error.message),
         clean_text(error.remedy) or None,
     )
-    delay = retry_delay(error.then, row.attempts)
-    row.next_check_at = now + delay if delay else None
+    delay = retry_delay(error, max(row.attempts, 1))
+    told = error.not_before if error.not_before is not None and error.not_before > now else None
+    row.next_check_at = told or (now + delay if delay else None)
     row.updated_at = now
     let_go(row)
     session.add(row)

@@ -12,10 +12,10 @@ from datetime import datetime
 from sqlmodel import Session, col, select
 
 from channelscribe.catalogue.connection import execute
-from channelscribe.catalogue.tables import VideoRow
+from channelscribe.catalogue.tables import SourceVideoRow, VideoRow
 from channelscribe.errors import LeaseLost
 
-__all__ = ["DUE", "Progress", "claim", "held", "progress", "release", "renew"]
+__all__ = ["DUE", "Progress", "claim", "claim_next", "held", "progress", "release", "renew"]
 
 DUE = """
 (state IN ('discovered', 'downloaded', 'transcribed')
@@ -35,6 +35,18 @@ WHERE id IN (
     ORDER BY site, video_id FOR UPDATE SKIP LOCKED)
 RETURNING id
 """  # noqa: S608 - constants of this module
+
+
+# The next of a source's due videos. What this run had before is left out: what waits for the operator stays due.
+CLAIM_NEXT = f"""
+UPDATE video SET lease_owner = :owner, lease_until = now() + make_interval(secs => :seconds),
+    step = NULL, step_fraction = NULL
+WHERE id IN (
+    SELECT video.id FROM video JOIN source_video AS link ON link.video_pk = video.id
+    WHERE link.source_pk = :source AND link.gone_at IS NULL AND {DUE} AND {FREE} AND NOT video.id = ANY(:had)
+    ORDER BY link.position NULLS LAST, video.id LIMIT :count FOR UPDATE OF video SKIP LOCKED)
+RETURNING id
+"""  # noqa: S608
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +70,21 @@ def claim(session: Session, video_pks: Sequence[int], owner: str, seconds: float
     order = {pk: place for place, pk in enumerate(video_pks)}
     rows = session.exec(select(VideoRow).where(col(VideoRow.id).in_(list(found)))).all()
     return sorted(rows, key=lambda row: order[row.id])
+
+
+def claim_next(
+    session: Session, source_pk: int, owner: str, seconds: float, count: int, had: Sequence[int]
+) -> list[VideoRow]:
+    """Lease the next due videos of a source, in its order, but for those that the run `had` before."""
+    values = {"source": source_pk, "owner": owner, "seconds": seconds, "count": count, "had": list(had)}
+    found = list(execute(session, CLAIM_NEXT, **values).scalars())
+    rows = (
+        select(VideoRow)
+        .join(SourceVideoRow, col(SourceVideoRow.video_pk) == col(VideoRow.id))
+        .where(col(VideoRow.id).in_(found), SourceVideoRow.source_pk == source_pk)
+        .order_by(col(SourceVideoRow.position).nulls_last(), col(VideoRow.id))
+    )
+    return list(session.exec(rows).all())
 
 
 def renew(

@@ -1,23 +1,23 @@
 """Takes what a site listed into the catalogue: new, changed and vanished videos of one source, by sets.
 
-Safe when the same or overlapping sources are listed at once: rows are locked in one order everywhere
-(source, then videos by site and id).
+However many videos: one COPY into a table of the transaction's own, then one statement a question. Safe when the
+same or overlapping sources are listed at once: rows are locked in one order everywhere (source, then videos by site
+and id).
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any, Protocol
 
 from sqlmodel import Session
 
 from channelscribe.catalogue.cleaning import clean_json
-from channelscribe.catalogue.connection import execute
+from channelscribe.catalogue.connection import driver_connection, execute
 
-__all__ = ["ListedVideo", "Listing", "ListingReport", "record_listing"]
+__all__ = ["ListedVideo", "Listing", "ListingReport", "all_listed", "full_listing_due", "record_listing"]
 
 
 class ListedVideo(Protocol):
@@ -40,11 +40,17 @@ class ListedVideo(Protocol):
     @property
     def live_status(self) -> str | None: ...
     @property
+    def availability(self) -> str | None: ...
+    @property
+    def release_at(self) -> datetime | None: ...
+    @property
+    def tab(self) -> str | None: ...
+    @property
     def position(self) -> int | None: ...
 
 
 class Listing(Protocol):
-    """One source with all its videos. An attribute `complete = False` says that only a part was listed."""
+    """One source with its videos. `complete = False` says that only a part was listed."""
 
     @property
     def site(self) -> str: ...
@@ -57,7 +63,9 @@ class Listing(Protocol):
     @property
     def kind(self) -> str | None: ...
     @property
-    def videos(self) -> Sequence[ListedVideo]: ...
+    def complete(self) -> bool: ...
+    @property
+    def videos(self) -> Iterable[ListedVideo]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +79,23 @@ class ListingReport:
     gone: int
 
 
+COLUMNS = (
+    *("site", "video_id", "url", "title", "description", "duration", "published"),
+    *("live_status", "availability", "release_at", "tab", "position"),
+)
+
+# The planner knows nothing of a table just made; ANALYZE keeps it from nested loops over 100,000 rows.
+# A video that is listed twice counts once, where it came first.
+MAKE_LISTED = """
+CREATE TEMP TABLE listed (site text, video_id text, url text, title text, description text, duration float8,
+    published date, live_status text, availability text, release_at timestamptz, tab text, position int) ON COMMIT DROP
+"""
+COPY_LISTED = f"COPY listed ({', '.join(COLUMNS)}) FROM STDIN"
+DROP_REPEATED = """
+DELETE FROM listed USING listed AS earlier
+WHERE (listed.site, listed.video_id) = (earlier.site, earlier.video_id) AND listed.ctid > earlier.ctid
+"""
+
 UPSERT_SOURCE = """
 INSERT INTO source (site, source_id, url, title, kind, last_listed_at)
 VALUES (:site, :source_id, :url, :title, :kind, now())
@@ -79,67 +104,116 @@ ON CONFLICT (url) DO UPDATE SET site = excluded.site, source_id = excluded.sourc
 RETURNING id
 """
 
-# A flat listing leaves out what a page would tell: a missing value never overwrites a known one. A video that was
-# upcoming or live and now is not is checked again at once.
-UPSERT_VIDEOS = """
-INSERT INTO video AS known (site, video_id, url, title, description, duration, published, live_status)
-SELECT site, video_id, url, coalesce(title, ''), description, duration, published, live_status
-FROM jsonb_to_recordset(CAST(:videos AS jsonb)) AS listed(site text, video_id text, url text, title text,
-    description text, duration double precision, published date, live_status text)
+# A flat listing leaves out what a page would tell: a missing value never overwrites a known one, and a date that is
+# known stays, since listings may tell it in words. Availability is the exception: it is told by being there.
+# A video that was upcoming, live or for members only, and now is not, is looked at again at once.
+OPENED_UP = """(known.state = 'unavailable' AND known.reason = 'members_only'
+        AND known.availability = 'subscriber_only' AND excluded.availability IS DISTINCT FROM 'subscriber_only')"""
+UPSERT_VIDEOS = f"""
+INSERT INTO video AS known (site, video_id, url, title, description, duration, published, live_status, availability,
+    release_at)
+SELECT site, video_id, url, coalesce(title, ''), description, duration, published, live_status, availability,
+    release_at FROM listed
 ORDER BY site, video_id
 ON CONFLICT (site, video_id) DO UPDATE SET
     url = excluded.url,
     title = coalesce(nullif(excluded.title, ''), known.title),
     description = coalesce(excluded.description, known.description),
     duration = coalesce(excluded.duration, known.duration),
-    published = coalesce(excluded.published, known.published),
+    published = coalesce(known.published, excluded.published),
     live_status = coalesce(excluded.live_status, known.live_status),
+    release_at = coalesce(excluded.release_at, known.release_at),
+    availability = excluded.availability,
     next_check_at = CASE WHEN known.state = 'waiting' AND excluded.live_status <> known.live_status
         THEN now() ELSE known.next_check_at END,
+    state = CASE WHEN {OPENED_UP} THEN 'discovered' ELSE known.state END,
+    reason = CASE WHEN {OPENED_UP} THEN NULL ELSE known.reason END,
+    message = CASE WHEN {OPENED_UP} THEN NULL ELSE known.message END,
+    remedy = CASE WHEN {OPENED_UP} THEN NULL ELSE known.remedy END,
     updated_at = now()
-WHERE (known.url, known.title, known.description, known.duration, known.published, known.live_status)
+WHERE (known.url, known.title, known.description, known.duration, known.published, known.live_status,
+        known.release_at, known.availability)
     IS DISTINCT FROM (excluded.url, coalesce(nullif(excluded.title, ''), known.title),
-    coalesce(excluded.description, known.description), coalesce(excluded.duration, known.duration),
-    coalesce(excluded.published, known.published), coalesce(excluded.live_status, known.live_status))
+        coalesce(excluded.description, known.description), coalesce(excluded.duration, known.duration),
+        coalesce(known.published, excluded.published), coalesce(excluded.live_status, known.live_status),
+        coalesce(excluded.release_at, known.release_at), excluded.availability)
 RETURNING (xmax = 0) AS new
-"""
+"""  # noqa: S608
+COUNT_WRITTEN = f"WITH written AS ({UPSERT_VIDEOS}) SELECT count(*) AS all, count(*) FILTER (WHERE new) FROM written"  # noqa: S608
 
 LINK_VIDEOS = """
-INSERT INTO source_video AS link (source_pk, video_pk, position)
-SELECT :source, video.id, listed.position
-FROM jsonb_to_recordset(CAST(:videos AS jsonb)) AS listed(site text, video_id text, position integer)
-JOIN video USING (site, video_id)
-ON CONFLICT (source_pk, video_pk) DO UPDATE SET position = excluded.position, gone_at = NULL
-WHERE (link.position, link.gone_at) IS DISTINCT FROM (excluded.position, NULL)
+INSERT INTO source_video AS link (source_pk, video_pk, position, tab)
+SELECT :source, video.id, listed.position, listed.tab FROM listed JOIN video USING (site, video_id)
+ON CONFLICT (source_pk, video_pk) DO UPDATE SET position = excluded.position, tab = excluded.tab, gone_at = NULL
+WHERE (link.position, link.tab, link.gone_at) IS DISTINCT FROM (excluded.position, excluded.tab, NULL)
+"""
+
+# Positions of a part of a listing are only good among themselves: they would shuffle those that were not looked at.
+LINK_NEW_VIDEOS = """
+INSERT INTO source_video AS link (source_pk, video_pk, position, tab)
+SELECT :source, video.id, listed.position - :listed, listed.tab FROM listed JOIN video USING (site, video_id)
+ON CONFLICT (source_pk, video_pk) DO UPDATE SET gone_at = NULL WHERE link.gone_at IS NOT NULL
 """
 
 MARK_GONE = """
-UPDATE source_video SET gone_at = now()
-WHERE source_pk = :source AND gone_at IS NULL AND video_pk NOT IN (
-    SELECT video.id FROM jsonb_to_recordset(CAST(:videos AS jsonb)) AS listed(site text, video_id text)
-    JOIN video USING (site, video_id))
+UPDATE source_video AS link SET gone_at = now() FROM video
+WHERE link.source_pk = :source AND link.gone_at IS NULL AND video.id = link.video_pk
+    AND NOT EXISTS (SELECT FROM listed WHERE (listed.site, listed.video_id) = (video.site, video.video_id))
 """
 
 
 def record_listing(session: Session, listing: Listing) -> ListingReport:
-    """Write one listing in four statements, however many videos; a video listed twice counts once."""
-    videos = {(video.site, video.video_id): video for video in reversed(listing.videos)}
-    rows = json.dumps([_row(video) for video in videos.values()])
+    """Write one listing; a video listed twice counts once."""
+    listed = _copy(session, listing.videos)
     source = clean_json({name: getattr(listing, name) or "" for name in ("source_id", "url", "title", "kind")})
     source_pk = execute(session, UPSERT_SOURCE, site=listing.site, **source).scalar_one()
-    written = execute(session, UPSERT_VIDEOS, videos=rows).scalars().all()
-    execute(session, LINK_VIDEOS, source=source_pk, videos=rows)
+    written, new = tuple(execute(session, COUNT_WRITTEN).one())
     gone = 0
-    if getattr(listing, "complete", True):
-        known = execute(session, MARK_GONE, source=source_pk, videos=rows)
-        gone = known.rowcount
-    new = sum(written)
-    return ListingReport(source_pk, listed=len(videos), new=new, changed=len(written) - new, gone=gone)
+    if listing.complete:
+        execute(session, LINK_VIDEOS, source=source_pk)
+        gone = execute(session, MARK_GONE, source=source_pk).rowcount
+        execute(session, "UPDATE source SET last_full_listing_at = now() WHERE id = :source", source=source_pk)
+    else:
+        execute(session, LINK_NEW_VIDEOS, source=source_pk, listed=listed)
+    execute(session, "DROP TABLE listed")
+    return ListingReport(source_pk, listed=listed, new=new, changed=written - new, gone=gone)
 
 
-def _row(video: ListedVideo) -> dict[str, Any]:
-    names = ("site", "video_id", "url", "title", "description", "duration", "live_status", "position")
-    row = {name: getattr(video, name) for name in names}
-    row["published"] = video.published.isoformat() if video.published else None
-    cleaned: dict[str, Any] = clean_json(row)
-    return cleaned
+def _copy(session: Session, videos: Iterable[ListedVideo]) -> int:
+    execute(session, MAKE_LISTED)
+    with driver_connection(session).cursor() as cursor, cursor.copy(COPY_LISTED) as copy:
+        for video in videos:
+            copy.write_row(_row(video))
+    execute(session, "ANALYZE listed")
+    execute(session, DROP_REPEATED)
+    count: int = execute(session, "SELECT count(*) FROM listed").scalar_one()
+    return count
+
+
+def _row(video: ListedVideo) -> list[Any]:
+    return [clean_json(getattr(video, name)) for name in COLUMNS]
+
+
+ALL_LISTED = """
+SELECT bool_and(link.video_pk IS NOT NULL) FROM unnest(CAST(:sites AS text[]), CAST(:ids AS text[])) AS listed(site, id)
+LEFT JOIN (source_video AS link JOIN source ON source.id = link.source_pk AND source.url = :source
+    JOIN video ON video.id = link.video_pk)
+ON link.gone_at IS NULL AND (video.site, video.video_id) = (listed.site, listed.id)
+"""
+
+
+def all_listed(session: Session, source_url: str, videos: Sequence[ListedVideo]) -> bool:
+    """Whether the source listed all of these before, and none has vanished since."""
+    sites, ids = [video.site for video in videos], [video.video_id for video in videos]
+    return bool(execute(session, ALL_LISTED, source=source_url, sites=sites, ids=ids).scalar_one())
+
+
+def full_listing_due(session: Session, source_url: str, hours: float) -> bool:
+    """Whether the source was not read to its end within `hours`, or never."""
+    found = execute(
+        session,
+        "SELECT last_full_listing_at > now() - make_interval(secs => :seconds) FROM source WHERE url = :url",
+        url=source_url,
+        seconds=hours * 3600,
+    ).scalar_one_or_none()
+    return not found

@@ -14,10 +14,11 @@ from sqlmodel import Session, col, select
 
 from channelscribe.catalogue import transcript_rows as rows
 from channelscribe.catalogue.cleaning import clean_json
-from channelscribe.catalogue.connection import driver_connection
+from channelscribe.catalogue.connection import driver_connection, execute
 from channelscribe.catalogue.leases import held
 from channelscribe.catalogue.tables import State, TranscriptRow
 from channelscribe.catalogue.videos import advance, let_go
+from channelscribe.hashing import content_key
 from channelscribe.transcript import Transcript
 
 __all__ = ["publish"]
@@ -35,8 +36,8 @@ def publish(
 ) -> int:
     """Make `transcript` the video's current one and give the lease back; returns its version, from 1.
 
-    A `transcript_id` that the video has already keeps its rows and version, and becomes current again.
-    Raises LeaseLost.
+    A `transcript_id` that the video has already keeps its rows and version, and becomes current again; another
+    reading of it takes the place of the one before. Raises LeaseLost.
     """
     video = held(session, video_pk, owner)
     row = session.exec(
@@ -46,8 +47,7 @@ def publish(
         row = _new_version(session, video_pk, transcript_id, transcript, files, models)
         _copy(session, "segment", rows.segment_rows(row.id, transcript))
         _copy(session, "speaker", rows.speaker_rows(row.id, transcript))
-        _copy(session, "sentence", rows.sentence_rows(row.id, reading))
-        _copy(session, "entity", rows.entity_rows(row.id, reading, transcript))
+    _replace_reading(session, row, reading, transcript)
     video.current_transcript_pk = row.id
     advance(video, State.PUBLISHED)
     let_go(video)
@@ -74,10 +74,23 @@ def _new_version(
         no_speech=transcript.no_speech,
         models=clean_json(models),
         files=clean_json(files),
+        quality=clean_json(transcript.quality),
     )
     session.add(row)
     session.flush()
     return row
+
+
+def _replace_reading(session: Session, row: TranscriptRow, reading: dict[str, Any], transcript: Transcript) -> None:
+    identity = content_key(reading)
+    if row.reading_id == identity:
+        return
+    for table in ("sentence", "entity"):
+        execute(session, f"DELETE FROM {table} WHERE transcript_pk = :pk", pk=row.id)  # noqa: S608 - names of ours
+    _copy(session, "sentence", rows.sentence_rows(row.id, reading))
+    _copy(session, "entity", rows.entity_rows(row.id, reading, transcript))
+    row.reading_id = identity
+    session.add(row)
 
 
 def _copy(session: Session, table: str, records: Iterable[tuple[Any, ...]]) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from sqlmodel import Session
 
+from channelscribe.catalogue.breakers import Block, blocks
 from channelscribe.catalogue.connection import execute
 from channelscribe.catalogue.leases import DUE, FREE, Progress, progress
 from channelscribe.catalogue.tables import State
@@ -25,7 +26,8 @@ class ReasonCount:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """`states` has every state, 0 included. `due` counts what a run would take up now; `running` is leased."""
+    """`states` has every state, 0 included. `due` counts what a run would take up now; `running` is leased;
+    `blocks` are sites that are left alone for a while."""
 
     sources: int
     videos: int
@@ -33,6 +35,7 @@ class Status:
     reasons: list[ReasonCount]
     due: int
     running: list[Progress]
+    blocks: list[Block]
 
 
 DUE_NOW = f"""
@@ -56,4 +59,5 @@ def status(session: Session) -> Status:
         reasons=[ReasonCount(**row) for row in execute(session, REASONS).mappings()],
         due=execute(session, DUE_NOW).scalar_one(),
         running=progress(session, None),
+        blocks=blocks(session),
     )

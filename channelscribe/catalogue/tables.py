@@ -34,6 +34,7 @@ from sqlmodel import Field, SQLModel
 
 __all__ = [
     "AudioRow",
+    "BreakerRow",
     "EntityRow",
     "SegmentRow",
     "SentenceRow",
@@ -61,6 +62,7 @@ class State(StrEnum):
 
 _STATES = ", ".join(f"'{state}'" for state in State)
 _NOW = text("now()")
+_EMPTY = text("'{}'")
 TEXT_SEARCH_VECTOR = (
     "CASE WHEN language = 'en' THEN to_tsvector('english'::regconfig, text) "
     "ELSE to_tsvector('simple'::regconfig, text) END"
@@ -106,12 +108,15 @@ class SourceRow(SQLModel, table=True):
     title: str = _text(sa_column_kwargs={"server_default": ""})
     kind: str = _text(sa_column_kwargs={"server_default": ""})
     last_listed_at: datetime | None = _instant(nullable=True)
+    last_full_listing_at: datetime | None = _instant(nullable=True)
 
 
 class VideoRow(SQLModel, table=True):
     """One video: what the site says of it, where it is in its life, and who works on it now.
 
     `step` and `step_fraction` (0 to 1) say what is being done; `lease_owner` holds the video until `lease_until`.
+    `availability` is what listings say, `release_at` when a premiere or stream begins. `rejected` counts the downloads
+    that were thrown away (cut short, broken): the next one is not taken for done because of them.
     """
 
     __tablename__ = "video"
@@ -132,6 +137,10 @@ class VideoRow(SQLModel, table=True):
     duration: float | None = _seconds(nullable=True)
     published: date | None = Field(default=None)
     live_status: str | None = _text(nullable=True)
+    availability: str | None = _text(nullable=True)
+    release_at: datetime | None = _instant(nullable=True)
+    post_live_since: datetime | None = _instant(nullable=True)
+    rejected: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
     state: str = _text(sa_column_kwargs={"server_default": State.DISCOVERED.value})
     step: str | None = _text(nullable=True)
     step_fraction: float | None = _seconds(nullable=True)
@@ -164,10 +173,30 @@ class SourceVideoRow(SQLModel, table=True):
     source_pk: int = _part_of("source.id", primary_key=True)
     video_pk: int = _part_of("video.id", primary_key=True)
     position: int | None = Field(default=None)
+    tab: str | None = _text(nullable=True)
     first_listed_at: datetime = _instant(sa_column_kwargs={"server_default": _NOW})
     gone_at: datetime | None = _instant(nullable=True)
 
     __table_args__ = (Index("ix_source_video_video_pk", "video_pk"),)
+
+
+class BreakerRow(SQLModel, table=True):
+    """What a site thinks of an outgoing address: while a breaker is open, nothing is asked of the site from there.
+
+    `strikes` counts openings without a success between, `suspicions` answers that may mean a ban, in a row.
+    """
+
+    __tablename__ = "breaker"
+
+    scope: str = Field(primary_key=True, sa_type=SqlText)
+    egress: str = Field(primary_key=True, sa_type=SqlText)
+    strikes: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
+    suspicions: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
+    open_until: datetime | None = _instant(nullable=True)
+    probe_until: datetime | None = _instant(nullable=True)
+    reason: str | None = _text(nullable=True)
+    message: str | None = _text(nullable=True)
+    remedy: str | None = _text(nullable=True)
 
 
 class AudioRow(SQLModel, table=True):
@@ -191,7 +220,10 @@ class AudioRow(SQLModel, table=True):
 
 
 class TranscriptRow(SQLModel, table=True):
-    """One version of a video's transcript. `transcript_id` is the key over all that made it; rows never change."""
+    """One version of a video's transcript. `transcript_id` is the key over all that made it; rows never change.
+
+    Its reading (sentences, entities) can be made anew by another text model: `reading_id` names the one that is there.
+    """
 
     __tablename__ = "transcript"
     __table_args__ = (UniqueConstraint("video_pk", "transcript_id"), UniqueConstraint("video_pk", "version"))
@@ -205,6 +237,8 @@ class TranscriptRow(SQLModel, table=True):
     no_speech: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
     models: dict[str, Any] = _json()
     files: dict[str, Any] = _json()
+    quality: dict[str, Any] = _json()
+    reading_id: str | None = _text(nullable=True)
     created_at: datetime = _instant(sa_column_kwargs={"server_default": _NOW})
 
 
@@ -232,6 +266,7 @@ class SegmentRow(SQLModel, table=True):
     word_scores: list[float | None] = Field(sa_column=Column(ARRAY(Double), nullable=False))
     word_aligned: list[bool] = Field(sa_column=Column(ARRAY(Boolean), nullable=False))
     word_speakers: list[str | None] | None = Field(sa_column=Column(ARRAY(SqlText), nullable=True))
+    flags: list[str] = Field(sa_column=Column(ARRAY(SqlText), nullable=False, server_default=_EMPTY))
     search: Any = Field(sa_column=Column(TSVECTOR, Computed(TEXT_SEARCH_VECTOR, persisted=True)))
 
 

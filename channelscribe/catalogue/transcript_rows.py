@@ -22,7 +22,7 @@ __all__ = [
 COLUMNS: dict[str, tuple[str, ...]] = {
     "segment": (
         "transcript_pk", "index", "language", "start", "end", "text", "speaker", "avg_logprob", "word_texts",
-        "word_starts", "word_ends", "word_scores", "word_aligned", "word_speakers",
+        "word_starts", "word_ends", "word_scores", "word_aligned", "word_speakers", "flags",
     ),
     "speaker": ("transcript_pk", "label", "seconds", "turn_starts", "turn_ends"),
     "sentence": ("transcript_pk", "index", "text", "start_char", "end_char", "start", "end", "speaker"),
@@ -56,6 +56,7 @@ def segment_rows(transcript_pk: int, transcript: Transcript) -> Iterator[Row]:
             [None if word.score is None else float(word.score) for word in words],
             [word.aligned for word in words],
             None if same_speaker else [word.speaker for word in words],
+            segment.flags,
         )
 
 
@@ -64,7 +65,7 @@ def segment_of(row: Any) -> Segment:
     speakers = row.word_speakers or [row.speaker] * len(row.word_texts)
     columns = (row.word_texts, row.word_starts, row.word_ends, row.word_scores, speakers, row.word_aligned)
     words = [Word(*fields) for fields in zip(*columns, strict=True)]
-    return Segment(row.start, row.end, row.text, row.speaker, row.avg_logprob, words)
+    return Segment(row.start, row.end, row.text, row.speaker, row.avg_logprob, words, list(row.flags))
 
 
 def speaker_rows(transcript_pk: int, transcript: Transcript) -> Iterator[Row]:

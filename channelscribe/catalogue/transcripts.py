@@ -62,4 +62,5 @@ def _load(session: Session, row: TranscriptRow) -> Transcript:
         turns=turns_of(speakers),
         models=row.models,
         no_speech=row.no_speech,
+        quality=row.quality,
     )

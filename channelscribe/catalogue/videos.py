@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import or_, text
 from sqlmodel import Session, col, select
 
 from channelscribe.catalogue.cleaning import clean_json, clean_text
+from channelscribe.catalogue.connection import execute
 from channelscribe.catalogue.leases import DUE, FREE, held
 from channelscribe.catalogue.tables import AudioRow, SourceRow, SourceVideoRow, State, VideoRow
 
@@ -16,21 +18,22 @@ __all__ = [
     "audio_of",
     "due",
     "find_videos",
+    "left_out",
     "list_videos",
+    "make_due",
     "record_audio",
     "record_details",
     "record_state",
+    "rows_of",
     "sources",
+    "waiting",
 ]
 
 LARGEST_KEY = 2**63 - 1
 
 
-def due(session: Session, source_pk: int, limit: int | None, since: date | None) -> list[VideoRow]:
-    """Videos of the source that want work and that nobody holds, in the source's order.
-
-    `since` leaves out videos known to be published before; those without a date stay in.
-    """
+def due(session: Session, source_pk: int, limit: int | None) -> list[VideoRow]:
+    """Videos of the source that want work and that nobody holds, in the source's order."""
     query = (
         select(VideoRow)
         .join(SourceVideoRow, col(SourceVideoRow.video_pk) == col(VideoRow.id))
@@ -38,14 +41,50 @@ def due(session: Session, source_pk: int, limit: int | None, since: date | None)
         .where(text(DUE), text(FREE))
         .order_by(col(SourceVideoRow.position).nulls_last(), col(VideoRow.id))
     )
-    if since is not None:
-        query = query.where(or_(col(VideoRow.published).is_(None), col(VideoRow.published) >= since))
     return list(session.exec(query.limit(limit)).all())
 
 
 def sources(session: Session) -> list[SourceRow]:
     """All sources, oldest first."""
     return list(session.exec(select(SourceRow).order_by(col(SourceRow.id))).all())
+
+
+def rows_of(session: Session, video_pks: Sequence[int]) -> list[VideoRow]:
+    """The videos with these numbers."""
+    return list(session.exec(select(VideoRow).where(col(VideoRow.id).in_(list(video_pks)))).all())
+
+
+def left_out(session: Session, source_pk: int) -> list[tuple[str, str | None, int, str | None]]:
+    """(state, reason, videos, message) of the source's videos that are not due, the most frequent first."""
+    query = f"""
+        SELECT state, reason, count(*) AS videos, max(message) AS message
+        FROM video JOIN source_video AS link ON link.video_pk = video.id
+        WHERE link.source_pk = :source AND link.gone_at IS NULL AND NOT ({DUE} AND {FREE})
+        GROUP BY state, reason ORDER BY videos DESC, state, reason"""  # noqa: S608 - constants of the module leases
+    return [tuple(row) for row in execute(session, query, source=source_pk)]
+
+
+def waiting(session: Session, source_pk: int) -> int:
+    """How many of the source's videos wait: upcoming, live, just ended."""
+    query = """SELECT count(*) FROM video JOIN source_video AS link ON link.video_pk = video.id
+        WHERE link.source_pk = :source AND link.gone_at IS NULL AND state = 'waiting'"""
+    count: int = execute(session, query, source=source_pk).scalar_one()
+    return count
+
+
+# Not what a published video failed at since: its transcript stands.
+MAKE_DUE = """
+UPDATE video SET state = 'retrying', next_check_at = NULL
+WHERE id IN (SELECT video.id FROM video JOIN source_video AS link ON link.video_pk = video.id
+    WHERE link.source_pk = :source AND state IN ('retrying', 'unavailable', 'waiting')
+        AND (reason = ANY(:reasons) OR 'all' = ANY(:reasons))
+    ORDER BY site, video_id FOR UPDATE OF video SKIP LOCKED)
+"""
+
+
+def make_due(session: Session, source_pk: int, reasons: Sequence[str]) -> int:
+    """Have failed videos of a source tried again now, those with one of the `reasons` ("all": every one)."""
+    return int(execute(session, MAKE_DUE, source=source_pk, reasons=list(reasons)).rowcount)
 
 
 def list_videos(session: Session, source_pk: int) -> list[VideoRow]:

@@ -9,9 +9,22 @@ from __future__ import annotations
 import re
 from datetime import date
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    field_validator,
+    model_validator,
+)
+
+from channelscribe.settings.access import AccessOptions
+from channelscribe.settings.audio_steps import by_comma, ordered, refuse_combinations
+from channelscribe.settings.text_steps import in_order
 
 
 class Options(BaseModel):
@@ -49,7 +62,10 @@ class DaskOptions(Options):
 Tab = Literal["videos", "shorts", "streams"]
 
 
-class SourceOptions(Options):
+class SourceOptions(AccessOptions):
+    access: str | None = Field(
+        None, description="Prefect block with the access to sites (cookies, proxy, ...) of the workers; empty: none"
+    )
     tabs: tuple[Tab, ...] = Field(
         ("videos", "shorts", "streams"), min_length=1, description="tabs of a channel that are listed"
     )
@@ -58,11 +74,6 @@ class SourceOptions(Options):
     )
     post_live_hours: float = Field(
         24, ge=0, description="how long a stream that just ended may stay unfinished before it is fetched as it is"
-    )
-    egress: str = Field(
-        "default",
-        pattern=r"^[a-z0-9-]{1,40}$",
-        description="name of the outgoing address; machines with the same name share its budget and its blocks",
     )
     budgets: dict[str, float] = Field(
         default_factory=lambda: {"youtube": 300.0},
@@ -78,7 +89,7 @@ class SourceOptions(Options):
     max_duration_hours: float = Field(12, gt=0, description="videos longer than this are left out")
     max_megabytes: int = Field(4096, gt=0, description="downloads larger than this are stopped")
     retries: int = Field(3, ge=0, le=20, description="tries of one request before the video is put off")
-    cookies_file: Path | None = Field(None, description="Netscape cookies file for sites that need an account")
+    covers: bool = Field(True, description="fetch the picture of a video, as the cover of its archive")
     concurrent_downloads: int = Field(2, ge=1, le=16, description="downloads at the same time")
 
 
@@ -103,14 +114,77 @@ class FilterOptions(Options):
         return value
 
 
-class AudioOptions(Options):
-    archive_bitrate_kbps: int = Field(96, ge=32, le=320, description="bit rate of the archived mp3")
-    normalize: bool = Field(True, description="bring the archive to target_lufs (EBU R128)")
+class ConvertOptions(Options):
+    """The archive's format. `vbr_quality` is LAME's -V scale."""
+
+    format: Literal["mp3", "opus", "flac", "wav"] = Field(
+        "mp3", description="format of the archive: mp3, opus, flac, wav"
+    )
+    bitrate_kbps: int = Field(96, ge=16, le=320, description="bit rate of mp3 (constant) and opus, kbit/s")
+    vbr_quality: int | None = Field(
+        None, ge=0, le=9, description="mp3 of variable bit rate: 0 best, 9 smallest; empty: constant"
+    )
+    channels: Literal["source", "mono", "stereo"] = Field(
+        "source", description="channels of the archive: mono, stereo or source (where more than two become two)"
+    )
+    sample_rate: int | None = Field(
+        None, ge=8000, le=48000, description="hertz of the archive; empty: 44100 or 48000, as suits the source"
+    )
+
+
+class NormalizeOptions(Options):
     target_lufs: float = Field(-16.0, ge=-40, le=-5, description="integrated loudness of the archive, LUFS")
     true_peak_db: float = Field(-1.5, ge=-9, le=0, description="highest true peak of the archive, dBTP")
+
+
+class SilenceOptions(Options):
+    level_db: float = Field(-50.0, ge=-90, le=-20, description="sound that stays below this is silence, dBFS")
+    seconds: float = Field(0.5, ge=0.1, le=60, description="shorter silences are not looked at")
+
+
+Tracks = Literal["speech", "archive", "both"]
+
+
+class TrimOptions(Options):
+    of: Tracks = Field("speech", description="what loses the silence at its ends: speech, archive or both")
+    keep_seconds: float = Field(0.3, ge=0, le=60, description="silence that is left at each end")
+
+
+class SplitOptions(Options):
+    of: Tracks = Field("archive", description="what gets parts beside the whole: archive, speech or both")
+    at: Literal["silences", "length", "chapters"] = Field(
+        "silences", description="where to cut: silences, length (every max_minutes) or the site's chapters"
+    )
+    max_minutes: float = Field(60.0, ge=0.05, le=1440, description="no part is longer")
+    search_seconds: float = Field(60.0, ge=1, le=300, description="how far around an even cut a pause is looked for")
+    vad: bool = Field(
+        False, description="where nothing is silent, ask a voice activity detector for a pause (extra `speech`)"
+    )
+
+
+AudioStep = Literal["convert", "normalize", "trim", "split"]
+
+
+class AudioOptions(Options):
+    """What is made of a download; `channelscribe.audio.steps` says which steps go together."""
+
+    steps: Annotated[tuple[AudioStep, ...], BeforeValidator(by_comma), AfterValidator(ordered)] = Field(
+        ("convert", "normalize"),
+        description="what is done, in this order: convert, normalize, trim, split; each can be left out",
+    )
+    convert: ConvertOptions = ConvertOptions()
+    normalize: NormalizeOptions = NormalizeOptions()
+    silence: SilenceOptions = SilenceOptions()
+    trim: TrimOptions = TrimOptions()
+    split: SplitOptions = SplitOptions()
     time_limit_factor: float = Field(
         1.0, gt=0, description="wall-clock limit of one ffmpeg run, as a multiple of the media's length (+60 s)"
     )
+
+    @model_validator(mode="after")
+    def _together(self) -> AudioOptions:
+        refuse_combinations(self)
+        return self
 
 
 class SpeechModel(Options):
@@ -122,14 +196,31 @@ class SpeechModel(Options):
     diarizer: str | None = Field(None, description="pyannote pipeline, hub id or folder; empty: none")
     revision: str = Field("main", description="hub revision, or a version name for folders")
     chunk_seconds: int = Field(30, ge=5, le=30, description="longest stretch given to the recognizer at once")
+    sha256: dict[str, str] = Field(
+        default_factory=dict, description="known sha256 of files, by path in their folder; a pickle needs one"
+    )
+
+
+class SpeechRule(Options):
+    """What `auto` means for some audio; a condition that is empty holds for all."""
+
+    model: str = Field(description="name in `models`")
+    device: Literal["cpu", "cuda"] | None = Field(None, description="where the models run")
+    language: str | None = Field(None, description="language code that is assumed")
+    longer_than_minutes: float | None = Field(None, ge=0, description="length of the audio above which it holds")
+    shorter_than_minutes: float | None = Field(None, gt=0, description="length of the audio below which it holds")
 
 
 class SpeechOptions(Options):
     model: str = Field("auto", description="name in `models`; auto: `small` on a CPU, `large-v3-turbo` on a GPU")
+    rules: tuple[SpeechRule, ...] = Field((), description="which model auto means; the first rule that holds")
+    language: str | None = Field(
+        None, pattern=r"^[a-z]{2,3}$", description="language code to assume; empty: the model's own, else detected"
+    )
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where the models run")
     compute_type: str = Field("auto", description="CTranslate2 type; auto: int8 on a CPU, float16 on a GPU")
-    batch_size: int = Field(0, ge=0, le=256, description="chunks decoded together; 0: 4 on a CPU, 16 on a GPU")
-    threads: int = Field(0, ge=0, le=256, description="CPU threads of the speech worker; 0: all cores")
+    batch_size: int = Field(0, ge=0, le=256, description="chunks decoded together; 0: 4 on a CPU, what fits on a GPU")
+    threads: int = Field(0, ge=0, le=256, description="CPU threads of the speech worker; 0: all cores it may use")
     beam_size: int = Field(5, ge=1, le=20, description="beams of the decoder")
     vad_onset: float = Field(0.5, gt=0, lt=1, description="speech probability that starts a stretch of speech")
     vad_offset: float = Field(0.363, gt=0, lt=1, description="speech probability that ends it")
@@ -144,13 +235,30 @@ class SpeechOptions(Options):
     )
 
 
+TextStep = Literal["sentences", "tokens", "entities", "topics", "key_phrases"]
+
+
 class TextOptions(Options):
+    steps: Annotated[tuple[TextStep, ...], BeforeValidator(by_comma), AfterValidator(in_order)] = Field(
+        ("sentences", "tokens", "entities", "topics", "key_phrases"),
+        description="what is read, in this order; each can be left out",
+    )
+    language: str = Field(
+        "en", pattern=r"^[a-z]{2,3}$", description="language code of files that do not tell theirs (txt, srt, vtt)"
+    )
     models: dict[str, str] = Field(
         default_factory=lambda: {"en": "en_core_web_sm"},
-        description="spaCy pipeline (package or folder) for each language code",
+        description="spaCy pipeline (package, package==version or folder) for each language code",
     )
-    entities: bool = Field(True, description="find people, places and organizations")
-    tokens: bool = Field(True, description="keep tokens with lemma and part of speech")
+    fetch_models: bool = Field(False, description="let a worker install a missing spaCy pipeline; off: rules instead")
+    pause_seconds: float = Field(
+        0.6, gt=0, le=60, description="where there is no punctuation, a silence this long ends a sentence"
+    )
+    longest_sentence: int = Field(
+        60, ge=2, le=10000, description="words; a longer sentence is taken for text without punctuation"
+    )
+    topics_from_words: int = Field(4000, ge=1, description="shorter transcripts are not divided by topic")
+    key_phrases: int = Field(20, ge=1, le=1000, description="at most so many key phrases, the best ones")
 
 
 class Settings(Options):

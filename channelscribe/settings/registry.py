@@ -200,4 +200,6 @@ def _shown(value: Any) -> str:
         return "**********"
     if isinstance(value, dict):
         return ", ".join(f"{key}: {item}" for key, item in value.items())
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value))
     return ("true" if value else "false") if isinstance(value, bool) else f"{value}"

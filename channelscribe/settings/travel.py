@@ -1,6 +1,7 @@
 """The settings of a run, as they travel to its tasks: the sections that decide results, without any secret.
 
-Addresses and secrets do not travel: each worker has its own, from its own environment.
+Addresses, secrets and the access to sites (cookies, proxy) do not travel: each worker has its own, from its own
+environment.
 """
 
 from __future__ import annotations
@@ -8,7 +9,9 @@ from __future__ import annotations
 from typing import Any, get_args
 
 from pydantic import BaseModel, SecretStr
+from pydantic.fields import FieldInfo
 
+from channelscribe.settings.access import AccessOptions
 from channelscribe.settings.options import Settings
 from channelscribe.settings.registry import SettingsRegistry
 
@@ -27,7 +30,9 @@ def travels(settings: Settings, key: str) -> bool:
         return False
     model = getattr(settings, section)
     field = type(model).model_fields.get(name) if isinstance(model, BaseModel) else None
-    return field is None or SecretStr not in (field.annotation, *get_args(field.annotation))
+    if isinstance(model, AccessOptions) and name in AccessOptions.model_fields:
+        return False
+    return field is None or not _is_secret(field)
 
 
 def on_arrival(options: dict[str, Any]) -> Settings:
@@ -39,5 +44,12 @@ def _plain(value: Any) -> Any:
     if not isinstance(value, BaseModel):
         return value
     dumped = value.model_dump(mode="json")
-    secret = [name for name in type(value).model_fields if isinstance(getattr(value, name), SecretStr)]
-    return {name: item for name, item in dumped.items() if name not in secret}
+    # An empty one stays, too: it would take the place of the worker's own.
+    stays = {name for name, field in type(value).model_fields.items() if _is_secret(field)}
+    if isinstance(value, AccessOptions):
+        stays |= set(AccessOptions.model_fields)
+    return {name: item for name, item in dumped.items() if name not in stays}
+
+
+def _is_secret(field: FieldInfo) -> bool:
+    return SecretStr in (field.annotation, *get_args(field.annotation))

@@ -23,8 +23,8 @@ _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
-def check_url(url: str, allow_private: bool) -> None:
-    """Returns if `url` may be asked for.
+def check_url(url: str, allow_private: bool, *, proxied: bool | None = None) -> None:
+    """Returns if `url` may be asked for. `proxied` says whether through a proxy; None: look at the environment.
 
     Raises NotAURL when it is no http(s) URL, AddressRefused when one of the addresses behind its host is not
     public and `allow_private` is False, SourceUnreachable when its host has no address.
@@ -32,10 +32,13 @@ def check_url(url: str, allow_private: bool) -> None:
     parts = _split(url)
     host = parts.hostname or ""
     literal = _literal(host)
-    if literal is None and _proxied(parts.scheme, host):
-        return  # the proxy resolves the name, and decides
-    addresses = [literal] if literal is not None else _resolve(host, url)
-    if not allow_private and any(not _is_public(address) for address in addresses):
+    if literal is None and (_proxied(parts.scheme, host) if proxied is None else proxied):
+        # The proxy resolves the name and decides; a look-up here would tell others what is asked for.
+        private = _names_this_machine(host)
+    else:
+        addresses = [literal] if literal is not None else _resolve(host, url)
+        private = any(not _is_public(address) for address in addresses)
+    if private and not allow_private:
         raise AddressRefused(
             f"{display_url(url)} is on this machine or a private network, which is not allowed.",
             remedy=_REMEDY,
@@ -89,6 +92,12 @@ def _literal(host: str) -> _Address | None:
         return ipaddress.ip_address(host)
     except ValueError:
         return None
+
+
+def _names_this_machine(host: str) -> bool:
+    """https://www.rfc-editor.org/rfc/rfc6761, section 6.3."""
+    name = host.rstrip(".").lower()
+    return name == "localhost" or name.endswith(".localhost")
 
 
 def _is_public(address: _Address) -> bool:

@@ -1,47 +1,50 @@
 """The audio of one video, as the site has it: original language, own container, nothing converted.
 
-Needs the network. Leaves `<safe id>.<ext>` in the folder it is given; when broken off, a `.part` file beside
-it, from which the next try goes on. Safe in threads.
+Needs the network. Leaves `<safe id>.<ext>` in the folder it is given; when broken off, a part of it, from which the
+next try goes on if it is still the same file (`parts`). Safe in threads.
 """
 
 from __future__ import annotations
 
-import hashlib
-import re
+import random
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
 
-from channelscribe.errors import (
-    ChannelscribeError,
-    EmptyMedia,
-    MediaTooLarge,
-    MediaTooLong,
-    NoMedia,
-    NotYet,
-    SourceError,
-)
+from channelscribe.errors import ChannelscribeError, NoMedia, NotYet, SourceError, TruncatedMedia
 from channelscribe.settings.options import SourceOptions
 from channelscribe.sites.addresses import check_url, display_url
+from channelscribe.sites.direct import direct_media
+from channelscribe.sites.entries import Info, moment, page_facts, published_on
+from channelscribe.sites.filters import NOT_YET
 from channelscribe.sites.formats import FORMAT_SORT, original_audio
 from channelscribe.sites.identifiers import safe_id
-from channelscribe.sites.listing import Info, published_on
+from channelscribe.sites.media import FileChangedError, NotMediaError, StaleAddressError
+from channelscribe.sites.meter import Meter, ProgressCallback
+from channelscribe.sites.spool import ListedVideo
+from channelscribe.sites.thumbnail import fetch_thumbnail
+from channelscribe.sites.transfer import ShortFileError, transfer
 from channelscribe.sites.wording import classify
 from channelscribe.sites.ytdlp import SafeYoutubeDL, YtdlpLog, open_ytdlp
 
-__all__ = ["Download", "ProgressCallback", "download"]
+__all__ = ["Download", "ProgressCallback", "describe", "download"]
 
-ProgressCallback = Callable[[float | None, int], None]
+Accept = Callable[[ListedVideo], None]
 
-_NOT_YET = {"is_upcoming": "upcoming", "is_live": "live", "post_live": "post_live"}
-_BYTES_PER_MEGABYTE = 1_000_000
+_TRIES = 3  # so often, at most, a page is asked anew without another byte to show for it
+_MOST_TRIES = 8  # and with: some addresses expire before a long file has come
+_PAUSE_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class Download:
-    """A fetched file and what the site says of it; `announced_seconds` is the site's own figure, if any."""
+    """A fetched file and what the site says of it; `announced_seconds` is the site's own figure, if any.
+
+    `cover` is the video's picture, if it has one that could be had.
+    """
 
     path: Path
     format_id: str
@@ -55,6 +58,7 @@ class Download:
     webpage_url: str
     language: str | None
     chapters: list[dict[str, Any]]
+    cover: Path | None = None
 
 
 def download(
@@ -64,73 +68,97 @@ def download(
     options: SourceOptions,
     progress: ProgressCallback | None = None,
     cache: Path | None = None,
+    *,
+    even_unfinished: bool = False,
+    accept: Accept | None = None,
 ) -> Download:
     """Fetches the audio of `video_url` to `folder/<safe id>.<ext>`.
 
     `progress(fraction, bytes)` is called while bytes arrive: fraction 0 to 1, or None where the size is
-    unknown; what it raises ends the download. Raises NotYet, MediaTooLong, MediaTooLarge, EmptyMedia,
-    NoMedia, and what `sites.wording` makes of yt-dlp's errors.
+    unknown; what it raises ends the download. `even_unfinished` takes a stream that just ended as it is. `accept` is
+    shown what the page says before anything is fetched, and raises for what is not wanted.
+    Raises NotYet, MediaTooLong, MediaTooLarge, EmptyMedia, TruncatedMedia (fewer bytes than announced), NoMedia, and
+    what `sites.wording` makes of yt-dlp's errors.
     """
-    check_url(video_url, options.allow_private_addresses)
+    check_url(video_url, options.allow_private_addresses, proxied=options.proxy is not None or None)
     folder.mkdir(parents=True, exist_ok=True)
-    log = YtdlpLog()
-    meter = _Meter(options.max_megabytes * _BYTES_PER_MEGABYTE, progress)
+    log, meter = YtdlpLog(), Meter(options, progress)
     try:
-        with open_ytdlp(
-            options,
-            log,
-            cache,
-            format=original_audio,
-            format_sort=FORMAT_SORT,
-            noplaylist=True,
-            progress_hooks=[meter],
-        ) as ydl:
-            info = _describe(ydl, video_url)
-            _refuse_unfit(info, options)
-            path = _fetch(ydl, log, info, folder, safe_id(video_id))
+        with open_ytdlp(options, log, cache, **FORMAT_OPTIONS, progress_hooks=[meter]) as ydl:
+            fit = Fit(meter, even_unfinished, accept)
+            info, path = _fetch(ydl, log, video_url, (folder.absolute(), safe_id(video_id)), fit)
+            cover = fetch_thumbnail(ydl, info, path.with_suffix(".cover")) if options.covers else None
     except ChannelscribeError:
         raise
     except Exception as error:
         if meter.interruption is error:
             raise
         raise classify(error, video_url) from error
-    return _result(info, path, video_url)
+    return replace(_result(info, path, video_url), cover=cover)
 
 
-class _Meter:
-    """yt-dlp's progress hook: passes progress on, and stops a download that grows beyond `limit` bytes."""
+FORMAT_OPTIONS: dict[str, Any] = {
+    "format": original_audio,
+    "format_sort": FORMAT_SORT,
+    "noplaylist": True,
+    "keep_fragments": True,  # until the file is whole: see `parts`
+    # What was read but not yet written is lost when a connection breaks: not more than this, in bytes.
+    "buffersize": 1 << 16,
+    "noresizebuffer": True,
+}
 
-    def __init__(self, limit: int, progress: ProgressCallback | None) -> None:
-        self._limit = limit
-        self._progress = progress
-        self.interruption: Exception | None = None
 
-    def __call__(self, status: dict[str, Any]) -> None:
-        done = int(status.get("downloaded_bytes") or 0)
-        total = status.get("total_bytes") or status.get("total_bytes_estimate")
-        if max(done, status.get("total_bytes") or 0) > self._limit:
-            part = status.get("tmpfilename")
-            if part:
-                Path(part).unlink(missing_ok=True)
-            raise _too_large(self._limit)
-        if self._progress is None:
-            return
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """Whether a video is to be fetched, from what its page says."""
+
+    meter: Meter
+    even_unfinished: bool
+    accept: Accept | None
+
+    def check(self, info: Info) -> None:
+        where = display_url(str(info.get("webpage_url") or ""))
+        reason = NOT_YET.get(str(info.get("live_status")))
+        if reason and not (reason == "post_live" and self.even_unfinished):
+            again = moment(info.get("release_timestamp")) if reason == "upcoming" else None
+            told = f"{where} is not a finished recording yet ({reason.replace('_', ' ')})."
+            raise NotYet(told, reason=reason, not_before=again)
+        if self.accept is not None:
+            self.accept(page_facts(info, str(info.get("webpage_url") or "")))
+        self.meter.refuse_long(info.get("duration"), where)
+        self.meter.refuse_large(info.get("filesize"))
+
+
+def _fetch(ydl: SafeYoutubeDL, log: YtdlpLog, url: str, place: tuple[Path, str], fit: Fit) -> tuple[Info, Path]:
+    """Looks at the page and fetches what it offers; once more with a fresh page where that can help."""
+    meter = fit.meter
+    direct = direct_media(url)
+    fruitless = 0
+    for number in range(1, _MOST_TRIES + 1):
+        info = describe(ydl, url, direct)
+        fit.check(info)
+        before = meter.most
         try:
-            self._progress(min(done / total, 1.0) if total else None, done)
-        except Exception as error:
-            self.interruption = error
-            raise
+            return info, transfer(ydl, log, meter, info, place, only_media=direct is not None)
+        except NotMediaError:
+            direct = None
+            continue
+        except (StaleAddressError, FileChangedError, ShortFileError) as error:
+            if direct is not None and isinstance(error, StaleAddressError):
+                raise  # there is no page that could give another address
+            fruitless = 1 if meter.most > before else fruitless + 1
+            if fruitless == _TRIES or number == _MOST_TRIES:
+                raise _given_up(url, error, number) from error
+        time.sleep(_PAUSE_SECONDS * fruitless * random.uniform(0.5, 1))
+    raise NoMedia(f"{display_url(url)} offers no audio that can be fetched.")
 
 
-def _too_large(limit: int) -> MediaTooLarge:
-    return MediaTooLarge(
-        f"The file is larger than {limit // _BYTES_PER_MEGABYTE} MB.",
-        remedy="Raise sources.max_megabytes to keep it.",
-    )
-
-
-def _describe(ydl: SafeYoutubeDL, url: str) -> Info:
-    info: Info | None = ydl.extract_info(url, download=False)
+def describe(ydl: SafeYoutubeDL, url: str, direct: Info | None = None) -> Info:
+    """What the page of one video says, with the chosen format in it; of a media file's own address, just that."""
+    if direct is not None:
+        info: Info | None = ydl.process_ie_result(dict(direct), download=False)
+    else:
+        info = ydl.extract_info(url, download=False)
     while info and info.get("_type") in ("playlist", "multi_video"):
         entries = [each for each in info.get("entries") or () if each]
         if len(entries) != 1:
@@ -141,38 +169,18 @@ def _describe(ydl: SafeYoutubeDL, url: str) -> Info:
     return info
 
 
-def _refuse_unfit(info: Info, options: SourceOptions) -> None:
-    where = display_url(str(info.get("webpage_url") or ""))
-    if reason := _NOT_YET.get(str(info.get("live_status"))):
-        raise NotYet(f"{where} is not a finished recording yet ({reason.replace('_', ' ')}).", reason=reason)
-    hours = (info.get("duration") or 0) / 3600
-    if hours > options.max_duration_hours:
-        raise MediaTooLong(
-            f"{where} is {hours:.1f} h long, more than {options.max_duration_hours:g} h.",
-            remedy="Raise sources.max_duration_hours to keep it.",
+def _given_up(url: str, error: Exception, tries: int) -> ChannelscribeError:
+    """Later rather than now: the page was asked anew each time, and that did not help."""
+    if isinstance(error, StaleAddressError):
+        return SourceError(
+            f"{display_url(url)}: HTTP status {error.cause.status} for its media, with {tries} fresh addresses.",
+            remedy="Upgrade yt-dlp; see whether other sources.player_clients or a PO token help: channelscribe canary.",
+            reason="forbidden",
         )
-    limit = options.max_megabytes * _BYTES_PER_MEGABYTE
-    if (info.get("filesize") or 0) > limit:
-        raise _too_large(limit)
-
-
-def _fetch(ydl: SafeYoutubeDL, log: YtdlpLog, info: Info, folder: Path, name: str) -> Path:
-    """Downloads under a name that tells the format, so that a part of one is never continued with another."""
-    mark = hashlib.sha256(str(info.get("format_id")).encode()).hexdigest()[:8]
-    extension = _extension(info)
-    working = folder.absolute() / f"{name}.{mark}.{extension}"
-    complete, _ = ydl.dl(str(working), info)
-    if not complete:
-        raise SourceError(log.errors[-1] if log.errors else "The download stopped without a reason.")
-    if working.stat().st_size == 0:
-        working.unlink()
-        raise EmptyMedia(f"{display_url(str(info.get('webpage_url')))} is an empty file.")
-    return working.replace(folder / f"{name}.{extension}")
-
-
-def _extension(info: Info) -> str:
-    extension = str(info.get("ext") or "").lower()
-    return extension if re.fullmatch(r"[a-z0-9]{1,8}", extension) else "bin"
+    return TruncatedMedia(
+        f"{display_url(url)} could not be fetched whole in {tries} tries: {error}",
+        remedy="It is fetched again later.",
+    )
 
 
 def _result(info: Info, path: Path, url: str) -> Download:

@@ -1,188 +1,207 @@
 """What a source lists: the videos of a channel, playlist or feed, or the one video behind an address.
 
-A flat listing: one request for a feed, one per page of a channel, none per video. Leaves nothing behind.
+A flat listing: one request for a feed, one per page of a channel, none per video. Entries are taken page by page
+as yt-dlp reads them, and kept on disk: memory does not grow with the channel.
 """
 
 from __future__ import annotations
 
-import hashlib
-import logging
-import re
-from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from yt_dlp.utils import unsmuggle_url  # type: ignore[import-untyped]
-from yt_dlp.utils.networking import normalize_url  # type: ignore[import-untyped]
+from yt_dlp.utils import PagedList  # type: ignore[import-untyped]
 
 from channelscribe.errors import ChannelscribeError, NoMedia
 from channelscribe.settings.options import SourceOptions
 from channelscribe.sites.addresses import check_url, display_url
+from channelscribe.sites.entries import GENERIC, Info, listed_video, site_of
 from channelscribe.sites.identifiers import safe_id
+from channelscribe.sites.spool import ListedVideo, VideoSpool
 from channelscribe.sites.wording import classify
 from channelscribe.sites.ytdlp import SafeYoutubeDL, YtdlpLog, open_ytdlp
 
-__all__ = ["Kind", "ListedVideo", "Listing", "list_source", "published_on", "safe_id"]
+__all__ = ["AllKnown", "Kind", "ListedVideo", "Listing", "list_source"]
 
 Kind = Literal["channel", "playlist", "feed", "video"]
-Info = dict[str, Any]
 
-_log = logging.getLogger(__name__)
-_GENERIC = "generic"
-_FLAT = {"extract_flat": "in_playlist", "skip_download": True, "ignore_no_formats_error": True}
+AllKnown = Callable[[Sequence[ListedVideo]], bool]
+"""Whether all of some videos were listed before."""
+
+SHORT_LOOK = 30
+"""So many known videos in a row, newest first, and the rest of a tab counts as known. A page of YouTube's."""
+
+_TABS = ("videos", "shorts", "streams")
+_FLAT: dict[str, Any] = {
+    "extract_flat": "in_playlist",
+    "skip_download": True,
+    "ignore_no_formats_error": True,
+}
 _DEEPEST = 2  # a channel holds tabs, a tab holds videos
-_SERIAL_NUMBER = re.compile(r"\d{1,9}")
+_PAGE = 50
 
 
-@dataclass(frozen=True, slots=True)
-class ListedVideo:
-    """One entry of a listing. `duration` is in seconds, `position` counts from 0 in the source's own order.
-
-    `video_id` is safe in paths and unique within `site` (the extractor that plays it, lower-case).
-    """
-
-    video_id: str
-    site: str
-    url: str
-    title: str
-    duration: float | None
-    published: date | None
-    live_status: str | None
-    description: str | None
-    position: int
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Listing:
-    """A source and what it lists. `source_id` is safe in paths; `site` is the extractor, lower-case."""
+    """A source and what it lists. `source_id` is safe in paths; `site` is the extractor, lower-case.
+
+    `videos` may name a video more than once (a channel's tabs share some). It is not `complete` when only the newest
+    were looked at, or when the site failed on the way; then `error` says how.
+    """
 
     site: str
     source_id: str
     title: str
     url: str
     kind: Kind
-    videos: list[ListedVideo]
+    videos: VideoSpool = field(default_factory=VideoSpool)
+    complete: bool = True
+    error: ChannelscribeError | None = None
 
 
-def list_source(url: str, options: SourceOptions, cache: Path | None = None) -> Listing:
-    """Everything that `url` lists, each video once.
+def list_source(
+    url: str, options: SourceOptions, cache: Path | None = None, all_known: AllKnown | None = None
+) -> Listing:
+    """Everything that `url` lists; with `all_known`, of a channel's tabs only until a page of videos is known.
 
-    `cache` is a folder where yt-dlp may keep players and tokens.
-
-    Raises NotAURL, AddressRefused, and what `sites.wording` makes of yt-dlp's errors: SourceUnreachable,
-    SourceNotFound, NoMedia, SourceBlocked, SignInRequired, VideoUnavailable, NotYet.
+    `cache` is a folder where yt-dlp may keep players and tokens. What goes wrong before the first video is raised:
+    NotAURL, AddressRefused, and what `sites.wording` makes of yt-dlp's errors: SourceUnreachable, SourceNotFound,
+    NoMedia, SourceBlocked, SignInRequired, VideoUnavailable, NotYet. Later it ends the listing, as its `error`.
     """
-    check_url(url, options.allow_private_addresses)
+    check_url(url, options.allow_private_addresses, proxied=options.proxy is not None or None)
+    listing: Listing | None = None
     try:
         with open_ytdlp(options, YtdlpLog(), cache, **_FLAT) as ydl:
-            info = ydl.extract_info(url, download=False)
-            return _listing(ydl, info, url)
-    except ChannelscribeError:
-        raise
+            _as_listings_need(ydl)
+            info = _open(ydl, url)
+            listing = _head(info, url)
+            _Reader(ydl, listing, options.tabs, all_known).read(info)
     except Exception as error:
-        raise classify(error, url) from error
+        known = error if isinstance(error, ChannelscribeError) else classify(error, url)
+        if listing is None or not listing.videos:
+            raise known from error
+        listing.complete, listing.error = False, known
+    return listing
 
 
-def published_on(info: Info) -> date | None:
-    """The day (UTC) on which yt-dlp says that a video was published."""
-    for key in ("timestamp", "release_timestamp"):
-        if info.get(key) is not None:
-            try:
-                return datetime.fromtimestamp(info[key], UTC).date()
-            except (OverflowError, OSError, ValueError):
-                continue
-    try:
-        return datetime.strptime(info.get("upload_date") or "", "%Y%m%d").date()  # noqa: DTZ007
-    except ValueError:
-        return None
+def _as_listings_need(ydl: SafeYoutubeDL) -> None:
+    """YouTube tells the age of videos in words; yt-dlp makes dates of them when it is asked to. And a page of YouTube's
+    that did not come is only warned of, unless told otherwise: the rest of the channel would count as gone.
+    """
+    arguments = ydl.params.get("extractor_args") or {}
+    ydl.params["extractor_args"] = {
+        **arguments,
+        "youtube": {**arguments.get("youtube", {}), "raise_incomplete_data": [""]},
+        "youtubetab": {**arguments.get("youtubetab", {}), "approximate_date": [""]},
+    }
 
 
-def _listing(ydl: SafeYoutubeDL, info: Info | None, url: str) -> Listing:
+def _open(ydl: SafeYoutubeDL, url: str) -> Info:
+    """What yt-dlp finds behind the address. A list's entries are not read yet; a video is looked at whole."""
+    info: Info | None = ydl.extract_info(url, download=False, process=False)
+    hops = 0
+    while info and info.get("_type") in ("url", "url_transparent") and hops < 10:
+        info = ydl.extract_info(info["url"], download=False, process=False, ie_key=info.get("ie_key"))
+        hops += 1
     if not info:
         raise NoMedia(f"{display_url(url)} has nothing to play.", remedy="Check the address.")
-    site = _site(info)
-    kind = _kind(info, site)
-    entries = [info] if kind == "video" else list(_entries(ydl, info))
-    videos: dict[tuple[str, str], ListedVideo] = {}
-    for entry in entries:
-        video = _listed(entry, site, len(videos))
-        if video is not None:
-            videos.setdefault((video.site, video.video_id), video)
-    first = next(iter(videos.values()), None)
-    source_id = first.video_id if kind == "video" and first else safe_id(str(info.get("id") or url))
+    if not is_list(info):
+        info = ydl.process_ie_result(info, download=False) or info
+    return info
+
+
+def _head(info: Info, url: str) -> Listing:
+    site = site_of(info)
     title = str(info.get("title") or display_url(url))
-    return Listing(site, source_id, title, url, kind, list(videos.values()))
+    return Listing(site, safe_id(str(info.get("id") or url)), title, url, _kind(info, site))
 
 
-def _entries(ydl: SafeYoutubeDL, info: Info, depth: int = 0) -> Iterator[Info]:
-    """The videos of a playlist; what is itself a list (the tabs of a channel) is opened."""
-    for entry in info.get("entries") or ():
-        if not entry:
-            continue
-        if depth < _DEEPEST and entry.get("ie_key") and _is_list(ydl, entry):
-            nested = ydl.extract_info(entry["url"], download=False, ie_key=entry["ie_key"])
-            yield from _entries(ydl, nested or {}, depth + 1)
-        else:
-            yield entry
-
-
-def _is_list(ydl: SafeYoutubeDL, entry: Info) -> bool:
-    extractor = ydl.get_info_extractor(entry["ie_key"])
-    return extractor.is_single_video(entry.get("url") or "") is False
+def is_list(info: Info) -> bool:
+    return info.get("_type", "video") in ("playlist", "multi_video", "compat_list")
 
 
 def _kind(info: Info, site: str) -> Kind:
-    if info.get("_type", "video") not in ("playlist", "multi_video"):
+    if not is_list(info):
         return "video"
     # The generic extractor gives a feed the feed's URL as id, and a page with several players another id.
-    if site == _GENERIC and "://" in str(info.get("id")):
+    if site == GENERIC and "://" in str(info.get("id")):
         return "feed"
     return "channel" if info.get("id") in (info.get("channel_id"), info.get("uploader_id")) else "playlist"
 
 
-def _site(info: Info) -> str:
-    """`youtube` for youtube:tab, Youtube and the like: a video has one site, wherever it is listed."""
-    name = str(info.get("extractor") or info.get("ie_key") or _GENERIC).partition(":")[0].lower()
-    return name if re.fullmatch(r"[a-z0-9_.+-]+", name) and name.strip(".") else _GENERIC
+class _Reader:
+    """Takes entries into a listing, in the source's order."""
+
+    def __init__(self, ydl: SafeYoutubeDL, listing: Listing, tabs: Sequence[str], all_known: AllKnown | None) -> None:
+        self._ydl = ydl
+        self._listing = listing
+        self._tabs = tabs
+        # Only channels list the newest first: a playlist may grow anywhere.
+        self._all_known = all_known if listing.kind == "channel" else None
+
+    def read(self, info: Info) -> None:
+        if self._listing.kind != "video":
+            self._read_list(info, _tab(str(info.get("webpage_url") or self._listing.url)))
+            return
+        video = self._add(info, None)
+        if video is not None:
+            self._listing.source_id = video.video_id
+
+    def _read_list(self, info: Info, tab: str | None, depth: int = 0) -> None:
+        page: list[ListedVideo] = []
+        for entry in entries_of(info):
+            if depth < _DEEPEST and self._is_nested(entry):
+                self._read_nested(entry, depth + 1)
+                continue
+            entry.setdefault("webpage_url_of_list", info.get("webpage_url"))
+            video = self._add(entry, tab)
+            if video is None or self._all_known is None:
+                continue
+            page.append(video)
+            if len(page) == SHORT_LOOK:
+                if self._all_known(page):
+                    self._listing.complete = False
+                    return
+                page.clear()
+
+    def _read_nested(self, entry: Info, depth: int) -> None:
+        """A tab of a channel: a list in the list (YouTube's), or an address of one."""
+        url = str(entry.get("webpage_url") or entry.get("url") or "")
+        tab = _tab(url)
+        if tab is None or tab in self._tabs:
+            self._read_list(entry if is_list(entry) else _open(self._ydl, url), tab, depth)
+
+    def _is_nested(self, entry: Info) -> bool:
+        if is_list(entry):
+            return True
+        if not entry.get("ie_key") or not entry.get("url"):
+            return False
+        extractor = self._ydl.get_info_extractor(entry["ie_key"])
+        single = extractor.is_single_video(entry["url"])
+        # "any" is youtube:tab's: what it lists as an address of its own is a list.
+        return single is False or (single is None and extractor._RETURN_TYPE == "any")
+
+    def _add(self, entry: Info, tab: str | None) -> ListedVideo | None:
+        video = listed_video(entry, self._listing.site, len(self._listing.videos), tab)
+        if video is not None:
+            self._listing.videos.append(video)
+        return video
 
 
-def _listed(entry: Info, listing_site: str, position: int) -> ListedVideo | None:
-    raw_url = str(entry.get("webpage_url") or entry.get("url") or "")
-    url, hidden = unsmuggle_url(raw_url, {})
-    url = normalize_url(url)  # feeds have spaces and umlauts in addresses
-    if urlsplit(url).scheme not in ("http", "https"):
-        _log.warning("left out an entry without an http address: %r", str(entry.get("title"))[:100])
-        return None
-    known = entry.get("ie_key") or entry.get("extractor")
-    site = _site(entry) if known else listing_site
-    guid = hidden.get("force_videoid")
-    video_id = _generic_id(url, guid) if site == _GENERIC else safe_id(str(entry.get("id") or url))
-    return ListedVideo(
-        video_id=video_id,
-        site=site,
-        url=url,
-        title=str(entry.get("title") or entry.get("id") or video_id),
-        duration=float(entry["duration"]) if entry.get("duration") is not None else None,
-        published=published_on(entry),
-        live_status=entry.get("live_status"),
-        description=entry.get("description"),
-        position=position,
-    )
+def entries_of(info: Info) -> Iterator[Info]:
+    """A list's entries, asked for page by page."""
+    entries = info.get("entries") or ()
+    if isinstance(entries, PagedList):
+        pages = (entries.getslice(start, start + _PAGE) for start in count(0, _PAGE))
+        entries = (entry for page in iter(lambda: next(pages), []) for entry in page)
+    for entry in entries:
+        if entry:
+            yield entry
 
 
-def _generic_id(url: str, guid: str | None) -> str:
-    """A feed's guid, else an id made of the media's address.
-
-    Feeds should choose guids that no other feed has; one that merely counts is made unique by its host's
-    name.
-    """
-    parts = urlsplit(url)
-    if guid and guid.strip():
-        guid = guid.strip()
-        return safe_id(f"{guid}@{parts.hostname}" if _SERIAL_NUMBER.fullmatch(guid) else guid)
-    name = parts.path.rpartition("/")[2].rpartition(".")[0] or parts.hostname or "media"
-    address = parts._replace(netloc=parts.netloc.rpartition("@")[2], fragment="").geturl()
-    return f"{safe_id(name)[:80]}-{hashlib.sha256(address.encode()).hexdigest()[:12]}"
+def _tab(url: str) -> str | None:
+    last = urlsplit(url).path.rstrip("/").rpartition("/")[2]
+    return last if last in _TABS else None

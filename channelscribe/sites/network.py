@@ -15,6 +15,7 @@ import urllib3
 from yt_dlp.networking._requests import RequestsHTTPAdapter, RequestsRH  # type: ignore[import-untyped]
 from yt_dlp.networking._urllib import UrllibRH  # type: ignore[import-untyped]
 from yt_dlp.networking.exceptions import RequestError  # type: ignore[import-untyped]
+from yt_dlp.utils.networking import select_proxy  # type: ignore[import-untyped]
 
 from channelscribe.errors import AddressRefused, ChannelscribeError, NotAURL
 from channelscribe.sites.addresses import check_address, check_url, display_url
@@ -74,8 +75,9 @@ class CheckedAdapter(RequestsHTTPAdapter):  # type: ignore[misc]
     allow_private = False
 
     def send(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+        proxied = bool(select_proxy(request.url, kwargs.get("proxies") or {}))
         try:
-            check_url(request.url, self.allow_private)
+            check_url(request.url, self.allow_private, proxied=proxied)
         except NotAURL as error:
             refused = AddressRefused(f"A redirect led to {display_url(request.url)}, which is not allowed.")
             raise RequestRefusedError(str(refused), cause=refused) from error

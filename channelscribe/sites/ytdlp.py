@@ -7,20 +7,26 @@ files only in the cache folder that it is given.
 from __future__ import annotations
 
 import logging
+import re
 import shutil
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yt_dlp  # type: ignore[import-untyped]
 import yt_dlp.plugins  # type: ignore[import-untyped]
 
-from channelscribe.errors import InvalidSetting
+from channelscribe.settings.access import AccessOptions
 from channelscribe.settings.options import SourceOptions
+from channelscribe.sites.cookies import checked_cookies
 from channelscribe.sites.network import checked_handlers
 
-__all__ = ["SafeYoutubeDL", "YtdlpLog", "deno_path", "open_ytdlp", "ytdlp_options"]
+if TYPE_CHECKING:
+    from channelscribe.sites.media import MediaWatch
+
+__all__ = ["SafeYoutubeDL", "YtdlpLog", "deno_path", "extractor_arguments", "open_ytdlp", "ytdlp_options"]
 
 _log = logging.getLogger(__name__)
 _LONGEST_PAUSE_SECONDS = 20.0
@@ -60,13 +66,26 @@ class SafeYoutubeDL(yt_dlp.YoutubeDL):  # type: ignore[misc]
 
     def __init__(self, params: dict[str, Any], allow_private: bool) -> None:
         self._allow_private = allow_private
+        self._watch: MediaWatch | None = None
         super().__init__(params, auto_init="no_verbose_header")
 
     def build_request_director(self, handlers: Any, preferences: Any = None) -> Any:
         return super().build_request_director(checked_handlers(self._allow_private), preferences)
 
     def save_cookies(self) -> None:
-        """Two downloads at once would tear it."""
+        """Nowhere: what it has came as text."""
+
+    def urlopen(self, req: Any) -> Any:
+        return super().urlopen(req) if self._watch is None else self._watch.open(req, super().urlopen)
+
+    @contextmanager
+    def watched(self, watch: MediaWatch) -> Iterator[None]:
+        """Inside, all that is asked for is the media: `watch` looks at each request."""
+        self._watch = watch
+        try:
+            yield
+        finally:
+            self._watch = None
 
 
 def open_ytdlp(options: SourceOptions, log: YtdlpLog, cache: Path | None = None, **more: Any) -> SafeYoutubeDL:
@@ -77,21 +96,18 @@ def open_ytdlp(options: SourceOptions, log: YtdlpLog, cache: Path | None = None,
 def ytdlp_options(options: SourceOptions, log: YtdlpLog, cache: Path | None = None) -> dict[str, Any]:
     """The parameters that hold for listing and download.
 
-    `cache` is where players and tokens are kept, if anywhere. Raises InvalidSetting when the cookies file is
-    not there.
+    `cache` is where players and tokens are kept, if anywhere. Raises SignInRequired when the cookies are no good.
     """
-    if options.cookies_file is not None and not options.cookies_file.is_file():
-        raise InvalidSetting(
-            f"The cookies file {options.cookies_file} is not there.",
-            remedy="Export it again, or empty sources.cookies_file.",
-        )
+    cookies = checked_cookies(options)
     return {
         "logger": log,
         "quiet": True,
         "noprogress": True,
         "color": "no_color",
         "cachedir": str(cache) if cache else False,
-        "cookiefile": str(options.cookies_file) if options.cookies_file else None,
+        "cookiefile": cookies.stream() if cookies else None,
+        "proxy": options.proxy.get_secret_value() if options.proxy else None,
+        "extractor_args": extractor_arguments(options),
         "socket_timeout": options.timeout_seconds,
         "retries": options.retries,
         "fragment_retries": options.retries,
@@ -108,9 +124,26 @@ def ytdlp_options(options: SourceOptions, log: YtdlpLog, cache: Path | None = No
         "postprocessors": [],
         "enable_file_urls": False,
         "usenetrc": False,
+        "netrc_cmd": None,
+        "live_from_start": False,
         "ignoreerrors": False,
         "updatetime": False,
     }
+
+
+def extractor_arguments(options: AccessOptions) -> dict[str, dict[str, list[str]]]:
+    """`youtube:player_client=web,ios;skip=hls` as yt-dlp's parameter has it; `player_clients` are part of it."""
+    arguments: dict[str, dict[str, list[str]]] = {}
+    for each in options.extractor_args:
+        name, _, pairs = each.get_secret_value().partition(":")
+        of_extractor = arguments.setdefault(name.strip().lower(), {})
+        for pair in pairs.split(";"):
+            key, _, values = pair.partition("=")
+            split = [value.replace(r"\,", ",").strip() for value in re.split(r"(?<!\\),", values)]
+            of_extractor[key.strip().lower().replace("-", "_")] = split
+    if options.player_clients:
+        arguments.setdefault("youtube", {})["player_client"] = list(options.player_clients)
+    return arguments
 
 
 def deno_path() -> str | None:

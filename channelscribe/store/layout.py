@@ -1,13 +1,15 @@
 """Where each thing is in the store. Ids only, never titles; every key is checked before it becomes a path.
 
-    audio_files/<site>/<id>.mp3                     the archive; a new download takes its place
+    audio_files/<site>/<id>.<ext>                   the archive (mp3 by default); a new download takes its place
+    audio_parts/<site>/<id>/<made>-<part>.<ext>     its parts, and the speech track's, where `split` is a step
     originals/<site>/<id>/<format>.<ext>            the track as the site gave it; a new download takes its place
+    originals/<site>/<id>/cover.image               its picture, as the site gave it
     speech_tracks/<site>/<id>/<speech>.flac         16 kHz mono, what the models hear
     checkpoints/<step>/<key>.json                   results of recognize, align, diarize
     transcriptions/<site>/<id>/<transcript>.<format>  the text, as txt, srt, vtt, tsv, json
     processed/<site>/<id>/<transcript>.json         sentences, tokens, entities
 
-<speech> and <transcript> are the first 12 digits of a sha256 or content key.
+<speech>, <made> and <transcript> are the first 12 digits of a sha256 or content key.
 """
 
 from __future__ import annotations
@@ -21,7 +23,9 @@ __all__ = [
     "archive_key",
     "check_key",
     "checkpoint_key",
+    "cover_key",
     "original_key",
+    "part_key",
     "reading_key",
     "speech_key",
     "transcript_key",
@@ -43,14 +47,24 @@ def check_key(key: str) -> str:
     return key
 
 
-def archive_key(site: str, video_id: str) -> str:
-    """The archived mp3 of a video."""
-    return _join("audio_files", site, f"{_plain(video_id)}.mp3")
+def archive_key(site: str, video_id: str, extension: str = "mp3") -> str:
+    """The archived audio of a video."""
+    return _join("audio_files", site, f"{_plain(video_id)}.{_plain(extension)}")
+
+
+def part_key(site: str, video_id: str, made_from: str, name: str, extension: str) -> str:
+    """A part of what was made from this source and these options; `name` such as archive-001."""
+    return _join("audio_parts", site, _plain(video_id), f"{_short(made_from)}-{_plain(name)}.{_plain(extension)}")
 
 
 def original_key(site: str, video_id: str, format_id: str, extension: str) -> str:
     """The audio track as it was downloaded, in its own container. Sites name their formats as they like."""
     return _join("originals", site, _plain(video_id), f"{safe_id(format_id)}.{_plain(extension)}")
+
+
+def cover_key(site: str, video_id: str) -> str:
+    """The picture of a video, as the site gave it."""
+    return _join("originals", site, _plain(video_id), "cover.image")
 
 
 def speech_key(site: str, video_id: str, speech_sha256: str) -> str:

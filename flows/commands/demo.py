@@ -39,7 +39,7 @@ def run(options: argparse.Namespace) -> int:
     tell("Starting PostgreSQL, one Prefect server and a Dask cluster …")
     with sample_channel(places_of(settings.data_dir)) as feed, engine(settings, "demo", told) as (stack, catalogue):
         tell(f"Ready after {time.monotonic() - started:.0f} s. Prefect UI: {ui_url(stack.addresses.prefect_api_url)}")
-        request = argparse.Namespace(limit=None, since=None, dry_run=False)
+        request = argparse.Namespace(limit=None, since=None, dry_run=False, full=False, again=[])
         summary = sync_one(feed, request, given, catalogue)
         episodes = list(transcribed(catalogue))
         errors = sum((word_errors(row, transcript) for row, transcript in episodes), WordErrors())

@@ -14,6 +14,18 @@ from channelscribe.errors import ChannelscribeError
 from channelscribe.laptop import LaptopStack
 from channelscribe.laptop.places import places_of
 from channelscribe.settings import Settings
+from channelscribe.sites.canary import try_canary
+from channelscribe.sites.condition import (
+    LEAST_DENO,
+    LEAST_YTDLP,
+    OLD_DAYS,
+    deno_version,
+    ejs_versions,
+    is_older,
+    ytdlp_age_days,
+    ytdlp_version,
+)
+from channelscribe.sites.cookies import checked_cookies
 from channelscribe.sites.ytdlp import deno_path
 from channelscribe.speech.hub import is_at_hand
 from channelscribe.speech.registry import resolve_model
@@ -23,6 +35,7 @@ from flows.output import print_json, table
 from flows.session import run_settings
 
 ENOUGH_GIGABYTES = 5
+UPGRADE = "uv pip install -U 'yt-dlp[default]'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +50,7 @@ class Finding:
 
 def run(options: argparse.Namespace) -> int:
     settings, _ = run_settings(options)
+    settings = _with_canary(settings, options.url)
     findings = [found for check in CHECKS for found in checked(check, settings)]
     if options.json:
         print_json({"findings": [asdict(found) for found in findings]})
@@ -46,6 +60,13 @@ def run(options: argparse.Namespace) -> int:
             [[found.state, found.what, found.detail, found.remedy] for found in findings],
         )
     return 1 if any(found.state == "missing" for found in findings) else 0
+
+
+def _with_canary(settings: Settings, url: str | None) -> Settings:
+    """The settings with the URL of the command line as the source that is tried."""
+    if url is None:
+        return settings
+    return settings.model_copy(update={"sources": settings.sources.model_copy(update={"canary_url": url})})
 
 
 def checked(check: Callable[[Settings], Iterator[Finding]], settings: Settings) -> list[Finding]:
@@ -69,12 +90,60 @@ def ffmpeg(settings: Settings) -> Iterator[Finding]:
     yield Finding("ffmpeg", "ok", str(ffmpeg_path()))
 
 
-def javascript(settings: Settings) -> Iterator[Finding]:
-    found = deno_path()
-    if found is None:
-        yield Finding("JavaScript runtime", "note", "none", "YouTube needs one: pip install 'channelscribe[laptop]'.")
+def ytdlp(settings: Settings) -> Iterator[Finding]:
+    found, age = ytdlp_version(), ytdlp_age_days()
+    detail = found if age is None else f"{found}, {age} days old"
+    if is_older(found, LEAST_YTDLP):
+        yield Finding("yt-dlp", "missing", f"{detail}: it has known holes", f"{UPGRADE} ({LEAST_YTDLP} or newer).")
+    elif age is not None and age > OLD_DAYS:
+        yield Finding("yt-dlp", "note", detail, f"Sites change often: {UPGRADE}, then channelscribe canary.")
     else:
-        yield Finding("JavaScript runtime", "ok", found)
+        yield Finding("yt-dlp", "ok", detail)
+
+
+def javascript(settings: Settings) -> Iterator[Finding]:
+    path, found = deno_path(), deno_version()
+    if path is None:
+        yield Finding("JavaScript runtime", "note", "none", "YouTube needs one: pip install 'channelscribe[laptop]'.")
+    elif found is None:
+        yield Finding("JavaScript runtime", "note", f"{path} does not start", "Install deno again.")
+    elif is_older(found, LEAST_DENO):
+        remedy = f"YouTube needs deno {LEAST_DENO} or newer."
+        yield Finding("JavaScript runtime", "note", f"deno {found}, {path}", remedy)
+    else:
+        yield Finding("JavaScript runtime", "ok", f"deno {found}, {path}")
+
+
+def ejs(settings: Settings) -> Iterator[Finding]:
+    """The scripts that the runtime runs."""
+    installed, wanted = ejs_versions()
+    if installed is None or (wanted is not None and installed != wanted):
+        detail = "none" if installed is None else f"{installed}, but yt-dlp wants {wanted}"
+        yield Finding("yt-dlp-ejs", "note", detail, f"YouTube needs it: {UPGRADE}.")
+    else:
+        yield Finding("yt-dlp-ejs", "ok", installed)
+
+
+def cookies(settings: Settings) -> Iterator[Finding]:
+    if settings.sources.access:
+        yield Finding("site access", "note", f"block {settings.sources.access}", "Its own check looks at it.")
+    found = checked_cookies(settings.sources)
+    if found is None:
+        return
+    end = f", the last until {found.expires:%Y-%m-%d}" if found.expires else ""
+    detail = f"{len(found.lines)} for {', '.join(found.domains[:5])}{end}; {found.expired} expired"
+    url = settings.sources.canary_url
+    if url and not found.name(url):
+        yield Finding("cookies", "note", detail, "None of them is for the canary's site.")
+    else:
+        yield Finding("cookies", "ok", detail)
+
+
+def source(settings: Settings) -> Iterator[Finding]:
+    """Only where a URL was given: nothing leaves this machine otherwise."""
+    if settings.sources.canary_url:
+        sung = try_canary(settings.sources.canary_url, settings.sources)
+        yield Finding("source", "ok", f"{sung.title}: {sung.bytes} bytes of format {sung.format_id} came")
 
 
 def database(settings: Settings) -> Iterator[Finding]:
@@ -115,13 +184,13 @@ def sample(settings: Settings) -> Iterator[Finding]:
 
 
 def text(settings: Settings) -> Iterator[Finding]:
-    for language, name in settings.text.models.items():
+    for language in settings.text.models:
         pipeline = load_pipeline(language, settings.text)
         what = f"text model ({language})"
         if pipeline.note is None:
             yield Finding(what, "ok", f"{pipeline.name} {pipeline.version}")
         else:
-            yield Finding(what, "note", pipeline.note, f"python -m spacy download {name}")
+            yield Finding(what, "note", pipeline.note)
 
 
-CHECKS = (data_folder, ffmpeg, javascript, database, store, speech, sample, text)
+CHECKS = (data_folder, ffmpeg, ytdlp, javascript, ejs, cookies, source, database, store, speech, sample, text)

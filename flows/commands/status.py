@@ -20,6 +20,8 @@ def run(options: argparse.Namespace) -> int:
     if status.reasons:
         rows = [[item.state, item.reason, str(item.videos), item.remedy or ""] for item in status.reasons]
         table(["state", "reason", "videos", "what to do"], rows)
+    for block in status.blocks:
+        say(f"{block.error()} [{block.reason}, outgoing address {block.egress}]")
     say(f"due now: {status.due}   in work: {len(status.running)}")
     for item in status.running:
         say(f"  {item.title}: {item.step or 'queued'}")

@@ -8,7 +8,9 @@ from typing import Any
 
 from channelscribe.catalogue import Catalogue
 from channelscribe.errors import ChannelscribeError
+from channelscribe.settings import Settings
 from channelscribe.sites.addresses import check_url
+from channelscribe.sites.budgets import budgets
 from channelscribe.speech.registry import resolve_model
 from flows.display import Display
 from flows.output import duration, print_json, say, tell
@@ -21,9 +23,11 @@ def run(options: argparse.Namespace) -> int:
     settings, given = run_settings(options, speech__model=options.model)
     resolve_model(settings.speech)  # an unknown model is told before anything starts
     for source in options.source:
-        check_url(source, settings.sources.allow_private_addresses)
+        sources = settings.sources
+        check_url(source, sources.allow_private_addresses, proxied=sources.proxy is not None or None)
     tell("Starting the database, the Prefect server and the Dask workers …")
     with engine(settings, f"sync {' '.join(options.source)}") as (stack, catalogue):
+        provide_limits(settings)
         for other in stack.shared_with:
             tell(f"Sharing what runs with process {other.get('pid')} ({other.get('command')}).")
         tell(f"Ready. Watch it in the Prefect UI: {ui_url(stack.addresses.prefect_api_url)}")
@@ -45,7 +49,15 @@ def run(options: argparse.Namespace) -> int:
             print_summary(summary)
     if errors and not summaries:
         return EXIT_FAILED
-    return EXIT_SOME_FAILED if errors or any(summary.failed for summary in summaries) else EXIT_DONE
+    not_all = any(summary.failed or summary.incomplete for summary in summaries)
+    return EXIT_SOME_FAILED if errors or not_all else EXIT_DONE
+
+
+def provide_limits(settings: Settings) -> None:
+    """The rate limits of the budgets, on the server of this run."""
+    from deployments.limits import provision_limits
+
+    provision_limits(budgets(settings.sources))
 
 
 def sync_one(source: str, options: Any, given: Mapping[str, Any], catalogue: Catalogue) -> Any:
@@ -54,7 +66,13 @@ def sync_one(source: str, options: Any, given: Mapping[str, Any], catalogue: Cat
     from flows.sync_channel import sync_channel
 
     request = SyncRequest(
-        source=source, limit=options.limit, since=options.since, dry_run=options.dry_run, settings=dict(given)
+        source=source,
+        limit=options.limit,
+        since=options.since,
+        dry_run=options.dry_run,
+        full=options.full,
+        again=options.again,
+        settings=dict(given),
     )
     with Display(catalogue):
         return sync_channel(request)
@@ -67,15 +85,28 @@ def ui_url(api_url: str | None) -> str:
 def print_summary(summary: Any) -> None:
     """The end of a sync, for people."""
     say(f"{summary.source}: {summary.listed} listed, {summary.new} new")
-    if summary.due:
-        say(f"Would work on {len(summary.due)}:")
-        for item in summary.due:
-            say(f"  {item['video']}  {item['title']}")
+    if summary.incomplete:
+        say(f"  The listing broke off, the next sync reads it again: {summary.incomplete}")
+    if summary.due or summary.left_out:
+        print_rehearsal(summary)
         return
     if not summary.published and not summary.failed:
         say("Nothing to do: nothing was downloaded and nothing was transcribed.")
     else:
         say(f"{summary.published} published ({duration(summary.seconds_of_audio)} of audio), {summary.failed} failed")
+    if summary.waiting:
+        say(f"{summary.waiting} waiting: upcoming, live or just ended")
     for failure in summary.failures:
         again = f" Tried again from {failure.retry_at}." if failure.retry_at else ""
-        say(f"  {failure.title or failure.video}: {failure.message} [{failure.reason}]{again}")
+        told = f"{failure.message} {failure.remedy}".strip()
+        say(f"  {failure.title or failure.video}: {told} [{failure.reason}]{again}")
+
+
+def print_rehearsal(summary: Any) -> None:
+    """What a dry run found: what would be done and why, and what would not."""
+    say(f"Would work on {len(summary.due)}:" if summary.due else "Nothing to do.")
+    for item in summary.due:
+        say(f"  {item['video']}  {item['title']}  {item['action']} ({item['why']})")
+    for item in summary.left_out:
+        why = f" [{item['reason']}] {item['message'] or ''}".rstrip() if item["reason"] else ""
+        say(f"  left out: {item['videos']} {item['state']}{why}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 
 from channelscribe.catalogue import Catalogue, VideoRow
 from channelscribe.transcript import Segment, Transcript, Turn, Word
@@ -25,6 +25,9 @@ class Video:
     published: date | None = date(2024, 5, 1)
     live_status: str | None = None
     position: int = 0
+    availability: str | None = None
+    release_at: datetime | None = None
+    tab: str | None = None
 
     def __post_init__(self) -> None:
         self.url = self.url or f"https://www.youtube.com/watch?v={self.video_id}"

@@ -8,8 +8,7 @@ import pytest
 
 from channelscribe import errors
 from channelscribe.catalogue import Catalogue, State
-from channelscribe.catalogue.failures import LONGEST_DELAY, retry_delay
-from channelscribe.errors import Then
+from channelscribe.catalogue.failures import LONGEST_DELAY, LONGEST_WAIT, retry_delay
 from tests.catalogue.records import OWNER, spoken, with_videos
 
 CASES = [
@@ -18,7 +17,10 @@ CASES = [
     (errors.SourceUnreachable("no route"), State.RETRYING, "unreachable", True),
     (errors.TruncatedMedia("half of it"), State.RETRYING, "truncated", True),
     (errors.SourceBlocked("429"), State.RETRYING, "blocked", True),
-    (errors.SignInRequired("age gate", remedy="Give cookies."), State.RETRYING, "sign_in_required", False),
+    (errors.SignInRequired("age gate", remedy="Give cookies."), State.RETRYING, "sign_in_required", True),
+    (errors.StoreNotWritable("disk full", remedy="Make room."), State.RETRYING, "store_not_writable", False),
+    (errors.SuspectedBlock("This content isn't available."), State.RETRYING, "not_available", True),
+    (errors.FilteredOut("no", reason="filter_date"), State.EXCLUDED, "filter_date", False),
     (ValueError("line one\nline \x00two"), State.RETRYING, "internal", True),
 ]
 
@@ -31,7 +33,8 @@ def test_failures(catalogue: Catalogue, error: Exception, state: State, reason: 
     assert failure is not None
     assert (failure.state, failure.reason, failure.retry_at is not None) == (state, reason, timed)
     row = catalogue.find_videos("v0")[0]
-    assert (row.state, row.reason, row.lease_owner, row.attempts) == (state, reason, None, 1)
+    tries = 0 if reason == "blocked" else 1  # a block says nothing about the video
+    assert (row.state, row.reason, row.lease_owner, row.attempts) == (state, reason, None, tries)
     assert row.message
     assert "\n" not in row.message
     if timed:
@@ -70,13 +73,55 @@ def test_exclusion_gives_the_lease_back(catalogue: Catalogue) -> None:
     assert (status.due, status.states["excluded"], status.reasons[0].reason) == (0, 1, "too_long")
 
 
-def test_delays_double_up_to_a_day() -> None:
-    first, fifth = (retry_delay(Then.RETRY_LATER, attempts) for attempts in (1, 5))
+def test_what_was_told_decides_when_to_try_again(catalogue: Catalogue) -> None:
+    (video,) = with_videos(catalogue, 1)
+    catalogue.claim([video.id], OWNER, 60)
+    begins = datetime.now(UTC) + timedelta(days=3)
+    failure = catalogue.record_failure(video.id, OWNER, errors.NotYet("On Monday.", not_before=begins))
+    assert failure is not None
+    assert failure.retry_at == begins
+
+
+def test_a_broken_download_is_not_taken_for_done(catalogue: Catalogue) -> None:
+    (video,) = with_videos(catalogue, 1)
+    for error in (errors.TruncatedMedia("half"), errors.SourceUnreachable("no route"), errors.CorruptMedia("noise")):
+        catalogue.claim([video.id], OWNER, 60, only_due=False)
+        catalogue.record_failure(video.id, OWNER, error)
+    assert catalogue.find_videos("v0")[0].rejected == 2
+
+
+def test_a_stream_that_just_ended_remembers_when(catalogue: Catalogue) -> None:
+    (video,) = with_videos(catalogue, 1)
+    for _ in range(2):
+        catalogue.claim([video.id], OWNER, 60, only_due=False)
+        catalogue.record_failure(video.id, OWNER, errors.NotYet("It is being processed.", reason="post_live"))
+        since = catalogue.find_videos("v0")[0].post_live_since
+    assert since is not None
+    assert since == catalogue.find_videos("v0")[0].post_live_since
+
+
+def test_failed_videos_can_be_made_due(catalogue: Catalogue) -> None:
+    rows = with_videos(catalogue, 3)
+    found = [errors.VideoUnavailable("no", reason="members_only"), errors.SourceUnreachable("no"), errors.NotYet("no")]
+    for row, error in zip(rows, found, strict=True):
+        catalogue.claim([row.id], OWNER, 60)
+        catalogue.record_failure(row.id, OWNER, error)
+    pk = catalogue.sources()[0].id
+    assert catalogue.due(pk) == []
+    assert catalogue.make_due(pk, ["members_only"]) == 1
+    assert [row.video_id for row in catalogue.due(pk)] == ["v0"]
+    assert catalogue.make_due(pk, ["all"]) == 3
+
+
+def test_delays_double_up_to_a_week() -> None:
+    error = errors.TruncatedMedia("half of it")
+    first, fifth = (retry_delay(error, attempts) for attempts in (1, 5))
     assert first is not None
     assert fifth is not None
     assert timedelta(minutes=12) <= first <= timedelta(minutes=18)
     assert timedelta(minutes=12) * 16 <= fifth <= timedelta(minutes=18) * 16
-    endless = retry_delay(Then.RETRY_LATER, 10**6)
-    assert endless is not None
-    assert endless <= LONGEST_DELAY * 1.2
-    assert retry_delay(Then.GIVE_UP, 1) is retry_delay(Then.ASK_OPERATOR, 1) is None
+    for endless, longest in ((error, LONGEST_DELAY), (errors.NotYet("soon"), LONGEST_WAIT)):
+        delay = retry_delay(endless, 10**6)
+        assert delay is not None
+        assert longest * 0.8 <= delay <= longest * 1.2
+    assert retry_delay(errors.VideoUnavailable("no"), 1) is retry_delay(errors.StoreNotWritable("no"), 1) is None

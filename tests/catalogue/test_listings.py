@@ -73,7 +73,7 @@ def test_the_same_listings_at_once(catalogue: Catalogue) -> None:
     assert sum(report.changed + report.gone for report in reports) == 0
 
 
-def test_limit_since_and_order(catalogue: Catalogue) -> None:
+def test_limit_and_order(catalogue: Catalogue) -> None:
     videos = [
         Video("old", published=date(2020, 1, 1), position=2),
         Video("new", published=date(2024, 1, 1), position=1),
@@ -82,12 +82,50 @@ def test_limit_since_and_order(catalogue: Catalogue) -> None:
     pk = catalogue.record_listing(Listed(videos)).source_pk
     assert [row.video_id for row in catalogue.due(pk)] == ["undated", "new", "old"]
     assert [row.video_id for row in catalogue.due(pk, limit=1)] == ["undated"]
-    assert [row.video_id for row in catalogue.due(pk, since=date(2023, 1, 1))] == ["undated", "new"]
+    assert [row.video_id for row in catalogue.claim_next(pk, OWNER, 60, 2)] == ["undated", "new"]
+    assert [row.video_id for row in catalogue.claim_next(pk, OWNER, 60, 2)] == ["old"]
+
+
+def test_a_short_look_keeps_the_order_and_full_ones_are_due_by_the_clock(catalogue: Catalogue) -> None:
+    url = Listed().url
+    assert catalogue.full_listing_due(url, 24)
+    catalogue.record_listing(Listed([Video("b", position=0), Video("a", position=1)]))
+    assert not catalogue.full_listing_due(url, 24)
+    assert catalogue.full_listing_due(url, 0)
+    short = [Video("c", position=0), Video("b", position=1)]
+    pk = catalogue.record_listing(Listed(short, complete=False)).source_pk
+    assert [row.video_id for row in catalogue.due(pk)] == ["c", "b", "a"]
+
+
+def test_whether_all_were_listed(catalogue: Catalogue) -> None:
+    url = Listed().url
+    assert not catalogue.all_listed(url, [Video("a")])
+    catalogue.record_listing(Listed([Video("a"), Video("b")]))
+    assert catalogue.all_listed(url, [Video("b"), Video("a")])
+    assert not catalogue.all_listed(url, [Video("a"), Video("c")])
+    assert not catalogue.all_listed("https://www.youtube.com/@other", [Video("a")])
+    catalogue.record_listing(Listed([Video("b")]))
+    assert not catalogue.all_listed(url, [Video("a")])  # it had vanished
+
+
+def test_a_date_that_is_known_stays(catalogue: Catalogue) -> None:
+    """Listings may tell dates in words ("a year ago"), pages tell them exactly."""
+    pk = catalogue.record_listing(Listed([Video("a", published=None)])).source_pk
+    row = catalogue.claim_next(pk, OWNER, 60, 1)[0]
+    catalogue.record_details(row.id, OWNER, published=date(2024, 3, 7))
+    catalogue.record_listing(Listed([Video("a", published=date(2024, 5, 1))]))
+    assert catalogue.find_videos("a")[0].published == date(2024, 3, 7)
+
+
+def test_surrogates_and_nul_in_listings(catalogue: Catalogue) -> None:
+    catalogue.record_listing(Listed([Video("a", "a\x00b\udcff\t\\N\n")]))
+    assert catalogue.find_videos("a")[0].title == "ab?\t\\N\n"
 
 
 def test_real_listing_records_fit(catalogue: Catalogue) -> None:
-    video = ListedVideo("a", "generic", "https://example.org/a.mp3", "A", 3.0, None, None, None, 0)
-    listing = Listing("generic", "feed", "A feed", "https://example.org/feed.xml", "feed", [video])
+    video = ListedVideo("a", "generic", "https://example.org/a.mp3", "A", 3.0)
+    listing = Listing("generic", "feed", "A feed", "https://example.org/feed.xml", "feed")
+    listing.videos.append(video)
     assert catalogue.record_listing(listing).new == 1
     assert catalogue.find_videos("generic:a")[0].url == video.url
 

@@ -17,7 +17,7 @@ from channelscribe.transcript import Segment, Transcript, Turn, Word
 from tests.catalogue.conftest import NewDatabase
 from tests.catalogue.records import OWNER, spoken, with_videos
 
-READING = {
+READING: dict[str, Any] = {
     "sentences": [
         {"text": "Ada met Bo.", "start_char": 0, "end_char": 11, "start": 0.0, "end": 2.0, "speaker": "S0"}
     ],
@@ -52,11 +52,12 @@ def test_a_transcript_comes_back_as_it_was(catalogue: Catalogue) -> None:
         12.5,
         [
             Segment(0.1, 2.0, " Ada met Bo.", "S0", -0.3, [Word("Ada", 0.1, 0.5, 0.25, "S0"), Word("met", 0.5, 1)]),
-            Segment(2.5, 4.0, "In Paris", None, None, []),
+            Segment(2.5, 4.0, "In Paris", None, None, [], ["unsure", "too_fast"]),
             Segment(4.0, 5.0, "both", "S1", -1.0, [Word("both", 4.0, 5.0, None, "S1", aligned=False)]),
         ],
         [Turn(0.0, 2.0, "S0"), Turn(1.5, 5.0, "S1"), Turn(6.0, 7.0, "S0")],
         {"recognizer": {"name": "tiny", "revision": "main"}},
+        quality={"speech_seconds": 4.5, "unheard": [[2.0, 2.5]]},
     )
     assert catalogue.publish(pk, OWNER, "t1", transcript, READING, {"txt": "k.txt"}) == 1
     video, row, back = catalogue.transcript_of("v0")
@@ -68,12 +69,26 @@ def test_a_transcript_comes_back_as_it_was(catalogue: Catalogue) -> None:
         assert execute(session, "SELECT segment FROM entity ORDER BY index").scalars().all() == [0, 1]
 
 
+def test_another_reading_takes_the_place_of_the_one_before(catalogue: Catalogue) -> None:
+    """A new text model, and the transcript stays what it was."""
+    pk = claimed(catalogue)
+    transcript = spoken("Ada met Bo.", "In Paris")
+    catalogue.publish(pk, OWNER, "t1", transcript, READING, {})
+    before = catalogue.transcript_of(pk)
+    catalogue.claim([pk], OWNER, 60, only_due=False)
+    fewer = {**READING, "entities": READING["entities"][:1]}
+    assert catalogue.publish(pk, OWNER, "t1", transcript, fewer, {}) == 1
+    assert catalogue.transcript_of(pk)[2] == before[2]
+    assert counts(catalogue) == {"transcript": 1, "segment": 2, "speaker": 1, "sentence": 1, "entity": 1}
+    assert [found.text for found in catalogue.entities()] == ["Ada"]
+
+
 def test_the_same_again_changes_nothing(catalogue: Catalogue) -> None:
     pk = claimed(catalogue)
     catalogue.publish(pk, OWNER, "t1", spoken("Ada met Bo.", "In Paris"), READING, {})
     before = catalogue.transcript_of(pk)
     catalogue.claim([pk], OWNER, 60, only_due=False)
-    assert catalogue.publish(pk, OWNER, "t1", spoken("other words"), {}, {}) == 1
+    assert catalogue.publish(pk, OWNER, "t1", spoken("other words"), READING, {}) == 1
     after = catalogue.transcript_of(pk)
     assert after[1:] == before[1:]
     assert counts(catalogue) == {"transcript": 1, "segment": 2, "speaker": 1, "sentence": 1, "entity": 2}

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from channelscribe.catalogue import Catalogue, Hit
 from channelscribe.catalogue.search import url_at
+from channelscribe.text.names import entity_key
 from tests.catalogue.conftest import NewDatabase
 from tests.catalogue.records import OWNER, Listed, Video, published, spoken
 
@@ -95,6 +96,37 @@ def test_names_are_counted(library: Catalogue) -> None:
         "Ada Lovelace", "ada lovelace", "PERSON", 1, 1,
     )  # fmt: skip
     assert library.entities(label="GPE") == library.entities(channel="feed-2") == []
+
+
+def named(catalogue: Catalogue, video: str, source: Listed, *names: str) -> None:
+    """A video of one segment in which these places are named."""
+    text, entities = " ".join(names), []
+    for name in names:
+        start = text.index(name)
+        place = {"start_char": start, "end_char": start + len(name), "start": 0.0, "end": 2.0, "speaker": "S0"}
+        entities.append({"text": name, "key": entity_key(name), "label": "GPE", **place})
+    published(catalogue, spoken(text), Video(video, site=source.site, url=f"https://example.org/{video}"), source)
+    pk = next(row.id for row in catalogue.find_videos(video))
+    catalogue.claim([pk], OWNER, 60, only_due=False)
+    catalogue.publish(pk, OWNER, f"names of {video}", spoken(text), {"entities": entities}, {})
+
+
+def test_spellings_of_a_name_count_together_within_a_channel(catalogue: Catalogue) -> None:
+    one, other = (
+        Listed(url=f"https://example.org/{n}", title=f"Feed {n}", source_id=f"f{n}", site="generic") for n in "12"
+    )
+    named(catalogue, "a", one, *["Lisbon"] * 12, "Lisbon's")
+    named(catalogue, "b", one, "LISBAN", "Porto")
+    named(catalogue, "c", other, "Lisban")
+    found = {(e.text, e.key): (e.mentions, e.videos) for e in catalogue.entities(channel="Feed 1")}
+    assert found == {("Lisbon", "lisbon"): (14, 2), ("Porto", "porto"): (1, 1)}
+    # the other channel has its own count, in which nothing is far more frequent
+    assert [(e.text, e.mentions) for e in catalogue.entities(channel="Feed 2")] == [("Lisban", 1)]
+    everywhere = {(e.key, e.mentions, e.videos) for e in catalogue.entities()}
+    assert everywhere == {("lisbon", 14, 2), ("porto", 1, 1), ("lisban", 1, 1)}
+    for entity in ("Lisbon", "lisban", "the Lisbon's"):
+        assert set(videos(catalogue.search("", entity=entity, channel="Feed 1"))) == {"a", "b"}
+    assert videos(catalogue.search("", entity="porto")) == ["b"]
 
 
 @settings(max_examples=150, deadline=None)

@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from channelscribe.errors import InvalidSetting, UnknownSetting
+from channelscribe.settings.access import AccessOptions
 from channelscribe.settings.options import Settings
 from channelscribe.settings.registry import SettingsRegistry, packaged_config, parse_assignment
 from channelscribe.settings.travel import on_arrival, to_travel, travels
@@ -138,3 +139,20 @@ def test_an_assignment_needs_key_and_value(text: str) -> None:
 
 def _without_empty(values: dict[str, object]) -> dict[str, object]:
     return {key: _without_empty(value) if isinstance(value, dict) else value for key, value in values.items()}
+
+
+@pytest.mark.parametrize("key", AccessOptions.model_fields)
+def test_the_access_to_sites_is_the_workers_own(key: str, tmp_path: Path) -> None:
+    given = {"cookies_file": "/x", "player_clients": "web", "extractor_args": "a:b=canary-1", "egress": "home"}.get(
+        key, "http://canary-1"
+    )
+    environ = {f"CHANNELSCRIBE_SOURCES__{key.upper()}": given}
+    settings = registry(tmp_path, environ=environ).resolve()
+    assert getattr(settings.sources, key)
+    assert not travels(settings, f"sources.{key}")
+    assert key not in to_travel(settings)["sources"]
+
+
+def test_an_empty_secret_does_not_travel_either() -> None:
+    """It would take the place of the worker's own."""
+    assert "hub_token" not in to_travel(Settings())["speech"]

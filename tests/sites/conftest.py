@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from socketserver import BaseServer
 
 import numpy as np
 import pytest
@@ -24,6 +25,15 @@ FEED = """<?xml version="1.0" encoding="utf-8"?>
   <enclosure url="{base}/media/one.mp3?n=4" type="audio/mpeg"/></item>
 <item><title>Text only</title><guid>text</guid></item>
 </channel></rss>"""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def servers_that_stop_at_once() -> Iterator[None]:
+    """They look every half second whether they are to stop, which is most of the time of these tests."""
+    usual = BaseServer.serve_forever.__defaults__
+    BaseServer.serve_forever.__defaults__ = (0.01,)
+    yield
+    BaseServer.serve_forever.__defaults__ = usual
 
 
 def mp3(seconds: float) -> bytes:

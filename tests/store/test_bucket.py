@@ -18,6 +18,7 @@ def test_a_missing_bucket_is_for_the_operator(s3: StoreOptions) -> None:
         MediaStore("s3://there-is-no-such-bucket", s3).put_bytes(b"x", "a.txt")
 
 
+@pytest.mark.slow
 def test_no_server(s3: StoreOptions) -> None:
     with socket.socket() as taken:  # bound, not listening: refused at once
         taken.bind(("127.0.0.1", 0))

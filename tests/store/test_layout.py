@@ -18,6 +18,7 @@ SHORT = "0123456789ab"
 def test_where_things_are() -> None:
     assert layout.archive_key("youtube", "-a_B") == "audio_files/youtube/-a_B.mp3"
     assert layout.original_key("youtube", "a", "140-drc", "m4a") == "originals/youtube/a/140-drc.m4a"
+    assert layout.cover_key("youtube", "a") == "originals/youtube/a/cover.image"
     assert layout.speech_key("youtube", "a", DIGITS) == f"speech_tracks/youtube/a/{SHORT}.flac"
     assert layout.checkpoint_key("align", DIGITS) == f"checkpoints/align/{DIGITS}.json"
     assert layout.transcript_key("youtube", "a", DIGITS, "srt") == f"transcriptions/youtube/a/{SHORT}.srt"

@@ -1,0 +1,140 @@
+"""Circuit breakers: a site that blocks an outgoing address is left alone from there, by every machine.
+
+One row for a site and an address. Closed: no row, or one without `open_until`. Open: nothing is asked until
+`open_until`. Then half-open: one request at a time tries; a success closes it, another block opens it for twice as
+long.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlmodel import Session
+
+from channelscribe.catalogue.cleaning import clean_text
+from channelscribe.catalogue.connection import execute
+from channelscribe.errors import ChannelscribeError, SourceBlocked
+
+__all__ = ["Block", "admit", "blocks", "close", "note_block", "note_success", "note_suspicion"]
+
+FIRST_HOURS = 1.0
+LONGEST_HOURS = 24.0
+PROBE_SECONDS = 300.0
+JITTER = 0.2
+SUSPICIONS = 3
+"""So many answers in a row that may mean a deletion or a ban, of different videos, are taken for a ban."""
+
+# Two reports of one ban arrive together when two downloads run: an open breaker is not opened once more.
+OPEN = """
+INSERT INTO breaker AS known (scope, egress, strikes, open_until, reason, message, remedy)
+VALUES (:scope, :egress, 1, greatest(now() + make_interval(secs => :first), :not_before), :reason, :message, :remedy)
+ON CONFLICT (scope, egress) DO UPDATE SET
+    strikes = CASE WHEN known.open_until > now() THEN known.strikes ELSE known.strikes + 1 END,
+    open_until = greatest(:not_before, known.open_until, CASE WHEN known.open_until > now() THEN known.open_until
+        ELSE now() + least(make_interval(secs => :first) * power(2, least(known.strikes, 10)),
+            make_interval(secs => :longest)) END),
+    probe_until = NULL, suspicions = 0,
+    reason = excluded.reason, message = excluded.message, remedy = excluded.remedy
+RETURNING scope, egress, strikes, open_until AS until, reason, message, remedy
+"""
+SUSPECT = """
+INSERT INTO breaker AS known (scope, egress, suspicions) VALUES (:scope, :egress, 1)
+ON CONFLICT (scope, egress) DO UPDATE SET suspicions = known.suspicions + 1
+RETURNING suspicions
+"""
+# A success of what was under way before says nothing: only a closed or half-open breaker goes.
+SUCCEED = "DELETE FROM breaker WHERE scope = :scope AND egress = :egress AND coalesce(open_until <= now(), true)"
+FIND = """
+SELECT scope, egress, strikes, open_until AS until, reason, message, remedy, open_until > now() AS open,
+    probe_until > now() AS probed, probe_until
+FROM breaker WHERE scope = :scope AND egress = :egress AND open_until IS NOT NULL FOR UPDATE
+"""
+PROBE = """
+UPDATE breaker SET probe_until = now() + make_interval(secs => :seconds) WHERE scope = :scope AND egress = :egress
+"""
+ALL = """
+SELECT scope, egress, strikes, open_until AS until, reason, message, remedy FROM breaker
+WHERE open_until > now() ORDER BY scope, egress
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A site that is left alone from an outgoing address (`egress`) `until` then. `strikes`: how often by now."""
+
+    scope: str
+    egress: str
+    strikes: int
+    until: datetime
+    reason: str
+    message: str
+    remedy: str
+
+    def error(self) -> SourceBlocked:
+        """What whoever wanted to ask is told."""
+        return SourceBlocked(
+            f"{self.scope} is not asked until {self.until.astimezone():%Y-%m-%d %H:%M}: {self.message}",
+            remedy=self.remedy or "Wait; `channelscribe sync SOURCE --again blocked` asks at once.",
+            reason=self.reason,
+            not_before=self.until,
+        )
+
+
+def admit(session: Session, scope: str, egress: str) -> Block | None:
+    """None when the site may be asked now. Of a half-open breaker the caller is the one that tries."""
+    row = execute(session, FIND, scope=scope, egress=egress).mappings().one_or_none()
+    if row is None:
+        return None
+    if row["open"]:
+        return _block(row)
+    if row["probed"]:
+        return _block({**row, "until": row["probe_until"]})
+    execute(session, PROBE, scope=scope, egress=egress, seconds=PROBE_SECONDS)
+    return None
+
+
+def note_block(session: Session, scope: str, egress: str, error: ChannelscribeError) -> Block:
+    """Open the breaker: for an hour, twice as long each time it happens again (a day at most), or as long as told."""
+    row = execute(
+        session,
+        OPEN,
+        scope=scope,
+        egress=egress,
+        first=FIRST_HOURS * 3600 * random.uniform(1, 1 + JITTER),
+        longest=LONGEST_HOURS * 3600,
+        not_before=error.not_before,
+        reason=error.reason,
+        message=clean_text(error.message),
+        remedy=clean_text(error.remedy),
+    )
+    return _block(row.mappings().one())
+
+
+def note_suspicion(session: Session, scope: str, egress: str, error: ChannelscribeError) -> Block | None:
+    """Count an answer that may mean a ban; opens the breaker when there were several in a row."""
+    count = execute(session, SUSPECT, scope=scope, egress=egress).scalar_one()
+    return note_block(session, scope, egress, error) if count >= SUSPICIONS else None
+
+
+def note_success(session: Session, scope: str, egress: str) -> None:
+    """The site answers: forget strikes and suspicions."""
+    execute(session, SUCCEED, scope=scope, egress=egress)
+
+
+def close(session: Session, scope: str | None = None) -> int:
+    """Forget the blocks by a site, or by all: the operator says so. Returns how many there were."""
+    statement = "DELETE FROM breaker WHERE CAST(:scope AS text) IS NULL OR scope = :scope"
+    return int(execute(session, statement, scope=scope).rowcount)
+
+
+def blocks(session: Session) -> list[Block]:
+    """The breakers that are open now."""
+    return [_block(row) for row in execute(session, ALL).mappings()]
+
+
+def _block(row: Any) -> Block:
+    names = ("scope", "egress", "strikes", "until", "reason", "message", "remedy")
+    return Block(**{name: row[name] for name in names})

@@ -1,0 +1,111 @@
+"""What is known of videos before anything is asked for them: excluded by a filter, upcoming, for members only.
+
+The verdicts themselves come from the caller (`sites.filters`), as errors of the tree; this writes what they make of a
+video. A filter that no longer says no gives its videos back.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any
+
+from sqlmodel import Session
+
+from channelscribe.catalogue.cleaning import clean_json
+from channelscribe.catalogue.connection import execute
+from channelscribe.catalogue.failures import STATE_AFTER, retry_delay
+from channelscribe.catalogue.leases import FREE
+from channelscribe.catalogue.tables import State
+from channelscribe.errors import ChannelscribeError
+
+__all__ = ["Judge", "VideoFacts", "judge_page"]
+
+PAGE = 5000
+
+
+@dataclass(frozen=True, slots=True)
+class VideoFacts:
+    """What listings and pages said of a video; None where nobody did. `duration` is in seconds."""
+
+    url: str
+    title: str
+    duration: float | None
+    published: date | None
+    live_status: str | None
+    availability: str | None
+    release_at: datetime | None
+    tab: str | None
+
+
+Judge = Callable[[VideoFacts], ChannelscribeError | None]
+"""Says why a video is not to be fetched now: FilteredOut, NotYet or VideoUnavailable; None when it is."""
+
+FIND = f"""
+SELECT video.id, state, reason, next_check_at, url, video.title, duration, published, live_status, availability,
+    release_at, link.tab
+FROM video JOIN source_video AS link ON link.video_pk = video.id
+WHERE link.source_pk = :source AND link.gone_at IS NULL AND current_transcript_pk IS NULL
+    AND state IN ('discovered', 'waiting', 'retrying', 'excluded') AND {FREE} AND video.id > :after
+ORDER BY video.id LIMIT :page
+"""  # noqa: S608 - a constant of the module leases
+
+LOCK = "SELECT id FROM video WHERE id = ANY(:ids) ORDER BY site, video_id FOR UPDATE"
+# Not what another run has moved on since it was looked at.
+WRITE = f"""
+UPDATE video SET state = verdict.state, reason = verdict.reason, message = verdict.message, remedy = verdict.remedy,
+    next_check_at = verdict.next_check_at, updated_at = now()
+FROM jsonb_to_recordset(CAST(:verdicts AS jsonb)) AS verdict(id bigint, was text, state text, reason text,
+    message text, remedy text, next_check_at timestamptz)
+WHERE video.id = verdict.id AND video.state = verdict.was AND {FREE}
+"""  # noqa: S608
+
+
+def judge_page(session: Session, source_pk: int, judge: Judge, after: int) -> int | None:
+    """Judge the next few thousand undecided videos of a source, those with a number beyond `after`.
+
+    Returns the number to go on from, None at the end. A transaction a page keeps locks short: others write, too.
+    """
+    rows = execute(session, FIND, source=source_pk, after=after, page=PAGE).mappings().all()
+    verdicts = [changed for row in rows if (changed := _changed(row, judge)) is not None]
+    if verdicts:
+        execute(session, LOCK, ids=[verdict["id"] for verdict in verdicts])
+        execute(session, WRITE, verdicts=json.dumps(verdicts))
+    return rows[-1]["id"] if len(rows) == PAGE else None
+
+
+def _changed(row: Any, judge: Judge) -> dict[str, Any] | None:
+    """What to write for a video; None when the verdict is what its row says already."""
+    error = judge(VideoFacts(**{name: row[name] for name in VideoFacts.__slots__}))
+    if error is None:
+        return _written(row, State.DISCOVERED) if row["state"] == State.EXCLUDED else None
+    state = STATE_AFTER[error.then]
+    if state is State.WAITING:
+        return _waiting(row, error)
+    if (row["state"], row["reason"]) == (state, error.reason):
+        return None
+    return _written(row, state, error)
+
+
+def _waiting(row: Any, error: ChannelscribeError) -> dict[str, Any] | None:
+    if row["state"] == State.RETRYING:
+        return None  # its page was asked, which knows better than a listing
+    again = error.not_before
+    if row["state"] == State.WAITING:
+        later = again is not None and again > datetime.now(UTC) and again != row["next_check_at"]
+        if not later:
+            return None
+    delay = retry_delay(error, 1)
+    return _written(row, State.WAITING, error, again or (datetime.now(UTC) + delay if delay else None))
+
+
+def _written(
+    row: Any, state: State, error: ChannelscribeError | None = None, again: datetime | None = None
+) -> dict[str, Any]:
+    written: dict[str, Any] = {"id": row["id"], "was": row["state"], "state": state.value}
+    if error is not None:
+        written |= clean_json({"reason": error.reason, "message": error.message, "remedy": error.remedy or None})
+    written["next_check_at"] = again.isoformat() if again else None
+    return written

@@ -1,0 +1,147 @@
+"""`channelscribe download --url URL`: the audio of a video or a whole listing, into a folder; needs no database."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from channelscribe.errors import ChannelscribeError, NoMedia, Then
+from channelscribe.settings import SourceOptions
+from channelscribe.settings.registry import SettingsRegistry, parse_assignment
+from channelscribe.sites.download import Download, ProgressCallback, download
+from channelscribe.sites.listing import ListedVideo, list_source
+from flows.output import duration, print_json, say, tell
+
+EXIT_DONE, EXIT_FAILED, EXIT_SOME_FAILED = 0, 1, 3
+SHOWN_STEPS = 20
+EXTENSION = re.compile(r"[a-z0-9]{1,8}")
+
+
+def run(options: argparse.Namespace) -> int:
+    given = dict(parse_assignment(text) for text in options.assignments)
+    sources = SettingsRegistry(run=given).resolve().sources
+    if sources.access:
+        tell(f"The Prefect block {sources.access} is for the workers of runs; this uses the settings alone.")
+    folder = Path(options.out)
+    listing = list_source(options.url, sources)
+    if listing.error is not None:
+        tell(f"channelscribe: the listing broke off: {listing.error}")
+    videos = list(each_once(listing.videos, options.limit))
+    if not videos:
+        raise listing.error or NoMedia(f"{options.url} lists no video.", remedy="Check the address.")
+    files, failures = fetch_all(videos, folder, sources)
+    if options.json:
+        print_json({"source": options.url, "listed": len(videos), "files": files, "failures": failures})
+    else:
+        show(files, failures)
+    if failures:
+        return EXIT_SOME_FAILED if files else EXIT_FAILED
+    return EXIT_SOME_FAILED if listing.error else EXIT_DONE
+
+
+def each_once(videos: Any, limit: int | None) -> Iterator[ListedVideo]:
+    """The first `limit` videos, one that is listed twice once."""
+    seen: set[tuple[str, str]] = set()
+    for video in videos:
+        if limit is not None and len(seen) == limit:
+            return
+        if (video.site, video.video_id) not in seen:
+            seen.add((video.site, video.video_id))
+            yield video
+
+
+def fetch_all(
+    videos: list[ListedVideo], folder: Path, sources: SourceOptions
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """What came and what did not. One bad video never stops the others; a block of this address stops all."""
+    files: list[dict[str, Any]] = []
+    failures: list[dict[str, Any]] = []
+    blocked: ChannelscribeError | None = None
+    for number, video in enumerate(videos, start=1):
+        tell(f"{number}/{len(videos)}  {video.video_id}  {video.title}")
+        if (known := already_there(video, folder)) is not None:
+            files.append(known)
+        elif blocked is None:
+            try:
+                got = download(video.url, folder, video.video_id, sources, shown())
+                files.append(described(video, got))
+            except ChannelscribeError as error:
+                tell(f"  {error} [{error.reason}]")
+                failures.append(failed(video, error))
+                if error.then is Then.STOP_SOURCE:
+                    blocked = error
+        else:
+            failures.append(failed(video, blocked))
+    return files, failures
+
+
+def already_there(video: ListedVideo, folder: Path) -> dict[str, Any] | None:
+    """The file of an earlier run: only whole ones have this name."""
+    for file in folder.glob(f"{video.video_id}.*"):
+        if EXTENSION.fullmatch(file.name.removeprefix(f"{video.video_id}.")):
+            return {
+                "video": video.video_id,
+                "title": video.title,
+                "path": str(file.absolute()),
+                "seconds": video.duration,
+                "bytes": file.stat().st_size,
+                "format": None,
+                "extension": file.suffix.removeprefix("."),
+                "language": None,
+            }
+    return None
+
+
+def described(video: ListedVideo, got: Download) -> dict[str, Any]:
+    return {
+        "video": video.video_id,
+        "title": got.title or video.title,
+        "path": str(got.path),
+        "seconds": got.announced_seconds,
+        "bytes": got.bytes,
+        "format": got.format_id,
+        "extension": got.extension,
+        "language": got.language,
+    }
+
+
+def failed(video: ListedVideo, error: ChannelscribeError) -> dict[str, Any]:
+    return {
+        "video": video.video_id,
+        "title": video.title,
+        "reason": error.reason,
+        "message": error.message,
+        "remedy": error.remedy,
+    }
+
+
+def shown() -> ProgressCallback | None:
+    """A line on the terminal that moves; nothing where stderr is a file."""
+    if not sys.stderr.isatty():
+        return None
+    last = -1
+
+    def show_progress(fraction: float | None, size: int) -> None:
+        nonlocal last
+        step = int(fraction * SHOWN_STEPS) if fraction is not None else size >> 20
+        if step != last:
+            last = step
+            share = f"{fraction:4.0%}  " if fraction is not None else ""
+            sys.stderr.write(f"\r  {share}{size / 1e6:.1f} MB")
+            sys.stderr.write("\n" if fraction == 1 else "")
+            sys.stderr.flush()
+
+    return show_progress
+
+
+def show(files: list[dict[str, Any]], failures: list[dict[str, Any]]) -> None:
+    for file in files:
+        length = duration(file["seconds"]) if file["seconds"] else "length unknown"
+        kind = " ".join(filter(None, (file["extension"], file["format"], file["language"])))
+        say(f"{file['path']}  {length}  {file['bytes']} bytes  {kind}")
+    for failure in failures:
+        say(f"{failure['video']}: {failure['message']} {failure['remedy']} [{failure['reason']}]")

@@ -1,0 +1,34 @@
+"""A reading in the catalogue: its sentences and entities as they were read, with the transcript, in bulk."""
+
+from __future__ import annotations
+
+from channelscribe.catalogue import Catalogue
+from channelscribe.catalogue.connection import execute
+from channelscribe.sample import world
+from channelscribe.settings import TextOptions
+from channelscribe.text.reading import read
+from channelscribe.transcript import Segment, Transcript, Turn, Word
+from tests.catalogue.records import OWNER, with_videos
+
+
+def test_a_reading_becomes_rows(catalogue: Catalogue) -> None:
+    pk = with_videos(catalogue, 1)[0].id
+    catalogue.claim([pk], OWNER, 60, only_due=False)
+    script = world.episodes()[0].script
+    segments = [
+        Segment(s.start, s.end, s.text, "S0", words=[Word(s.text, s.start, s.end, None, "S0")])
+        for s in script.sentences
+    ]
+    transcript = Transcript("en", 99.0, segments, [Turn(0.0, 99.0, "S0")])
+    reading = read(transcript, TextOptions(models={"en": "sample"}))
+    catalogue.publish(pk, OWNER, "t1", transcript, reading.to_dict(), {})
+    with catalogue._database.session() as session:
+        sentences = execute(session, 'SELECT text, start_char, "end", speaker FROM sentence ORDER BY index').all()
+        entities = execute(session, "SELECT text, key, label, start_char, segment FROM entity ORDER BY index").all()
+    assert sentences == [(s.text, s.start_char, s.end, s.speaker) for s in reading.sentences]
+    assert [row[:4] for row in entities] == [(e.text, e.key, e.label, e.start_char) for e in reading.entities]
+    assert all(text in segments[segment].text for text, *_, segment in entities)
+    counted = {(each.key, each.label): each.mentions for each in catalogue.entities()}
+    assert sum(counted.values()) == len(reading.entities) > 5
+    for entity in reading.entities[:3]:
+        assert catalogue.search("", entity=entity.text)
