@@ -14,7 +14,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -28,12 +28,15 @@ from channelscribe.errors import (
     StoreNotWritable,
 )
 
-__all__ = ["SecondsCallback", "ffmpeg_path", "run_ffmpeg"]
+__all__ = ["AUDIO_INPUT", "LineCallback", "SecondsCallback", "ffmpeg_path", "run_ffmpeg"]
 
 SecondsCallback = Callable[[float], None]
+LineCallback = Callable[[str], None]
 
 _LOG_BYTES = 8192  # the end of ffmpeg's log: its error, and what the filters print when they are done
-_INPUT = ["-protocol_whitelist", PROTOCOLS, "-format_whitelist", DEMUXERS, "-vn", "-sn", "-dn"]
+# More than a fifth of undecodable packets is noise (encrypted, or broken all over), not a broken stretch.
+_MOST_ERRORS = "0.2"
+AUDIO_INPUT = ("-protocol_whitelist", PROTOCOLS, "-format_whitelist", DEMUXERS, "-vn", "-sn", "-dn")
 _DECODING_ERRORS = (
     "Format not on whitelist",
     "Invalid data found when processing input",
@@ -57,14 +60,24 @@ def ffmpeg_path() -> str:
         raise StackError("No ffmpeg was found.", remedy="pip install channelscribe[laptop]") from error
 
 
-def run_ffmpeg(source: Path, outputs: list[str], time_limit: float, progress: SecondsCallback | None = None) -> str:
+def run_ffmpeg(
+    source: Path,
+    outputs: list[str],
+    time_limit: float,
+    progress: SecondsCallback | None = None,
+    *,
+    hear: LineCallback | None = None,
+    opening: Sequence[str] = AUDIO_INPUT,
+) -> str:
     """Runs ffmpeg from `source` to `outputs` (its arguments after `-i`) and returns the end of its log.
 
     `time_limit` is in seconds of wall-clock time. `progress` gets the seconds of audio written so far; what
-    it raises ends ffmpeg. Raises NoAudioTrack, CorruptMedia, MediaTimeout, StoreNotWritable, StackError.
+    it raises ends ffmpeg. `hear` gets each line of the log, on a thread of its own, and must not raise.
+    `opening` are the input's options: what may be opened.
+    Raises NoAudioTrack, CorruptMedia, MediaTimeout, StoreNotWritable, StackError.
     """
     command = [ffmpeg_path(), "-hide_banner", "-nostdin", "-y", "-nostats", "-progress", "pipe:1"]
-    command += [*_INPUT, "-i", f"file:{source.absolute()}", *outputs]
+    command += ["-max_error_rate", _MOST_ERRORS, *opening, "-i", f"file:{source.absolute()}", *outputs]
     process = subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
@@ -76,7 +89,7 @@ def run_ffmpeg(source: Path, outputs: list[str], time_limit: float, progress: Se
     late = threading.Event()
     log = bytearray()
     watchdog = threading.Timer(time_limit, _expire, (process, late))
-    reader = threading.Thread(target=_keep_tail, args=(process.stderr, log), daemon=True)
+    reader = threading.Thread(target=_keep_tail, args=(process.stderr, log, hear), daemon=True)
     try:
         watchdog.start()
         reader.start()
@@ -105,10 +118,17 @@ def _follow(lines: IO[bytes], progress: SecondsCallback | None) -> None:
             progress(int(value) / 1e6)
 
 
-def _keep_tail(stream: IO[bytes], log: bytearray) -> None:
+def _keep_tail(stream: IO[bytes], log: bytearray, hear: LineCallback | None) -> None:
+    """Reads the log as it comes: memory holds its end and one unfinished line, however long the file is."""
+    unfinished = b""
     while chunk := os.read(stream.fileno(), 65536):
         log += chunk
         del log[:-_LOG_BYTES]
+        if hear is not None:
+            *lines, unfinished = (unfinished + chunk).split(b"\n")
+            unfinished = unfinished[-_LOG_BYTES:]
+            for line in lines:
+                hear(line.decode("utf-8", "replace"))
 
 
 def _expire(process: subprocess.Popen[bytes], late: threading.Event) -> None:

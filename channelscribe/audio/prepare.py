@@ -1,48 +1,57 @@
-"""From a fetched file to the two that are kept: an mp3 for people, and the 16 kHz track that is transcribed.
+"""From a fetched file to those that are kept: an archive for people, and the 16 kHz track that is transcribed.
 
-Needs ffmpeg. Leaves `<stem>.archive.mp3` and `<stem>.speech.flac` in the folder it is given, or nothing. Both
-are on the original's timeline: second t of the speech track is second t of the video.
+Needs ffmpeg. Leaves in the folder it is given, or nothing:
+
+    <stem>.archive.<ext>          the archive: whole, unless `trim.of` says otherwise
+    <stem>.speech.flac            the track that is transcribed: one file, trimmed where `trim` is a step
+    <stem>.<track>.partNNN.<ext>  parts beside them, where `split` is a step
+
+Each file has its `Timeline`: which second of the original each of its seconds is.
 """
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from channelscribe.audio.encoding import (
-    ON_TIMELINE,
-    TO_SPEECH,
-    archive_layout,
-    archive_output,
-    archive_rate,
-    speech_output,
-)
-from channelscribe.audio.ffmpeg import run_ffmpeg
-from channelscribe.audio.loudness import MEASUREMENT, correction, read_loudness
-from channelscribe.audio.probe import Probe, probe, require_audio
-from channelscribe.audio.speech_track import speech_seconds
+from channelscribe.audio.cover import cover_jpeg
+from channelscribe.audio.passes import ArchiveFile, FractionCallback, Passes
+from channelscribe.audio.pauses import Chapter, PauseFinder
+from channelscribe.audio.plan import Cuts, Track, cuts
+from channelscribe.audio.probe import probe, require_audio
+from channelscribe.audio.scratch import working_folder
+from channelscribe.audio.space import needed_bytes, refuse_without_room
+from channelscribe.audio.speech_track import cut_speech, speech_seconds
+from channelscribe.audio.timeline import Stretch, Timeline
 from channelscribe.errors import CorruptMedia, TruncatedMedia
 from channelscribe.hashing import content_key, sha256_file
 from channelscribe.settings.options import AudioOptions
 
-__all__ = ["FractionCallback", "Prepared", "prepare", "prepare_key"]
+__all__ = ["FractionCallback", "Part", "Prepared", "prepare", "prepare_key"]
 
-FractionCallback = Callable[[float], None]
 LoudnessReport = dict[str, dict[str, float]]
 
-_VERSION = 1  # raise it when the same source and options would give other files
-_LEAST_SECONDS = 60.0  # of wall-clock time, for the shortest file
-_LEAST_BYTES_PER_SECOND = 1000.0  # to guess a length where none is told: 8 kbit/s
+_VERSION = 2  # raise it when the same source and options would give other files
 _MISSING_SECONDS = 2.0
 _MISSING_SHARE = 0.02
-_FIRST_PASS_SHARE = 0.6  # of the progress; measured
+_MOST_MISSING_SECONDS = 30.0  # of a stream of hours: its last minutes are what comes late
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part of a track; `title` is its chapter's."""
+
+    track: Track
+    number: int
+    path: Path
+    timeline: Timeline
+    title: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """The two files. `seconds` is the length of the speech track, exact to the sample.
+    """The files. `seconds` were decoded: the length of the original, exact to the sample of the speech track.
 
     `loudness` is {"before": {...}, "after": {...}} of the archive, as `audio.loudness.Loudness`; None where
     it was not normalized: not wanted, or silent.
@@ -55,6 +64,9 @@ class Prepared:
     speech_sha256: str
     loudness: LoudnessReport | None
     options_key: str
+    archive_timeline: Timeline
+    speech_timeline: Timeline
+    parts: tuple[Part, ...] = ()
 
 
 def prepare(
@@ -64,103 +76,124 @@ def prepare(
     tags: Mapping[str, str],
     announced_seconds: float | None = None,
     progress: FractionCallback | None = None,
+    *,
+    cover: Path | None = None,
+    chapters: Sequence[Chapter] = (),
+    name: str | None = None,
 ) -> Prepared:
-    """Makes both files of `source`. `tags` of the mp3: title, artist, album, date, comment (else KeyError).
+    """Makes all files of `source`. `tags` of the archive: `tags.TAGS` (else KeyError); `cover`: an image for an mp3.
 
     `announced_seconds` is what the site says. Fewer decoded seconds than that, or than the container tells,
-    by more than 2 s and 2 %, raise TruncatedMedia. `progress` gets 0 to 1; what it raises ends the work.
-    Raises EmptyMedia, CorruptMedia, NoAudioTrack, MediaTimeout, StoreNotWritable, StackError; nothing is left
-    over then.
+    by more than 2 s and 2 %, or by 30 s, raise TruncatedMedia. `progress` gets 0 to 1; what it raises ends the work.
+    `chapters` are the site's; without them the container's own are taken. `name` stands for <stem>.
+    Raises EmptyMedia, CorruptMedia, NoAudioTrack, MediaTimeout, MediaTooLong, StoreNotWritable, StackError;
+    nothing is left over then.
     """
     found = probe(source)
     require_audio(found)
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".preparing-") as scratch:
-        work = _Preparation(source, Path(scratch), options, found, announced_seconds, progress)
-        loudness = None
-        if options.normalize:
-            loudness = work.normalized(tags)
-        else:
-            work.plain(tags)
-        seconds, speech_sha256 = speech_seconds(work.speech), sha256_file(work.speech)
-        return Prepared(
-            archive=work.archive.replace(folder / f"{source.stem}.archive.mp3"),
-            speech=work.speech.replace(folder / f"{source.stem}.speech.flac"),
-            seconds=seconds,
-            source_sha256=sha256_file(source),
-            speech_sha256=speech_sha256,
-            loudness=loudness,
-            options_key=prepare_key(options),
-        )
+    with working_folder(folder) as scratch:
+        refuse_without_room(scratch, needed_bytes(found, announced_seconds, options))
+        image = cover_jpeg(cover, scratch) if cover is not None else None
+        work = Passes(source, scratch, options, found, announced_seconds, progress, image)
+        work.first(tags)
+        seconds = speech_seconds(work.speech)
+        _refuse_truncated(seconds, announced_seconds, found.duration if found.exact else None)
+        made = _Making(work, scratch, seconds, chapters or found.chapters, tags)
+        return made.kept(folder, name or source.stem)
 
 
 def prepare_key(options: AudioOptions) -> str:
-    """The options' part of a cache key: those that change the files, and this code's version."""
-    return content_key("prepare", _VERSION, options.model_dump(mode="json", exclude={"time_limit_factor"}))
+    """The options' part of a cache key: those that change the files, and this code's version.
+
+    The options of a step that is left out change nothing.
+    """
+    used = {step: getattr(options, step) for step in options.steps}
+    silence = options.silence if {"trim", "split"} & set(options.steps) else None
+    return content_key("prepare", _VERSION, options.steps, used, silence)
 
 
-class _Preparation:
-    """One source on its way: what is known of it, its working files in `scratch`, how long it may take."""
+class _Making:
+    """What follows the first decode: cuts, the archive, and the files in their places."""
 
     def __init__(
-        self,
-        source: Path,
-        scratch: Path,
-        options: AudioOptions,
-        found: Probe,
-        announced: float | None,
-        progress: FractionCallback | None,
+        self, work: Passes, scratch: Path, seconds: float, chapters: Sequence[Chapter], tags: Mapping[str, str]
     ) -> None:
-        self.source, self.options, self.found, self.announced = source, options, found, announced
-        self.archive, self.speech = scratch / "archive.mp3", scratch / "speech.flac"
-        self._progress = progress
-        lengths = [seconds for seconds in (announced, found.duration) if seconds]
-        self._expected = max(lengths, default=found.bytes / _LEAST_BYTES_PER_SECOND)
+        self.work, self.scratch, self.seconds, self.tags = work, scratch, seconds, tags
+        silences = work.silences.stretches(seconds)
+        finder = PauseFinder(work.speech, silences, work.options.split.vad)
+        self.archive = cuts("archive", seconds, work.options, silences, finder, chapters)
+        self.speech = cuts("speech", seconds, work.options, silences, finder, chapters)
 
-    def normalized(self, tags: Mapping[str, str]) -> LoudnessReport | None:
-        """One decode for the speech track and the loudness, one for the archive at the wanted loudness."""
-        layout = archive_layout(self.found)
-        graph = f"[0:a:0]{ON_TIMELINE},asplit[s][l];[s]{TO_SPEECH}[speech];[l]{layout},{MEASUREMENT}[measured]"
-        sink = ["-map", "[measured]", "-f", "null", "-"]
-        arguments = ["-filter_complex", graph, *speech_output("[speech]", self.speech), *sink]
-        before = read_loudness(self._ffmpeg(arguments, 0.0, _FIRST_PASS_SHARE))
-        self._refuse_truncated()
-        rate = archive_rate(self.found)
-        # The second `rate` is for ffmpeg before 5, whose meter lets 48 kHz out whatever comes in.
-        louder = [correction(before, self.options), rate, MEASUREMENT, rate] if before else [rate]
-        filters = ",".join([ON_TIMELINE, layout, *louder])
-        arguments = ["-af", filters, *archive_output("0:a:0", self.archive, self.options, tags)]
-        after = read_loudness(self._ffmpeg(arguments, _FIRST_PASS_SHARE, 1.0))
+    def kept(self, folder: Path, stem: str) -> Prepared:
+        """Makes what is left to make, and puts all files in their places."""
+        loudness, speech = self._archive_files(), self._speech_files()
+        source_sha256, speech_sha256 = sha256_file(self.work.source), sha256_file(speech)
+        parts = [*self._parts("archive", self.archive), *self._parts("speech", self.speech)]
+
+        def placed(path: Path, name: str) -> Path:
+            return path.replace(folder / f"{stem}.{name}")
+
+        return Prepared(
+            archive=placed(self.work.archive, self.work.archive.name),
+            speech=placed(speech, "speech.flac"),
+            seconds=self.seconds,
+            source_sha256=source_sha256,
+            speech_sha256=speech_sha256,
+            loudness=loudness,
+            options_key=prepare_key(self.work.options),
+            archive_timeline=self._timeline(self.archive.whole),
+            speech_timeline=self._timeline(self.speech.whole),
+            parts=tuple(replace(part, path=placed(part.path, part.path.name)) for part in parts),
+        )
+
+    def _archive_files(self) -> LoudnessReport | None:
+        """The second decode, where one is needed."""
+        if not self.work.in_two:
+            return None
+        whole = ArchiveFile(self.work.archive, self._stretch(self.archive.whole), self.tags)
+        total = len(self.archive.parts)
+        parts = [
+            ArchiveFile(part.path, self._stretch(stretch), _part_tags(self.tags, part.number, total, part.title))
+            for part, (stretch, _) in zip(self._parts("archive", self.archive), self.archive.parts, strict=True)
+        ]
+        before, after = self.work.measured, self.work.second([whole, *parts])
         return {"before": before.to_dict(), "after": after.to_dict()} if before and after else None
 
-    def plain(self, tags: Mapping[str, str]) -> None:
-        """One decode for both files."""
-        graph = (
-            f"[0:a:0]{ON_TIMELINE},asplit[s][a];[s]{TO_SPEECH}[speech];"
-            f"[a]{archive_layout(self.found)},{archive_rate(self.found)}[archive]"
-        )
-        archive = archive_output("[archive]", self.archive, self.options, tags)
-        self._ffmpeg(["-filter_complex", graph, *speech_output("[speech]", self.speech), *archive], 0.0, 1.0)
-        self._refuse_truncated()
+    def _speech_files(self) -> Path:
+        for part, (stretch, _) in zip(self._parts("speech", self.speech), self.speech.parts, strict=True):
+            cut_speech(self.work.speech, part.path, *stretch)
+        if self._stretch(self.speech.whole) is None:
+            return self.work.speech
+        trimmed = self.scratch / "speech.trimmed.flac"
+        cut_speech(self.work.speech, trimmed, *self.speech.whole)
+        return trimmed
 
-    def _ffmpeg(self, outputs: list[str], first: float, last: float) -> str:
-        """Runs ffmpeg as the stretch from `first` to `last` of the whole progress."""
+    def _parts(self, track: Track, cut: Cuts) -> Iterator[Part]:
+        suffix = self.work.archive.suffix if track == "archive" else ".flac"
+        for number, (stretch, title) in enumerate(cut.parts, start=1):
+            path = self.scratch / f"{track}.part{number:03d}{suffix}"
+            yield Part(track, number, path, self._timeline(stretch), title)
 
-        def report(seconds: float) -> None:
-            if self._progress is not None:
-                self._progress(first + (last - first) * min(seconds / max(self._expected, 0.1), 1.0))
+    def _stretch(self, stretch: Stretch) -> Stretch | None:
+        return None if stretch == (0.0, self.seconds) else stretch
 
-        limit = _LEAST_SECONDS + self.options.time_limit_factor * self._expected
-        return run_ffmpeg(self.source, outputs, limit, report)
+    def _timeline(self, stretch: Stretch) -> Timeline:
+        return Timeline(self.seconds, (stretch,))
 
-    def _refuse_truncated(self) -> None:
-        decoded = speech_seconds(self.speech)
-        if decoded == 0:
-            raise CorruptMedia("No sound could be decoded from the file.")
-        header = self.found.duration if self.found.exact else None
-        for who, told in (("the site announced", self.announced), ("its header tells", header)):
-            if told and told - decoded > max(_MISSING_SECONDS, _MISSING_SHARE * told):
-                raise TruncatedMedia(
-                    f"The file has {decoded:.1f} s of sound, but {who} {told:.1f} s.",
-                    remedy="It is fetched again later.",
-                )
+
+def _part_tags(tags: Mapping[str, str], number: int, total: int, title: str | None) -> dict[str, str]:
+    """A part is a track of an album: the whole's title names the album."""
+    name = tags.get("title", "")
+    return {**tags, "album": tags.get("album", name), "title": title or name, "track": f"{number}/{total}"}
+
+
+def _refuse_truncated(decoded: float, announced: float | None, header: float | None) -> None:
+    if decoded == 0:
+        raise CorruptMedia("No sound could be decoded from the file.")
+    for who, told in (("the site announced", announced), ("its header tells", header)):
+        allowed = max(_MISSING_SECONDS, min(_MISSING_SHARE * (told or 0), _MOST_MISSING_SECONDS))
+        if told and told - decoded > allowed:
+            raise TruncatedMedia(
+                f"The file has {decoded:.1f} s of sound, but {who} {told:.1f} s.",
+                remedy="It is fetched again later.",
+            )

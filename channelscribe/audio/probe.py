@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import av
+from av.container import InputContainer
 
 from channelscribe.audio.containers import DEMUXERS, PROTOCOLS, refuse_playlists
-from channelscribe.errors import CorruptMedia, NoAudioTrack
+from channelscribe.errors import CorruptMedia, MediaError, MediaTimeout, NoAudioTrack
 
 __all__ = ["Probe", "probe"]
 
+_SECONDS = 30.0  # of wall-clock time, to open a file and to read its head
 _GUESSING = {"aac", "ac3", "amr", "dts", "eac3", "mp3", "mpeg", "mpegts", "oga"}
 
 
@@ -19,7 +22,8 @@ _GUESSING = {"aac", "ac3", "amr", "dts", "eac3", "mp3", "mpeg", "mpegts", "oga"}
 class Probe:
     """`duration` in seconds as the header tells it; `exact` is False where it is a guess from the bit rate.
 
-    `sample_rate` in hertz, `bytes` the file's size, `container` libavformat's name of it.
+    `sample_rate` in hertz, `bytes` the file's size, `container` libavformat's name of it, `chapters` (start in
+    seconds, title), `tags` the file's own, names in lower case.
     """
 
     duration: float | None
@@ -30,16 +34,24 @@ class Probe:
     channels: int
     container: str
     bytes: int
+    chapters: tuple[tuple[float, str], ...] = ()
+    tags: Mapping[str, str] = field(default_factory=dict)
 
 
 def probe(path: Path) -> Probe:
-    """Looks at `path`. Raises EmptyMedia (0 bytes), CorruptMedia (nothing that can be opened)."""
+    """Looks at `path`.
+
+    Raises MediaError (no such file), EmptyMedia (0 bytes), CorruptMedia (nothing that can be opened), MediaTimeout.
+    """
+    if not path.is_file():  # a pipe or a device would never end
+        raise MediaError(f"{path.name} is not a file.", remedy="Check the path.", reason="no_such_file")
     refuse_playlists(path)
     try:
         with av.open(
             f"file:{path.absolute()}",
             options={"format_whitelist": DEMUXERS, "protocol_whitelist": PROTOCOLS},
             metadata_errors="ignore",
+            timeout=_SECONDS,
         ) as container:
             audio = next(iter(container.streams.audio), None)
             name = container.format.name
@@ -54,7 +66,11 @@ def probe(path: Path) -> Probe:
                 channels=audio.channels if audio else 0,
                 container=name,
                 bytes=path.stat().st_size,
+                chapters=tuple(_chapters(container)),
+                tags={name.lower(): value for name, value in container.metadata.items()},
             )
+    except av.error.ExitError as error:
+        raise MediaTimeout(f"The file told nothing of itself within {_SECONDS:.0f} s.") from error
     except (av.FFmpegError, ValueError) as error:
         raise CorruptMedia(f"The file is no audio or video that can be opened ({_words(error)}).") from error
 
@@ -63,6 +79,13 @@ def require_audio(found: Probe) -> None:
     """Raises NoAudioTrack for a video without sound."""
     if not found.has_audio:
         raise NoAudioTrack("There is no audio track in the file.", remedy="A silent video has no transcript.")
+
+
+def _chapters(container: InputContainer) -> Iterator[tuple[float, str]]:
+    for chapter in container.chapters():
+        if chapter["time_base"]:
+            title = chapter["metadata"].get("title", "")
+            yield max(float(chapter["start"] * chapter["time_base"]), 0.0), title
 
 
 def _words(error: Exception) -> str:

@@ -8,10 +8,11 @@ import numpy as np
 import numpy.typing as npt
 import soundfile  # type: ignore[import-untyped]
 
-from channelscribe.errors import CorruptMedia
+from channelscribe.errors import CorruptMedia, StoreNotWritable
 
-__all__ = ["SAMPLE_RATE", "read_speech", "speech_seconds"]
+__all__ = ["SAMPLE_RATE", "cut_speech", "read_speech", "read_window", "speech_seconds"]
 
+_BLOCK_FRAMES = 1 << 18  # 16 s at once, whatever the length
 SAMPLE_RATE = 16_000  # hertz; what the recognizer, the aligner and the diarizer are trained on
 
 
@@ -34,3 +35,36 @@ def speech_seconds(path: Path) -> float:
     except (soundfile.SoundFileError, OSError) as error:
         raise CorruptMedia(f"The speech track {path.name} cannot be read ({error}).") from error
     return float(info.frames / info.samplerate)
+
+
+def read_window(path: Path, start: float, end: float) -> npt.NDArray[np.float32]:
+    """The samples from `start` to `end` (seconds) alone, shape (n,). Raises CorruptMedia."""
+    try:
+        with soundfile.SoundFile(path) as track:
+            first = min(max(round(start * SAMPLE_RATE), 0), track.frames)
+            track.seek(first)
+            samples: npt.NDArray[np.float32] = track.read(max(round(end * SAMPLE_RATE) - first, 0), dtype="float32")
+            return samples
+    except (soundfile.SoundFileError, OSError) as error:
+        raise CorruptMedia(f"The speech track {path.name} cannot be read ({error}).") from error
+
+
+def cut_speech(source: Path, target: Path, start: float, end: float) -> None:
+    """Writes the seconds from `start` to `end` as a track of their own: the same samples, block by block.
+
+    Raises CorruptMedia, StoreNotWritable.
+    """
+    try:
+        with soundfile.SoundFile(source) as whole:
+            whole.seek(round(start * SAMPLE_RATE))
+            left = round(end * SAMPLE_RATE) - whole.tell()
+            with soundfile.SoundFile(target, "w", SAMPLE_RATE, 1, "PCM_16", format="FLAC") as part:
+                while left > 0 and len(block := whole.read(min(left, _BLOCK_FRAMES), dtype="int16")):
+                    part.write(block)
+                    left -= len(block)
+    except soundfile.SoundFileError as error:
+        raise CorruptMedia(f"The speech track {source.name} cannot be cut ({error}).") from error
+    except OSError as error:
+        raise StoreNotWritable(
+            f"{target.name} cannot be written: {error.strerror}.", remedy="Free disk space."
+        ) from error
