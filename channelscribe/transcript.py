@@ -24,7 +24,10 @@ class Word:
 
 @dataclass(slots=True)
 class Segment:
-    """One subtitle-sized stretch of speech. `avg_logprob` is the recognizer's mean token log-probability."""
+    """One subtitle-sized stretch of speech. `avg_logprob` is the recognizer's mean token log-probability.
+
+    `flags` says why the quality gate doubts it (`channelscribe.speech.gate.FLAGS`); mostly it does not.
+    """
 
     start: float
     end: float
@@ -32,6 +35,7 @@ class Segment:
     speaker: str | None = None
     avg_logprob: float | None = None
     words: list[Word] = field(default_factory=list)
+    flags: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -48,7 +52,8 @@ class Transcript:
     """A whole transcript of one video.
 
     `models` names what made it: {"recognizer": {...}, "aligner": {...}, "diarizer": {...}} with name and revision.
-    `no_speech` is True when the voice activity detector found nothing to transcribe.
+    `no_speech` is True when the voice activity detector found nothing to transcribe. `quality` is what the stages
+    measured (`channelscribe.speech.assemble`); empty in transcripts of earlier versions.
     """
 
     language: str
@@ -57,6 +62,7 @@ class Transcript:
     turns: list[Turn] = field(default_factory=list)
     models: dict[str, Any] = field(default_factory=dict)
     no_speech: bool = False
+    quality: dict[str, Any] = field(default_factory=dict)
 
     @property
     def words(self) -> list[Word]:

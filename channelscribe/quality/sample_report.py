@@ -33,10 +33,10 @@ from channelscribe.transcript import Segment, Transcript, Turn, Word
 
 __all__ = ["Measured", "figures", "main", "transcribe"]
 
-_AUDIO = AudioOptions(normalize=False)  # that is the archive's loudness, which nobody hears here
+_AUDIO = AudioOptions(steps=("convert",))  # loudness is for the archive, which nobody hears here
 _TAGS = dict.fromkeys(("title", "artist", "album", "date", "comment"), "")
 _SPEECH = SpeechOptions(model=SAMPLE)
-_TEXT = TextOptions(models={"en": text_models.SAMPLE}, tokens=False)
+_TEXT = TextOptions(models={"en": text_models.SAMPLE}, steps=("entities",))
 
 
 @dataclass(frozen=True)

@@ -1,32 +1,49 @@
 """Raw segments to sentences whose every word has a time, and says whether it was measured or interpolated.
 
 Needs the extra `speech` where there is an aligner. Leaves nothing behind; the answer is JSON (the checkpoint
-of the stage `align`). No text is ever lost: where WhisperX cannot align a segment, or returns other words
-than it was given, the segment keeps its times and its words are spread over it.
+of the stage `align`). No text is ever lost: where there is no aligner, or a segment cannot be aligned, the
+segment keeps its times and its words are spread over it. Words, and where characters are known their times,
+are those of `whisperx.align`.
 """
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from channelscribe.errors import SpeechFailed
+from channelscribe.audio.speech_track import SAMPLE_RATE
+from channelscribe.errors import ModelUnavailable, SpeechFailed
 from channelscribe.settings.options import SpeechOptions
+from channelscribe.speech.emissions import emissions
+from channelscribe.speech.forced_alignment import narrow, token_spans
+from channelscribe.speech.gate import coverage
 from channelscribe.speech.loading import Loaded, load_aligner
-from channelscribe.speech.recognize import Progress
+from channelscribe.speech.memory import in_batches, is_out_of_memory
+from channelscribe.speech.progress import Progress
 from channelscribe.speech.registry import ResolvedModel
+from channelscribe.speech.spelling import Spelling, sentences, spell, timed_words
+from channelscribe.speech.track import Samples, SpeechTrack, as_track, cut
 from channelscribe.speech.word_times import complete_times, spread, words_of
 
 __all__ = ["align"]
 
 _log = logging.getLogger(__name__)
 
+# Segments through the network at once. A CPU is busy with one, and padding and masks only cost it (a third more).
+_BATCH = {"cpu": 1, "cuda": 32}
+_RUN = 32  # segments whose audio and emissions are in memory at once
+
+Words = list[dict[str, Any]]
+Heard = tuple[NDArray[np.float32], NDArray[np.intp]]
+"""An emission and the tokens in its columns."""
+
 
 def align(
-    audio: NDArray[np.float32],
+    audio: Samples | SpeechTrack,
     recognition: dict[str, Any],
     model: ResolvedModel,
     options: SpeechOptions,
@@ -34,76 +51,162 @@ def align(
 ) -> dict[str, Any]:
     """Aligns what `recognize` returned with the same mono float32 audio at 16 kHz.
 
-    Returns {"segments": [{"start", "end", "text", "avg_logprob", "words"}], "aligner": fingerprint or None,
-    "note": why words were spread, or None}; a word is {"text", "start", "end", "score", "aligned"}. Segments
-    are sentences, in order; words start in order, inside their segment, and `start <= end`. `aligner` is None
-    when nothing was aligned: switched off, no speech, or no aligner for the language. Raises ModelUnavailable
-    and ModelTampered; an engine that fails on a segment only costs that segment its measured times.
+    Returns {"segments": [{"start", "end", "text", "avg_logprob", "flags", "words"}], "aligner": fingerprint or
+    None, "note": why words were spread, or None, "quality": {"covered_seconds", "coverage" of the speech by words,
+    0 to 1, "gaps": speech of a second or more without a word}}; a word is {"text", "start", "end", "score", "aligned"}.
+    Segments are sentences, in order; words start in order, inside their segment, and `start <= end`. `aligner`
+    is None when nothing was aligned: switched off, no speech, no aligner for the language, or one that is not
+    to be had. Raises ModelTampered; an engine that fails on a segment only costs that segment its measured
+    times.
     """
     segments, language = recognition["segments"], recognition["language"]
-    aligner = load_aligner(model, language, options) if options.align and segments else None
+    aligner, why = _aligner(model, language, options, segments)
+    track = as_track(audio)
     report = progress or (lambda _: None)
     aligned: list[dict[str, Any]] = []
     failures = 0
-    for number, segment in enumerate(segments, start=1):
-        sentences = _align_segment(audio, segment, language, aligner, model.device) if aligner else None
-        failures += sentences is None
-        aligned += sentences or [_spread_segment(segment, language)]
-        report(number / len(segments))
+    for first in range(0, len(segments), _RUN):
+        run = segments[first : first + _RUN]
+        timed = _time_words(track, run, language, aligner, model.device) if aligner else [None] * len(run)
+        for segment, words in zip(run, timed, strict=True):
+            failures += words is None
+            aligned += _spread_segment(segment, language) if words is None else _split(segment, words, language)
+        report((first + len(run)) / len(segments))
+    if aligner and failures:
+        why = f"{failures} of {len(segments)} segments could not be aligned"
     return {
         "segments": aligned,
         "aligner": model.fingerprint(options)["aligner"] if aligner else None,
-        "note": _note(options, language, aligner, failures, len(segments)),
+        "note": why,
+        "quality": _quality(recognition, aligned),
     }
 
 
-def _align_segment(
-    audio: NDArray[np.float32], segment: dict[str, Any], language: str, aligner: Loaded, device: str
-) -> list[dict[str, Any]] | None:
-    """The segment's sentences with word times; None where WhisperX failed or lost or changed words."""
-    import whisperx
+def _quality(recognition: dict[str, Any], aligned: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """How much of the speech that was heard is covered by words; nothing for recognitions that did not say."""
+    if "speech" not in recognition:
+        return {}
+    words = [(word["start"], word["end"]) for part in aligned for word in part["words"]]
+    covered, gaps = coverage(recognition["speech"], words)
+    seconds = sum(end - start for start, end in recognition["speech"])
+    return {
+        "covered_seconds": round(covered, 3),
+        "coverage": round(covered / seconds, 4) if seconds else None,
+        "gaps": [list(gap) for gap in gaps],
+    }
 
-    network, metadata = aligner.engine
-    raw = {"start": segment["start"], "end": segment["end"], "text": segment["text"]}
+
+def _aligner(
+    model: ResolvedModel, language: str, options: SpeechOptions, segments: Sequence[Any]
+) -> tuple[Loaded | None, str | None]:
+    """The aligner, or None and why not."""
+    if not segments:
+        return None, None
+    if not options.align:
+        return None, "alignment is switched off"
     try:
-        with aligner.lock:
-            found = whisperx.align([raw], network, metadata, audio, device)["segments"]
-    except Exception as error:  # torch, pandas and whisperx raise whatever they like; the text is worth more
-        _log.warning("segment at %.1f s could not be aligned: %s", segment["start"], error)
-        return None
-    if [word["word"] for part in found for word in part["words"]] != words_of(segment["text"], language):
-        return None
-    words = complete_times([word for part in found for word in part["words"]], segment["start"], segment["end"])
-    sentences, taken = [], 0
-    for part in found:
-        mine = words[taken : taken + len(part["words"])]
-        taken += len(mine)
-        if not mine:
+        found = load_aligner(model, language, options)
+    except ModelUnavailable as error:
+        if model.aligner:  # somebody chose it: to be told, not to be worked around
+            raise
+        _log.warning("words get no measured times: %s", error)
+        return None, f"the aligner for the language {language!r} is not to be had: {error.message}"
+    return found, None if found else f"no aligner for the language {language!r}"
+
+
+def _time_words(
+    track: SpeechTrack, run: Sequence[dict[str, Any]], language: str, aligner: Loaded, device: str
+) -> list[Words | None]:
+    """Each segment's words with their times; None where it could not be aligned."""
+    network, metadata = aligner.engine
+    dictionary = metadata["dictionary"]
+    blank = next((code for name, code in dictionary.items() if name in ("[pad]", "<pad>")), 0)
+    spellings = [spell(segment["text"], dictionary, language) for segment in run]
+    clips = [cut(track, segment["start"], segment["end"]) for segment in run]
+    heard = _hear(network, metadata["type"], clips, aligner, device, spellings, blank)
+    there = [each for each in heard if each is not None]
+    spans = iter(token_spans([emission for emission, _ in there], [tokens for _, tokens in there], blank=0))
+    found: list[Words | None] = []
+    for segment, spelling, each in zip(run, spellings, heard, strict=True):
+        one = next(spans) if each else None
+        if each is None or one is None:
+            found.append(None)
             continue
-        sentences.append(
-            {
-                "start": mine[0]["start"],
-                "end": max(word["end"] for word in mine),
-                "text": part["text"].strip(),
-                "avg_logprob": segment["avg_logprob"],
-                "words": mine,
-            }
-        )
-    return sentences
+        start, end = segment["start"], segment["end"]
+        words = timed_words(spelling, one, start, (end - start) / len(each[0]))
+        found.append(complete_times(words, start, end))
+    return found
 
 
-def _spread_segment(segment: dict[str, Any], language: str) -> dict[str, Any]:
+def _hear(
+    network: Any,
+    kind: str,
+    clips: Sequence[Samples],
+    aligner: Loaded,
+    device: str,
+    spellings: Sequence[Spelling],
+    blank: int,
+) -> list[Heard | None]:
+    """Each clip's emission in the columns that its text needs; None where the network failed.
+
+    Clips of like length share a batch.
+    """
+    found: list[Heard | None] = [None] * len(clips)
+    usable = [i for i in range(len(clips)) if len(clips[i]) and len(spellings[i].tokens)]
+
+    def work(batch: Sequence[int]) -> Sequence[Heard | None]:
+        with aligner.lock:
+            emitted = list(_each(network, kind, [clips[i] for i in batch], device))
+        return [
+            None if emission is None else narrow(emission, spellings[i].tokens, blank)
+            for i, emission in zip(batch, emitted, strict=True)
+        ]
+
+    order = sorted(usable, key=lambda i: len(clips[i]))
+    for i, each in zip(order, in_batches(order, _BATCH.get(device, 1), work), strict=True):
+        found[i] = each
+    return found
+
+
+def _each(network: Any, kind: str, clips: Sequence[Samples], device: str) -> Iterator[NDArray[np.float32] | None]:
+    """A batch together; where that fails each alone, so that one bad clip costs only itself."""
+    try:
+        yield from emissions(network, kind, clips, device)
+    except Exception as error:  # torch raises whatever it likes; the text is worth more
+        if is_out_of_memory(error) and len(clips) > 1:
+            raise
+        if len(clips) > 1:
+            for clip in clips:
+                yield from _each(network, kind, [clip], device)
+            return
+        _log.warning("a segment of %.2f s could not be aligned: %s", len(clips[0]) / SAMPLE_RATE, error)
+        yield None
+
+
+def _split(segment: dict[str, Any], words: Words, language: str) -> list[dict[str, Any]]:
+    """The segment's sentences, each with its words."""
+    parts, taken = [], 0
+    for text, count in sentences(segment["text"], language):
+        mine = words[taken : taken + count]
+        taken += count
+        if mine:
+            parts.append(_part(segment, mine[0]["start"], max(word["end"] for word in mine), text.strip(), mine))
+    return parts
+
+
+def _spread_segment(segment: dict[str, Any], language: str) -> list[dict[str, Any]]:
     words = spread(words_of(segment["text"], language), segment["start"], segment["end"])
     if not words:
         raise SpeechFailed(f"The recognizer gave a segment without words at {segment['start']} s.")
-    return {key: segment[key] for key in ("start", "end", "text", "avg_logprob")} | {"words": words}
+    return [_part(segment, segment["start"], segment["end"], segment["text"], words)]
 
 
-def _note(options: SpeechOptions, language: str, aligner: Loaded | None, failures: int, total: int) -> str | None:
-    if not total or (aligner and not failures):
-        return None
-    if not options.align:
-        return "alignment is switched off"
-    if aligner is None:
-        return f"no aligner for the language {language!r}"
-    return f"{failures} of {total} segments could not be aligned"
+def _part(segment: dict[str, Any], start: float, end: float, text: str, words: Words) -> dict[str, Any]:
+    return {
+        "start": start,
+        "end": end,
+        "text": text,
+        "avg_logprob": segment["avg_logprob"],
+        "flags": list(segment.get("flags", [])),
+        "words": words,
+    }

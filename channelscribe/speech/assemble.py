@@ -25,7 +25,9 @@ def assemble(
 
     A word gets the speaker whose turns overlap it most, or the nearest turn's where none does; without turns
     every speaker is None. A segment in which the speaker changes becomes several, cut between two words, so a
-    subtitle line has one speaker. Times are those of the stages: seconds on the speech track.
+    subtitle line has one speaker. Times are those of the stages: seconds on the speech track. `quality` joins
+    what `recognize` and `align` measured: languages, how many segments were decoded again or flagged, "speech"
+    as the detector heard it, how much of it is covered by words, and the "note" of a stage that did less.
     """
     turns = [Turn(**turn) for turn in diarization["turns"]]
     language = recognition["language"] or UNKNOWN_LANGUAGE
@@ -45,7 +47,14 @@ def assemble(
             "diarizer": diarization.get("diarizer"),
         },
         no_speech=recognition["no_speech"],
+        quality=_quality(recognition, alignment),
     )
+
+
+def _quality(recognition: Mapping[str, Any], alignment: Mapping[str, Any]) -> dict[str, Any]:
+    found = {**recognition.get("quality", {}), **alignment.get("quality", {})}
+    found |= {key: recognition[key] for key in ("speech", "speech_seconds") if key in recognition}
+    return found | ({"note": alignment["note"]} if alignment.get("note") else {})
 
 
 def _by_speaker(segment: Mapping[str, Any], words: Sequence[Word], language: str) -> list[Segment]:
@@ -70,7 +79,7 @@ def _by_speaker(segment: Mapping[str, Any], words: Sequence[Word], language: str
 def _segment(
     source: Mapping[str, Any], start: float, end: float, text: str, speaker: str | None, words: list[Word]
 ) -> Segment:
-    return Segment(start, end, text, speaker, source["avg_logprob"], words)
+    return Segment(start, end, text, speaker, source["avg_logprob"], words, list(source.get("flags", [])))
 
 
 class _TurnIndex:

@@ -1,44 +1,50 @@
 """Speech track to speaker turns: who speaks when.
 
 Needs the extra `speech` and a diarizer (the sample's, or pyannote's from the hub with a token). Leaves
-nothing behind; the answer is JSON (the checkpoint of the stage `diarize`).
+nothing behind; the answer is JSON (the checkpoint of the stage `diarize`). A long recording is taken in windows
+whose speakers are stitched by voice, so memory does not grow with its length.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from channelscribe.audio.speech_track import SAMPLE_RATE
-from channelscribe.errors import SpeechFailed
+from channelscribe.errors import ChannelscribeError, SpeechFailed
 from channelscribe.settings.options import SpeechOptions
 from channelscribe.speech.loading import Loaded, load_diarizer
-from channelscribe.speech.recognize import Progress
+from channelscribe.speech.progress import Progress, share
 from channelscribe.speech.registry import ResolvedModel
+from channelscribe.speech.stitching import Stitcher, join_turns
+from channelscribe.speech.track import Samples, SpeechTrack, as_track
 
 __all__ = ["diarize", "name_speakers"]
 
 _SHORTEST_SECONDS = 0.5  # nothing shorter has two speakers, and embeddings need some of it
+_WINDOW_SECONDS = 1200  # about; a recording is divided equally, and one of less than half an hour is one window
+_THRESHOLD = 0.7  # distance of voices where the pipeline does not tell its own
 
 
 def diarize(
-    audio: NDArray[np.float32], model: ResolvedModel, options: SpeechOptions, progress: Progress | None = None
+    audio: Samples | SpeechTrack, model: ResolvedModel, options: SpeechOptions, progress: Progress | None = None
 ) -> dict[str, Any]:
-    """Finds the speakers of mono float32 audio at 16 kHz.
+    """Finds the speakers of mono float32 audio at 16 kHz, whole or as a track that is read in windows.
 
     Returns {"turns": [{"start", "end", "speaker"}], "speakers": [...], "diarizer": fingerprint or None};
     seconds, turns by start, speakers SPEAKER_00, SPEAKER_01, ... in the order in which they first speak.
-    `diarizer` is None when there is none or `options` switch it off. Raises ModelUnavailable, ModelTampered,
-    and SpeechFailed when the engine does.
+    `diarizer` is None when there is none or `options` switch it off. At most `max_speakers` holds for the whole;
+    at least `min_speakers` only where there is one window, because not everybody speaks in each. Raises
+    ModelUnavailable, ModelTampered, CorruptMedia, and SpeechFailed when the engine does.
     """
     diarizer = load_diarizer(model, options) if options.diarize else None
-    if diarizer is None or len(audio) < _SHORTEST_SECONDS * SAMPLE_RATE:
+    track = as_track(audio)
+    if diarizer is None or track.samples < _SHORTEST_SECONDS * SAMPLE_RATE:
         turns = []
     else:
         try:
-            turns = _turns(audio, diarizer, options, progress)
+            turns = _turns(track, diarizer, options, progress)
+        except ChannelscribeError:
+            raise
         except Exception as error:
             raise SpeechFailed(f"The diarizer failed: {type(error).__name__}: {error}") from error
     if progress:
@@ -51,16 +57,43 @@ def diarize(
 
 
 def _turns(
-    audio: NDArray[np.float32], diarizer: Loaded, options: SpeechOptions, progress: Progress | None
+    track: SpeechTrack, diarizer: Loaded, options: SpeechOptions, progress: Progress | None
 ) -> list[dict[str, Any]]:
+    windows = max(1, round(track.samples / SAMPLE_RATE / _WINDOW_SECONDS))
+    borders = [track.samples * i // windows for i in range(windows + 1)]
+    stitcher = Stitcher(_threshold(diarizer.engine), options.max_speakers)
+    turns: list[dict[str, Any]] = []
+    for i in range(windows):
+        first, last = borders[i], borders[i + 1]
+        report = share(progress, i / windows, (i + 1) / windows) if progress else None
+        found, voices = _window(track.read(first, last), diarizer, options, windows == 1, report)
+        for turn in stitcher.add(found, voices) if windows > 1 else found:
+            offset = first / SAMPLE_RATE
+            end = min(turn["end"] + offset, last / SAMPLE_RATE)  # the engine pads its last stretch
+            turns.append(turn | {"start": turn["start"] + offset, "end": end})
+    joined = join_turns(turns, [border / SAMPLE_RATE for border in borders[1:-1]])
+    return name_speakers(joined, track.samples / SAMPLE_RATE)
+
+
+def _window(
+    audio: Samples, diarizer: Loaded, options: SpeechOptions, alone: bool, report: Progress | None
+) -> tuple[list[dict[str, Any]], dict[str, list[float]]]:
+    """One window's turns, and the embedding of each of its speakers."""
     with diarizer.lock:
-        found = diarizer.engine(
+        found, embeddings = diarizer.engine(
             audio,
-            min_speakers=options.min_speakers,
+            min_speakers=options.min_speakers if alone else None,
             max_speakers=options.max_speakers,
-            progress_callback=(lambda percent: progress(percent / 100)) if progress else None,
+            return_embeddings=True,
+            progress_callback=(lambda percent: report(percent / 100)) if report else None,
         )
-    return name_speakers(found[["start", "end", "speaker"]].to_dict("records"), len(audio) / SAMPLE_RATE)
+    return found[["start", "end", "speaker"]].to_dict("records"), embeddings or {}
+
+
+def _threshold(engine: Any) -> float:
+    """The distance from which the pipeline itself takes two voices for two speakers."""
+    clustering = engine.model.parameters(instantiated=True).get("clustering", {})
+    return float(clustering.get("threshold", _THRESHOLD))
 
 
 def name_speakers(turns: list[dict[str, Any]], seconds: float) -> list[dict[str, Any]]:

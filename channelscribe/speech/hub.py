@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from pydantic import SecretStr
 
-__all__ = ["aligner", "default_aligner", "is_at_hand", "recognizer_folder"]
+__all__ = ["aligner", "default_aligner", "is_at_hand", "pipeline_folder", "recognizer_folder"]
 
 Found = TypeVar("Found")
 
@@ -72,11 +72,21 @@ def aligner(
     def fetch(local_files_only: bool) -> tuple[Any, Any]:
         wanted = {"revision": revision, "local_files_only": local_files_only, "token": _plain(token)}
         load_processor: Any = Wav2Vec2Processor.from_pretrained  # not typed
-        return load_processor(name, **wanted), Wav2Vec2ForCTC.from_pretrained(name, **wanted)
+        # weights_only: an older model's pickle is read by torch's restricted unpickler, which runs nothing
+        return load_processor(name, **wanted), Wav2Vec2ForCTC.from_pretrained(name, weights_only=True, **wanted)
 
     processor, network = fetch(True) if Path(name).is_dir() else _cached_first(fetch)
     dictionary = {character.lower(): code for character, code in processor.tokenizer.get_vocab().items()}
     return network.to(device), {"language": language, "dictionary": dictionary, "type": "huggingface"}
+
+
+def pipeline_folder(name: str, token: SecretStr | None) -> Path:
+    """The folder of a pyannote pipeline with its networks, fetched whole when it is not there."""
+    if Path(name).is_dir():
+        return Path(name)
+    from huggingface_hub import snapshot_download
+
+    return Path(_cached_first(lambda local: str(snapshot_download(name, local_files_only=local, token=_plain(token)))))
 
 
 def _cached_first(fetch: Callable[[bool], Found]) -> Found:

@@ -2,7 +2,7 @@
 
 Needs the extra `speech`; models that are not on the disk come from the Hugging Face hub on first use. Leaves
 the loaded models in this process. pyannote unpickles checkpoints, so the bundled ones and the voice activity
-detector inside WhisperX are compared with known checksums first.
+detector inside WhisperX are compared with known checksums first, and others are looked into (`verify`).
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from channelscribe.settings.options import SpeechOptions
 from channelscribe.speech import hub
 from channelscribe.speech.engines import prepare_engines
 from channelscribe.speech.registry import ResolvedModel
+from channelscribe.speech.verify import verify_fetched, verify_own, verify_pipeline
 
 __all__ = ["Loaded", "load_aligner", "load_counts", "load_diarizer", "load_recognizer"]
 
@@ -40,6 +41,8 @@ class Loaded:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
+_SEED = 0
+
 _lock = threading.Lock()
 _cache: dict[Hashable, Loaded] = {}
 _counts: Counter[str] = Counter()
@@ -53,8 +56,11 @@ def load_recognizer(model: ResolvedModel, options: SpeechOptions) -> Loaded:
 
     def load() -> Any:
         _verify_vad()
+        import ctranslate2
         import whisperx
 
+        # Sampling at a temperature begins alike in every process; threads take their generators from this.
+        ctranslate2.set_random_seed(_SEED)
         # The name tells an English-only model; the folder that it lies in need not.
         language = "en" if model.recognizer.endswith(".en") else model.language
         return whisperx.load_model(
@@ -87,7 +93,8 @@ def load_aligner(model: ResolvedModel, language: str, options: SpeechOptions) ->
         return None
     # the revision belongs to the model's own aligner, not to WhisperX's choice for the language
     revision = model.revision if model.aligner else "main"
-    key = ("aligner", name, revision, language, model.device)
+    # a model's own aligner is one, whatever language it is used for
+    key = ("aligner", name, revision, None if model.aligner else language, model.device)
     return _once(key, model, lambda: hub.aligner(name, revision, language, model.device, options.hub_token))
 
 
@@ -106,7 +113,11 @@ def load_diarizer(model: ResolvedModel, options: SpeechOptions) -> Loaded | None
 
         token = options.hub_token.get_secret_value() if options.hub_token else None
         if not model.bundled:
-            return DiarizationPipeline(model_name=diarizer, token=token, device=model.device)
+            folder = hub.pipeline_folder(diarizer, options.hub_token)
+            if not Path(diarizer).is_dir():
+                verify_fetched(folder, model.sha256, model.name)
+            verify_pipeline(folder, model.sha256)
+            return DiarizationPipeline(model_name=str(folder), token=token, device=model.device)
         with tempfile.TemporaryDirectory(prefix="channelscribe-diarizer-") as workdir:
             folder = world.diarizer_folder(Path(workdir))
             return DiarizationPipeline(model_name=str(folder), device=model.device)
@@ -125,6 +136,8 @@ def _once(key: tuple[Hashable, ...], model: ResolvedModel, load: Callable[[], An
             prepare_engines()
             if model.bundled:
                 verify_bundle()
+            elif Path(str(key[1])).is_dir():
+                verify_own(Path(str(key[1])), model.sha256, model.name)
             try:
                 _cache[key] = Loaded(load())
             except ChannelscribeError:

@@ -8,10 +8,9 @@ depends on the device.
 from __future__ import annotations
 
 import hashlib
-import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,7 +19,8 @@ from typing import Any
 from channelscribe.errors import UnknownModel
 from channelscribe.hashing import content_key, sha256_file
 from channelscribe.sample import world
-from channelscribe.settings.options import SpeechModel, SpeechOptions
+from channelscribe.settings.options import SpeechModel, SpeechOptions, SpeechRule
+from channelscribe.speech.footprint import cores, fitting_batch, weight_bytes
 
 __all__ = ["BUILT_IN", "SAMPLE", "ResolvedModel", "gpu_available", "known_models", "resolve_model"]
 
@@ -28,7 +28,7 @@ SAMPLE = "sample"
 _HUB_DIARIZER = "pyannote/speaker-diarization-community-1"
 # /dev/dxg is CUDA under WSL, /dev/nvmap a Jetson.
 _GPU_DEVICES = ("/dev/nvidiactl", "/dev/dxg", "/dev/nvmap")
-_BATCH_SIZE = {"cpu": 4, "cuda": 16}
+_BATCH_SIZE = {"cpu": 4, "cuda": 16}  # on a GPU only where its free memory or the model's size is unknown
 _COMPUTE_TYPE = {"cpu": "int8", "cuda": "float16"}
 _AUTO_MODEL = {"cpu": "small", "cuda": "large-v3-turbo"}
 
@@ -67,6 +67,12 @@ class ResolvedModel:
     batch_size: int
     threads: int
     bundled: bool = False
+    sha256: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+    @property
+    def memory_bytes(self) -> int | None:
+        """What the recognizer's weights take of the device's memory; None where nothing tells."""
+        return weight_bytes(self.recognizer, self.compute_type)
 
     def fingerprint(self, options: SpeechOptions) -> dict[str, dict[str, Any] | None]:
         """What decides the results, a part for each stage: {"recognizer", "aligner", "diarizer"}, JSON-able.
@@ -97,13 +103,15 @@ class ResolvedModel:
         return {"name": self.name, "model": known_as, "revision": self.revision, "sha256": sha256}
 
 
-def resolve_model(options: SpeechOptions) -> ResolvedModel:
+def resolve_model(options: SpeechOptions, seconds: float | None = None) -> ResolvedModel:
     """The model that `options.model` names, with device, compute type, batch size and threads decided.
 
-    Raises UnknownModel, which lists the names that are known.
+    `auto` is what the first rule says that holds for the device, the language that is assumed and the `seconds`
+    of audio, where they are known; else what suits the device. Raises UnknownModel, which lists the names that
+    are known.
     """
     device = options.device if options.device != "auto" else ("cuda" if gpu_available() else "cpu")
-    name = options.model if options.model != "auto" else _AUTO_MODEL[device]
+    name = options.model if options.model != "auto" else _by_rule(options, device, seconds)
     models = known_models(options)
     if name not in models:
         raise UnknownModel(
@@ -111,20 +119,52 @@ def resolve_model(options: SpeechOptions) -> ResolvedModel:
             remedy=f"Known: {', '.join(sorted(models))}; more can be added under speech.models.",
         )
     entry = models[name]
+    compute_type = _COMPUTE_TYPE[device] if options.compute_type == "auto" else options.compute_type
     return ResolvedModel(
         name=name,
         recognizer=entry.recognizer,
         aligner=entry.aligner,
         diarizer=entry.diarizer,
-        language=entry.language,
+        language=options.language or entry.language,
         revision=entry.revision,
         chunk_seconds=entry.chunk_seconds,
         device=device,
-        compute_type=_COMPUTE_TYPE[device] if options.compute_type == "auto" else options.compute_type,
-        batch_size=options.batch_size or _BATCH_SIZE[device],
-        threads=options.threads or _cores(),
+        compute_type=compute_type,
+        batch_size=options.batch_size or _batch_size(entry.recognizer, device, compute_type, options.beam_size),
+        threads=options.threads or cores(),
         bundled=name == SAMPLE and SAMPLE not in options.models,
+        sha256=entry.sha256,
     )
+
+
+def _by_rule(options: SpeechOptions, device: str, seconds: float | None) -> str:
+    holding = (rule.model for rule in options.rules if _holds(rule, device, options.language, seconds))
+    return next(holding, _AUTO_MODEL[device])
+
+
+def _holds(rule: SpeechRule, device: str, language: str | None, seconds: float | None) -> bool:
+    if rule.device not in (None, device) or rule.language not in (None, language):
+        return False
+    if rule.longer_than_minutes is None and rule.shorter_than_minutes is None:
+        return True
+    if seconds is None:
+        return False
+    return (rule.longer_than_minutes or 0) * 60 <= seconds < (rule.shorter_than_minutes or float("inf")) * 60
+
+
+def _batch_size(recognizer: str, device: str, compute_type: str, beams: int) -> int:
+    free = _free_memory() if device == "cuda" else None
+    return (fitting_batch(recognizer, compute_type, beams, free) if free else None) or _BATCH_SIZE[device]
+
+
+def _free_memory() -> int | None:
+    """Bytes that the GPU has free; None where it cannot be asked."""
+    try:
+        import torch
+
+        return int(torch.cuda.mem_get_info()[0])
+    except (ImportError, RuntimeError, AssertionError):  # torch without CUDA asserts
+        return None
 
 
 def known_models(options: SpeechOptions) -> dict[str, SpeechModel]:
@@ -153,11 +193,6 @@ def gpu_available() -> bool:
     import torch
 
     return bool(torch.cuda.is_available())
-
-
-def _cores() -> int:
-    # A container may own fewer cores than the machine has.
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _bundle_sha256() -> str | None:

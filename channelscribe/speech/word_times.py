@@ -10,15 +10,20 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
 
-__all__ = ["complete_times", "spread", "words_of"]
+__all__ = ["complete_times", "is_without_spaces", "spread", "words_of"]
 
 # As in whisperx.alignment: there a word is a character.
 _LANGUAGES_WITHOUT_SPACES = ("ja", "zh")
 
 
+def is_without_spaces(language: str | None) -> bool:
+    """Whether the language is written without spaces between words, as far as WhisperX knows."""
+    return language in _LANGUAGES_WITHOUT_SPACES
+
+
 def words_of(text: str, language: str | None) -> list[str]:
     """The words as WhisperX splits them: at spaces, and into characters for Japanese and Chinese."""
-    return text.split() if language not in _LANGUAGES_WITHOUT_SPACES else list("".join(text.split()))
+    return list("".join(text.split())) if is_without_spaces(language) else text.split()
 
 
 def complete_times(words: Sequence[dict[str, Any]], start: float, end: float) -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from channelscribe.speech.assemble import assemble
+from channelscribe.transcript import Transcript
 
 
 def _word(text: str, start: float, end: float) -> dict[str, Any]:
@@ -61,6 +62,40 @@ def test_no_speech_makes_an_empty_transcript() -> None:
     recognition: dict[str, Any] = {"language": None, "audio_seconds": 5.0, "no_speech": True, "model": {}}
     transcript = assemble(recognition, {"segments": [], "aligner": None}, {"turns": []})
     assert (transcript.language, transcript.no_speech, transcript.text) == ("und", True, "")
+
+
+def test_flags_reach_every_part_of_a_segment_and_quality_the_transcript() -> None:
+    words = [_word("Are", 0, 1), _word("you?", 1, 2), _word("Yes.", 3, 4)]
+    segment = {"start": 0, "end": 4, "text": "Are you? Yes.", "avg_logprob": -1.2, "flags": ["unsure"], "words": words}
+    recognition: dict[str, Any] = {"language": "en", "audio_seconds": 5.0, "no_speech": False, "model": {}}
+    recognition |= {"speech": [[0.0, 4.0]], "speech_seconds": 4.0, "quality": {"flagged": 1, "unheard": []}}
+    alignment = {
+        "segments": [segment],
+        "aligner": None,
+        "note": "alignment is switched off",
+        "quality": {"coverage": 1.0},
+    }
+    turns = [{"start": 0, "end": 2.5, "speaker": "A"}, {"start": 2.5, "end": 5, "speaker": "B"}]
+    transcript = assemble(recognition, alignment, {"turns": turns})
+
+    assert [each.flags for each in transcript.segments] == [["unsure"], ["unsure"]]
+    assert transcript.quality == {
+        "flagged": 1,
+        "unheard": [],
+        "coverage": 1.0,
+        "speech": [[0.0, 4.0]],
+        "speech_seconds": 4.0,
+        "note": "alignment is switched off",
+    }
+    assert Transcript.from_dict(transcript.to_dict()) == transcript
+
+
+def test_a_transcript_of_an_earlier_version_is_read() -> None:
+    word = {"text": "Hi", "start": 0.0, "end": 1.0, "score": 0.5, "speaker": None, "aligned": True}
+    segment = {"start": 0.0, "end": 1.0, "text": "Hi", "speaker": None, "avg_logprob": -0.1, "words": [word]}
+    old = {"language": "en", "duration": 1.0, "segments": [segment], "turns": [], "models": {}, "no_speech": False}
+    transcript = Transcript.from_dict(old)
+    assert (transcript.segments[0].flags, transcript.quality) == ([], {})
 
 
 _times = st.floats(0, 100).map(lambda value: round(value, 3))

@@ -87,3 +87,37 @@ def test_a_folder_is_known_by_its_content(tmp_path: Path, no_gpu: None) -> None:
         return str(recognizer["sha256"])
 
     assert identity("one") != identity("two")
+
+
+def test_rules_choose_by_device_language_and_length(no_gpu: None) -> None:
+    rules = [
+        {"model": "medium", "language": "de"},
+        {"model": "tiny", "device": "cpu", "longer_than_minutes": 60},
+        {"model": "base", "device": "cuda"},
+        {"model": "sample", "shorter_than_minutes": 1},
+    ]
+
+    def chosen(seconds: float | None = None, **options: object) -> str:
+        return resolve_model(SpeechOptions.model_validate({"rules": rules} | options), seconds).name
+
+    assert chosen(language="de") == "medium"
+    assert chosen(3600) == "tiny"
+    assert chosen(3599) == "small"  # no rule holds
+    assert chosen(7200, device="cuda") == "base"
+    assert chosen(59) == "sample"
+    assert chosen() == "small"  # a length that is not known is no length
+    assert chosen(59, model="large-v3") == "large-v3"  # a name is not a rule
+    with pytest.raises(UnknownModel):
+        resolve_model(SpeechOptions.model_validate({"rules": [{"model": "smal"}]}))
+
+
+def test_the_language_may_be_told(no_gpu: None) -> None:
+    assert resolve_model(SpeechOptions(model="small", language="de")).language == "de"
+    assert resolve_model(SpeechOptions(model="small")).language is None
+
+
+def test_a_model_tells_its_memory(no_gpu: None) -> None:
+    assert resolve_model(SpeechOptions(model="small")).memory_bytes == 244_000_000  # int8
+    sample = resolve_model(SpeechOptions(model="sample")).memory_bytes
+    assert sample
+    assert 4_000_000 < sample < 5_000_000
