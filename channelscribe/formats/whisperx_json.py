@@ -34,6 +34,7 @@ def render(transcript: Transcript, meta: VideoMeta) -> str:
             "no_speech": transcript.no_speech,
             "turns": [asdict(turn) for turn in transcript.turns],
             "models": transcript.models,
+            "quality": transcript.quality,
         },
     }
     return json.dumps(document, ensure_ascii=False, indent=1) + "\n"
@@ -54,17 +55,19 @@ def parse(text: str) -> Transcript:
                 segment.get("speaker"),
                 segment.get("avg_logprob"),
                 [_parse_word(word) for word in segment["words"]],
+                segment.get("flags", []),
             )
             for segment in document["segments"]
         ],
         turns=[Turn(**turn) for turn in ours["turns"]],
         models=ours["models"],
         no_speech=ours["no_speech"],
+        quality=ours.get("quality", {}),
     )
 
 
 def _segment(segment: Segment) -> dict[str, Any]:
-    optional = _known({"speaker": segment.speaker, "avg_logprob": segment.avg_logprob})
+    optional = _known({"speaker": segment.speaker, "avg_logprob": segment.avg_logprob, "flags": segment.flags or None})
     return {
         "start": segment.start,
         "end": segment.end,

@@ -1,27 +1,28 @@
 """spaCy pipelines by language, each loaded once per process.
 
-Needs the extra `text`; pipelines are packages or folders that are already here, nothing is downloaded. A
-language without one gets spaCy's rules (tokens and stop words, no entities): that is an answer, not an error.
+Needs the extra `text`; pipelines are packages or folders that are already here, and nothing is fetched unless
+`text.fetch_models` is set. A language without one gets spaCy's rules (tokens and stop words, no entities): that is an
+answer, not an error, and its note says why and what would install the pipeline.
 """
 
 from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from channelscribe.bundle import verify_bundle
 from channelscribe.errors import TextModelUnavailable
 from channelscribe.sample import world
 from channelscribe.settings.options import TextOptions
+from channelscribe.text.packages import fetch, install_command, installed_version, split_name
 
 if TYPE_CHECKING:
     from spacy.language import Language
 
-__all__ = ["SAMPLE", "Pipeline", "load_pipeline"]
+__all__ = ["SAMPLE", "Pipeline", "load_pipeline", "readers"]
 
 SAMPLE = "sample"
 _TAGGERS = ("tagger", "morphologizer")
@@ -48,6 +49,11 @@ class Pipeline:
     def pos(self) -> bool:
         return bool(set(_TAGGERS) & set(self.nlp.pipe_names))
 
+    @property
+    def sentences(self) -> bool:
+        """Whether it was trained to find sentences; spaCy's `sentencizer` is rules that know no abbreviations."""
+        return bool({"parser", "senter"} & set(self.nlp.pipe_names))
+
     def describe(self) -> dict[str, Any]:
         """JSON-able: what `Reading.models` keeps of it."""
         return {
@@ -64,33 +70,48 @@ _loaded: dict[tuple[str, str | None], Pipeline] = {}
 
 
 def load_pipeline(language: str, options: TextOptions) -> Pipeline:
-    """The pipeline that `options.models` names for the language; spaCy's rules where none of that name is
-    here.
+    """The pipeline that `options.models` names for the language; spaCy's rules where none of that name and
+    version is here.
 
-    Raises TextModelUnavailable when spaCy itself is not installed or a pipeline is there but does not load,
-    and ModelTampered when the bundled one is not what was shipped.
+    Raises TextModelUnavailable when spaCy itself is not installed, a pipeline is there but does not load, or one that
+    may be fetched does not come; and ModelTampered when the bundled one is not what was shipped.
     """
     name = options.models.get(language)
     with _lock:
         if (language, name) not in _loaded:
             if find_spec("spacy") is None:
                 raise TextModelUnavailable("spaCy is not installed.", remedy="pip install 'channelscribe[text]'")
-            _loaded[language, name] = _load(language, name)
+            loaded = _load(language, name, options.fetch_models)
+            if loaded.note is not None and name is not None:
+                return loaded  # it may be installed by the next time
+            _loaded[language, name] = loaded
         return _loaded[language, name]
 
 
-def _load(language: str, name: str | None) -> Pipeline:
+def readers(options: TextOptions) -> dict[str, str | None]:
+    """Versions of all that readings are made with, None for what is not here; loads nothing.
+
+    A reading is kept under these, so that another version of a pipeline makes a new one.
+    """
+    made = {name: _version(name) for name in ("spacy", "nltk")}
+    return made | {f"{code} {name}": _pipeline_version(name) for code, name in sorted(options.models.items())}
+
+
+def _load(language: str, name: str | None, may_fetch: bool) -> Pipeline:
     import spacy
-    from spacy.util import is_package
 
     if name is None:
         return _rules(language, f"no spaCy pipeline is set for the language {language!r}")
-    if name != SAMPLE and not is_package(name) and not Path(name).is_dir():
-        return _rules(language, f"the spaCy pipeline {name!r} is not installed")
+    place, wanted = split_name(name)
     if name == SAMPLE:
         verify_bundle()
+    elif (have := installed_version(place)) is None or wanted not in (None, have):
+        if not may_fetch:
+            missing = f"version {wanted} of the spaCy pipeline {place!r}" if wanted else f"the spaCy pipeline {place!r}"
+            return _rules(language, f"{missing} is not installed ({install_command(place, wanted)})")
+        fetch(place, wanted)
     try:
-        nlp = spacy.load(world.models_dir() / "ner" if name == SAMPLE else name)
+        nlp = spacy.load(world.models_dir() / "ner" if name == SAMPLE else place)
     except (OSError, ValueError, ImportError) as error:
         raise TextModelUnavailable(
             f"The spaCy pipeline {name!r} cannot be loaded: {error}.",
@@ -107,3 +128,15 @@ def _rules(language: str, note: str) -> Pipeline:
     except ImportError:  # a language without rules: the ones that fit most
         nlp = spacy.blank("xx")
     return Pipeline(nlp, f"rules:{nlp.lang}", version("spacy"), note)
+
+
+def _pipeline_version(name: str) -> str | None:
+    # The sample's files are known by their sums, which are part of the program.
+    return SAMPLE if name == SAMPLE else installed_version(split_name(name)[0])
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

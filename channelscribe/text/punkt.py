@@ -8,7 +8,10 @@ Source: Kiss and Strunk, "Unsupervised Multilingual Sentence Boundary Detection"
 from __future__ import annotations
 
 import io
+import re
 import threading
+from collections.abc import Iterator
+from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +30,12 @@ _LANGUAGES = {
     "no": "norwegian", "pl": "polish", "pt": "portuguese", "ru": "russian", "sl": "slovene", "sv": "swedish",
     "tr": "turkish",
 }  # fmt: skip
+
+_STRETCH = 20_000  # characters
+_NEAR = 2_000
+_BETWEEN_WORDS = re.compile(r"(?<=\w)\s(?=\w)")
+_MARK = re.compile(r"[.?!]")
+_PLAIN = re.compile(r"([^\W\d_]{2,})[.?!]\s")
 
 _lock = threading.Lock()
 _loaded: dict[str, tuple[PunktSentenceTokenizer, bool]] = {}
@@ -52,7 +61,49 @@ def is_trained(language: str) -> bool:
 
 def sentence_spans(text: str, language: str) -> list[tuple[int, int]]:
     """The sentences of `text` as (start, end) character offsets, in order, without the space between them."""
-    return list(sentence_tokenizer(language).span_tokenize(text))
+    tokenizer = _quick(sentence_tokenizer(language))
+    spans: list[tuple[int, int]] = []
+    for start, end, goes_on in _stretches(text):
+        found = [(start + a, start + b) for a, b in tokenizer.span_tokenize(text[start:end])]
+        if goes_on and spans and found:
+            spans[-1] = (spans[-1][0], found.pop(0)[1])
+        spans += found
+    return spans
+
+
+def _quick(tokenizer: PunktSentenceTokenizer) -> PunktSentenceTokenizer:
+    """The same tokenizer, which answers at once where Punkt has only one answer: after a word of letters that it does
+    not know as an abbreviation. That is nine marks of ten, and Punkt's own way takes ten times as long.
+    """
+    parameters = tokenizer._params
+    if parameters.collocations:
+        return tokenizer
+    quick = copy(tokenizer)
+    abbreviations, whole_way = parameters.abbrev_types, tokenizer.text_contains_sentbreak
+
+    def text_contains_sentbreak(context: str) -> bool:
+        plain = _PLAIN.match(context)
+        if plain and plain[1].lower() not in abbreviations:
+            return True
+        return bool(whole_way(context))
+
+    quick.text_contains_sentbreak = text_contains_sentbreak
+    return quick
+
+
+def _stretches(text: str) -> Iterator[tuple[int, int, bool]]:
+    """(start, end, whether the sentence before goes on) of stretches that are segmented alone.
+
+    NLTK gives a whole text five seconds of wall time, which a long one on a busy machine may exceed. Punkt looks at no
+    more than the words around a mark, so nothing is lost by a cut between two words without one.
+    """
+    start, goes_on = 0, False
+    while len(text) - start > _STRETCH:
+        between = [place.start() for place in _BETWEEN_WORDS.finditer(text, start + _STRETCH - _NEAR, start + _STRETCH)]
+        end = between[-1] if between else start + _STRETCH
+        yield start, end, goes_on
+        start, goes_on = end, bool(between) or not _MARK.search(text, end - _NEAR // 10, end + 1)
+    yield start, len(text), goes_on
 
 
 def _load(language: str) -> tuple[PunktSentenceTokenizer, bool]:

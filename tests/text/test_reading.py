@@ -76,14 +76,14 @@ def test_entities_have_spans_times_and_keys(transcript: Transcript, gazetteer: N
 
 
 def test_what_is_not_asked_for_is_left_out(transcript: Transcript, gazetteer: None) -> None:
-    reading = read(transcript, TextOptions(entities=False, tokens=False))
-    assert (reading.entities, reading.tokens) == ([], [])
+    reading = read(transcript, TextOptions(steps=("sentences",)))
+    assert (reading.entities, list(reading.tokens)) == ([], [])
     assert len(reading.sentences) == 3
 
 
 def test_nothing_said_is_read_as_nothing() -> None:
     reading = read(Transcript("und", 3.0, no_speech=True), NO_MODELS)
-    assert (reading.sentences, reading.tokens, reading.entities) == ([], [], [])
+    assert (reading.sentences, list(reading.tokens), reading.entities) == ([], [], [])
 
 
 def test_a_reading_travels_as_json(transcript: Transcript, gazetteer: None) -> None:
@@ -97,7 +97,7 @@ def test_pipelines_load_once() -> None:
 
 @pytest.mark.parametrize(
     ("text", "key"),
-    [("Anna's", "anna"), ("the  Orion Institute.", "the orion institute"), ("James’", "james"), ("ÉMILE", "émile")],
+    [("Anna's", "anna"), ("the  Orion Institute.", "orion institute"), ("James’", "james"), ("ÉMILE", "émile")],
 )
 def test_entity_key(text: str, key: str) -> None:
     assert entity_key(text) == key
