@@ -7,7 +7,7 @@ import pytest
 from pydantic import SecretStr
 
 from channelscribe.hashing import content_key, sha256_file
-from channelscribe.settings.options import AudioOptions
+from channelscribe.settings.options import AudioOptions, NormalizeOptions
 
 
 def test_a_files_hash(tmp_path: Path) -> None:
@@ -27,7 +27,7 @@ def test_what_counts_and_what_does_not() -> None:
     assert content_key({1, 2, 3}) == content_key({3, 2, 1})
     assert content_key([1, 2]) == content_key((1, 2)) != content_key([2, 1])
     assert len({content_key(*each) for each in (("a", "b"), ("ab",), ("a", "b", None), ("b", "a"))}) == 4
-    assert content_key(AudioOptions()) != content_key(AudioOptions(target_lufs=-14))
+    assert content_key(AudioOptions()) != content_key(AudioOptions(normalize=NormalizeOptions(target_lufs=-14)))
     assert content_key(Path("a/b")) == content_key("a/b")
 
 
