@@ -28,12 +28,12 @@ $(UV):
 demo: setup  ## the main job on the bundled sample channel, offline
 	$(BIN)/channelscribe demo
 
-# Two processes: one has the engines (see tests/conftest.py), the other the library's tests.
+# Two processes: one has the engines (tests/scheduling.py), the other the library's tests.
 test: setup  ## all tests
-	$(BIN)/pytest -n 2 --dist loadgroup
+	$(BIN)/pytest -n 2
 
 test-fast: setup  ## the library's tests: no engine, no models, under a minute
-	$(BIN)/pytest -m "not speech and not stack and not slow" -n auto --dist loadfile tests
+	$(BIN)/pytest -m "not speech and not stack and not slow" -n auto tests
 
 check: setup  ## what CI checks beside the tests: lint, types, floors, the lock
 	$(BIN)/ruff check .

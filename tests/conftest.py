@@ -20,6 +20,8 @@ import pytest
 from channelscribe.laptop import LaptopStack
 from channelscribe.settings import Settings
 
+pytest_plugins = ["tests.scheduling"]
+
 COMMAND_SECONDS = 540
 STANDIN_PLUGIN = Path(__file__).parent / "standin" / "plugin"
 ON_SAMPLE = [
@@ -34,14 +36,6 @@ ON_SAMPLE = [
 # the environment, so that they know the stand-in site (`tests/standin`), too.
 sys.path.append(str(STANDIN_PLUGIN))
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (os.environ.get("PYTHONPATH"), str(STANDIN_PLUGIN))))
-
-
-@pytest.hookimpl(tryfirst=True)  # pytest-xdist looks at the groups right after
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With several workers (`-n 2 --dist loadgroup`), one of them has the engines, so that there is one stack a run."""
-    for item in items:
-        if item.get_closest_marker("stack") or item.get_closest_marker("speech"):
-            item.add_marker(pytest.mark.xdist_group("engines"))
 
 
 @dataclass(frozen=True)
