@@ -28,7 +28,7 @@ $(UV):
 demo: setup  ## the main job on the bundled sample channel, offline
 	$(BIN)/channelscribe demo
 
-# Two processes: one has the engines (tests/scheduling.py), the other the library's tests.
+# Two processes: one has the shared stack (tests/scheduling.py), the other the rest.
 test: setup  ## all tests
 	$(BIN)/pytest -n 2
 
