@@ -23,7 +23,8 @@ EXTENSION = re.compile(r"[a-z0-9]{1,8}")
 
 def run(options: argparse.Namespace) -> int:
     given = dict(parse_assignment(text) for text in options.assignments)
-    sources = SettingsRegistry(run=given).resolve().sources
+    # The audio alone: what is beside it in this folder is the user's.
+    sources = SettingsRegistry(run=given).resolve().sources.model_copy(update={"covers": False})
     if sources.access:
         tell(f"The Prefect block {sources.access} is for the workers of runs; this uses the settings alone.")
     folder = Path(options.out)
