@@ -21,12 +21,12 @@ from tasks.policies import RETRY_DELAYS, worth_retrying
 from tasks.records import VideoWork
 from tasks.workplace import catalogue, settings_of, source_options
 
+# Without tags: a task that has some asks the server for slots of each first, which took up to seconds here.
 LISTING: dict[str, Any] = {
     "retries": len(RETRY_DELAYS),
     "retry_delay_seconds": RETRY_DELAYS,
     "retry_condition_fn": worth_retrying,
     "persist_result": False,
-    "tags": ["listing"],
 }
 
 
@@ -62,7 +62,7 @@ def rehearse(source: str, options: dict[str, Any], limit: int | None, full: bool
     }
 
 
-@task(name="claim-due", persist_result=False, tags=["listing"])
+@task(name="claim-due", persist_result=False)
 def claim_due(
     listed: dict[str, Any], owner: str, options: dict[str, Any], count: int, had: list[int]
 ) -> list[VideoWork]:
@@ -72,7 +72,7 @@ def claim_due(
     return [work(row, listed["title"], owner, settings) for row in rows]
 
 
-@task(name="try-again", persist_result=False, tags=["listing"])
+@task(name="try-again", persist_result=False)
 def make_due(source_pk: int, reasons: list[str]) -> int:
     """Have the source's videos tried again now that failed for one of these reasons."""
     return catalogue().make_due(source_pk, reasons)
