@@ -73,6 +73,6 @@ def planned(row: VideoRow) -> Planned:
     state = State(row.state)
     why = {State.DISCOVERED: "not fetched yet", State.DOWNLOADED: "not transcribed yet"}.get(state, "not finished")
     if row.reason:
-        tries = f", {row.attempts} tries so far" if row.attempts else ""
+        tries = f", tried {row.attempts} x" if row.attempts else ""
         why = f"{row.reason}{tries}"
     return Planned(row.video_id, row.title, row.state, STEPS[state], why)

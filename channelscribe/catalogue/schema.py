@@ -47,7 +47,7 @@ def check_schema(database: Database) -> None:
     if found != _head(config):
         raise SchemaMismatch(
             f"the catalogue {database} has schema {found or 'none'}, this program needs {_head(config)}.",
-            remedy="Run `channelscribe deploy`, or any sync, to migrate it.",
+            remedy="Run any `channelscribe sync`, which migrates it.",
         )
 
 

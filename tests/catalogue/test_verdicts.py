@@ -127,7 +127,7 @@ def test_a_rehearsal_writes_nothing(catalogue: Catalogue) -> None:
     listing = Listed([Video("known"), Video("new"), Video("no", "Trailer"), Video("soon", live_status="is_upcoming")])
     found = catalogue.rehearse(listing, judge(not_title="trailer"))
     assert [(each.video, each.action, each.why) for each in found.planned] == [
-        ("known", "try again", "unreachable, 1 tries so far"),
+        ("known", "try again", "unreachable, tried 1 x"),
         ("new", "download, transcribe, publish", "not fetched yet"),
     ]
     assert {(each.state, each.reason, each.videos) for each in found.left_out} == {
