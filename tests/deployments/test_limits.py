@@ -52,7 +52,7 @@ def test_a_budget_is_strict_and_provisioned(stack: LaptopStack, data_dir: Path) 
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout.splitlines()[-1])
     assert "a-site-test" in found["without"]
-    assert "channelscribe deploy" not in found["without"]
+    assert "channelscribe sync" in found["without"]
     first, again, changed = found["seen"]
     assert first == again
     assert first[:3] == [changed[0], 1, 10.0]
