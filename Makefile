@@ -8,7 +8,7 @@ BIN := .venv/bin
 export UV_PROJECT_ENVIRONMENT := .venv
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help setup demo test test-fast check sample sample-report bench clean
+.PHONY: help setup demo test test-long test-fast check sample sample-report deploy bench clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,9 +28,12 @@ $(UV):
 demo: setup  ## the main job on the bundled sample channel, offline
 	$(BIN)/channelscribe demo
 
-# Two processes: one has the shared stack (tests/scheduling.py), the other the rest.
-test: setup  ## all tests
-	$(BIN)/pytest -n 2
+# Three processes: one for each of two shared stacks (tests/scheduling.py), one for the rest.
+test: setup  ## all tests but the longest
+	$(BIN)/pytest -n 3 --no-loadscope-reorder -m "not long"
+
+test-long: setup  ## the longest: a sync through work pools, `channelscribe up`; minutes each
+	$(BIN)/pytest -m long
 
 test-fast: setup  ## the library's tests: no engine, no models, under a minute
 	$(BIN)/pytest -m "not speech and not stack and not slow" -n auto tests
@@ -47,6 +50,9 @@ sample: setup  ## make the sample channel and its models again (needs espeak-ng;
 
 sample-report: setup  ## how good the sample models are, on what they were not trained on
 	$(BIN)/python -m channelscribe.quality.sample_report
+
+deploy: setup  ## bring a Prefect server (prefect.api_url) to what is declared in git
+	$(BIN)/channelscribe deploy
 
 bench: setup  ## make bench NAME=name: one benchmark of benchmarks/
 	@test -f "benchmarks/$(NAME).py" || { echo "make bench NAME=laptop (one of benchmarks/)"; exit 2; }

@@ -37,9 +37,12 @@ def spoken(words: int, seed: str) -> Transcript:
     rng, clock, segments = Random(seed), 0.0, []
     while clock < words * 0.4:
         text = training_sentence(rng, salad_share=0).text
-        placed = [Word(w, clock + 0.4 * n, clock + 0.4 * n + 0.35, 0.9, "S0") for n, w in enumerate(text.split())]
+        words_at = [
+            (w, round(clock + 0.4 * n, 3), round(clock + 0.4 * n + 0.35, 3)) for n, w in enumerate(text.split())
+        ]
+        placed = [Word(w, start, end, 0.9, "S0") for w, start, end in words_at]  # milliseconds, as aligners tell
         segments.append(Segment(clock, placed[-1].end, text, "S0", words=placed))
-        clock += 0.4 * len(placed)
+        clock = round(clock + 0.4 * len(placed), 3)
     return Transcript("en", clock, segments)
 
 

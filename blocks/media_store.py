@@ -19,8 +19,8 @@ class MediaStoreBlock(Block):
     url: str = Field(title="URL", description="a folder, file:// or s3://bucket/prefix")
     endpoint_url: str | None = Field(None, title="Endpoint", description="an S3-compatible server; empty: AWS")
     access_key: SecretStr | None = Field(None, title="Access key", description="empty: the environment's chain")
-    secret_key: SecretStr | None = Field(None, title="Secret key")
-    region: str | None = Field(None, title="Region")
+    secret_key: SecretStr | None = Field(None, title="Secret key", description="the access key's other half")
+    region: str | None = Field(None, title="Region", description="such as eu-central-1; empty: the server's own")
 
     def options(self) -> StoreOptions:
         """The library's options for this store."""

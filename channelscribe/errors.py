@@ -225,7 +225,7 @@ class SuspectedBlock(SourceError):
 
 
 class FilteredOut(SourceError):
-    """Reasons: filter_title, filter_duration, filter_date, filter_live, filter_shorts."""
+    """Reasons: filter_title, filter_duration, filter_date, filter_live, filter_shorts, taken_down."""
 
     reason = "filter"
     then = Then.EXCLUDE

@@ -53,7 +53,8 @@ class Transcript:
 
     `models` names what made it: {"recognizer": {...}, "aligner": {...}, "diarizer": {...}} with name and revision.
     `no_speech` is True when the voice activity detector found nothing to transcribe. `quality` is what the stages
-    measured (`channelscribe.speech.assemble`); empty in transcripts of earlier versions.
+    measured (`channelscribe.speech.assemble`), `stages` what each took and ran on (`channelscribe.speech.provenance`);
+    both are empty in transcripts of earlier versions.
     """
 
     language: str
@@ -63,6 +64,7 @@ class Transcript:
     models: dict[str, Any] = field(default_factory=dict)
     no_speech: bool = False
     quality: dict[str, Any] = field(default_factory=dict)
+    stages: dict[str, Any] = field(default_factory=dict)
 
     @property
     def words(self) -> list[Word]:

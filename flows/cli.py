@@ -16,6 +16,7 @@ from typing import NoReturn
 from channelscribe import __version__
 from channelscribe.errors import ChannelscribeError, UsageError
 
+TRANSCRIPT_FORMATS = ("txt", "srt", "vtt", "tsv", "json")
 EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_SOME_FAILED, EXIT_INTERRUPTED = 0, 1, 2, 3, 130
 
 
@@ -37,6 +38,15 @@ def count(text: str) -> int:
     if not text.isdigit() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of 1 or more")
     return int(text)
+
+
+def formats_of_transcripts(text: str) -> tuple[str, ...]:
+    """Names of formats with commas between, each once, in their order."""
+    names = tuple(dict.fromkeys(name.strip() for name in text.split(",")))
+    unknown = [name for name in names if name not in TRANSCRIPT_FORMATS]
+    if unknown:
+        raise argparse.ArgumentTypeError(f"{unknown[0]!r} is not one of {', '.join(TRANSCRIPT_FORMATS)}")
+    return names
 
 
 def parser() -> Parser:
@@ -90,30 +100,101 @@ def parser() -> Parser:
     audio.add_argument("--out", default=".", metavar="DIR", help="folder of what is made (default: here)")
     audio.add_argument("--cover", metavar="IMAGE", help="a JPEG, PNG or WebP for the mp3")
 
+    speech = command("transcribe", "transcripts of local audio or video; needs no database")
+    speech.add_argument("file", nargs="+", metavar="FILE", help="audio or video")
+    speech.add_argument("--model", metavar="NAME", help="speech model: sample, small, large-v3-turbo or your own")
+    speech.add_argument("--language", metavar="CODE", help="such as en; default: detected")
+    speech.add_argument("--speakers", metavar="N|MIN-MAX", help="how many there are; default: found out")
+    speech.add_argument("--formats", default="txt,srt,vtt,tsv,json", metavar="LIST", help="default: all of them")
+    speech.add_argument("--out", default=".", metavar="DIR", help="folder of the transcripts (default: here)")
+    speech.add_argument("--max-line-width", type=count, metavar="N", help="characters of a line of a subtitle")
+    speech.add_argument("--max-line-count", type=count, metavar="N", help="lines of a subtitle; needs a width")
+    speech.add_argument("--highlight-words", action="store_true", help="underline each word while it is said")
+
     process = command("process", "sentences, names and the rest of a folder of transcripts; needs no database")
     process.add_argument("--directory", required=True, metavar="DIR", help="txt, srt, vtt or json transcripts")
     process.add_argument("--out", default="processed", metavar="DIR", help="of the readings (default: processed)")
 
     search = command("search", "find what was said, with a link that opens at the second")
-    search.add_argument("query", metavar="QUERY", help='words, "a phrase", -without')
+    search.add_argument("query", metavar="QUERY", help='words, "a phrase", beginning*, -without, one OR other')
     search.add_argument("--channel", metavar="NAME", help="only in this source (title, id or URL)")
     search.add_argument("--speaker", metavar="NAME", help="only what this speaker said, such as SPEAKER_00")
     search.add_argument("--entity", metavar="NAME", help="only where this person, place or organization is named")
     search.add_argument("--since", type=day, metavar="DATE", help="only in what was published since, YYYY-MM-DD")
+    search.add_argument("--until", type=day, metavar="DATE", help="only in what was published until, YYYY-MM-DD")
+    search.add_argument("--language", metavar="CODE", help="only in this language, such as en")
+    search.add_argument("--after", metavar="PLACE", help="the page after this place, which a search told")
     search.add_argument("--limit", type=count, default=20, metavar="N", help="at most N hits (default 20)")
 
-    show = command("show", "print a transcript")
-    show.add_argument("video", metavar="VIDEO", help="the video's id, site:id or URL")
-    show.add_argument("--format", default="txt", choices=["txt", "srt", "vtt", "tsv", "json"], help="default: txt")
+    show = command("show", "print transcripts, or write them into a folder")
+    show.add_argument("video", nargs="+", metavar="VIDEO", help="the video's id, site:id or URL")
+    formats = "txt, srt, vtt, tsv or json; several with commas (default: txt)"
+    show.add_argument("--format", type=formats_of_transcripts, default=("txt",), metavar="FORMAT", help=formats)
     show.add_argument("--version", type=count, metavar="N", help="an older version; default: the current one")
+    show.add_argument("--out", metavar="DIR", help="write a file for each video and format into this folder")
+
+    export = command("export", "a channel as one file, a row a segment, for a corpus")
+    export.add_argument("channel", metavar="CHANNEL", help="a source's title, id or URL")
+    export.add_argument("--format", choices=["jsonl", "parquet"], default="jsonl", help="default: jsonl")
+    export.add_argument("--out", metavar="FILE", help="the file (default for jsonl: stdout)")
+    export.add_argument("--language", metavar="CODE", help="only transcripts in this language, such as en")
+    export.add_argument("--since", type=day, metavar="DATE", help="only what was published since, YYYY-MM-DD")
+    export.add_argument("--until", type=day, metavar="DATE", help="only what was published until, YYYY-MM-DD")
 
     entities = command("entities", "the people, places and organizations that were named")
     entities.add_argument("--channel", metavar="NAME", help="only in this source (title, id or URL)")
     entities.add_argument("--label", metavar="LABEL", help="only this kind: PERSON, GPE, ORG, DATE")
 
+    report = command("report", "how good the sample's transcripts are; for a video its figures and a picture")
+    report.add_argument("video", nargs="?", metavar="VIDEO", help="the video's id, site:id or URL")
+    report.add_argument("--out", metavar="FILE", help="the picture, an SVG (default: here, named by the video's id)")
+
     command("status", "videos by state and reason, what is due, what runs")
+    again = command("retranscribe", "new versions for old transcripts, with an estimate first")
+    again.add_argument(
+        "--where",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="which: channel=…, model=NAME, older_than=DATE, quality_below=0.8; may be repeated, all must hold",
+    )
+    again.add_argument("--model", metavar="NAME", help="speech model of the new versions; default: speech.model")
+    again.add_argument("--limit", type=count, metavar="N", help="at most N, those of the newest videos")
+    again.add_argument("--dry-run", action="store_true", help="only the estimate")
+
+    versions = command("versions", "all transcripts of a video, which is current, what made them")
+    versions.add_argument("video", metavar="VIDEO", help="the video's id, site:id or URL")
+
+    diff = command("diff", "what two versions of a transcript say differently, and when")
+    diff.add_argument("video", metavar="VIDEO", help="the video's id, site:id or URL")
+    diff.add_argument("old", nargs="?", type=count, metavar="OLD", help="version; default: the one before NEW")
+    diff.add_argument("new", nargs="?", type=count, metavar="NEW", help="version; default: the current one")
+
+    rollback = command("rollback", "make an older version of a transcript the current one")
+    rollback.add_argument("video", metavar="VIDEO", help="the video's id, site:id or URL")
+    rollback.add_argument("version", type=count, metavar="VERSION", help="as `channelscribe versions` lists it")
+
+    command("up", "the laptop stack, staying: UI, work pools served, schedules live; Ctrl-C stops it")
+
+    metrics = command("metrics", "figures for Prometheus: once on stdout, or over HTTP")
+    metrics.add_argument("--listen", metavar="HOST:PORT", help="serve them on /metrics there, until stopped")
+
+    sweep = command("sweep", "what retention and orphan sweep would delete; gives lost work back")
+    sweep.add_argument("--delete", action="store_true", help="delete it")
+    takedown = command("takedown", "everything of one video, everywhere, for good")
+    takedown.add_argument("video", metavar="VIDEO", help="the video's id, site:id or URL")
+    takedown.add_argument("--yes", action="store_true", help="delete it; without, only say what there is")
+    backup = command("backup", "a copy of catalogue and files in a folder; again: what is new")
+    backup.add_argument("folder", metavar="DIR", help="where the copy is kept")
+    backup.add_argument("--prune", action="store_true", help="delete from the copy what the library no longer has")
+    restore = command("restore", "an empty library becomes that of a backup")
+    restore.add_argument("folder", metavar="DIR", help="where the copy is kept")
     doctor = command("doctor", "is everything that a run needs there, each with its remedy")
     doctor.add_argument("--url", metavar="URL", help="try this source, too; default: sources.canary_url, if any")
+
+    deploy = command("deploy", "bring a Prefect server to what is declared in git, schedules included")
+    deploy.add_argument("--channels", metavar="FILE", help="list of channels; default: prefect.channels")
+    deploy.add_argument("--dry-run", action="store_true", help="only say what would change")
 
     config = command("config", "the settings")
     config.add_argument("action", choices=["show"], help="show: each setting, its value and where it came from")

@@ -6,11 +6,24 @@ Not called `requests`: Prefect puts a flow's folder on the import path, where it
 from __future__ import annotations
 
 from datetime import date
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from channelscribe.catalogue.choosing import Wanted
+from channelscribe.settings.travel import TRAVELLING
 from tasks.records import PreparedAudio, VideoWork
+
+WEB_ADDRESS = r"^[Hh][Tt][Tt][Pp][Ss]?://\S+$"
+
+# The server knows of a day that it is a string, and looks at nothing but its pattern.
+Day = Annotated[date, Field(json_schema_extra={"pattern": r"^\d{4}-\d{2}-\d{2}"})]
+
+# Sections and dotted keys; the server refuses others before a run is made. The run looks at the values.
+RunSettings = Annotated[
+    dict[str, Any],
+    Field(json_schema_extra={"propertyNames": {"pattern": rf"^({'|'.join(TRAVELLING)})(\.[A-Za-z0-9_.-]+)?$"}}),
+]
 
 
 class SyncRequest(BaseModel):
@@ -21,6 +34,7 @@ class SyncRequest(BaseModel):
     source: str = Field(
         title="Source",
         description="URL of a channel, playlist, video, podcast feed or media file",
+        pattern=WEB_ADDRESS,
         min_length=1,
         max_length=2000,
         json_schema_extra={"position": 0},
@@ -33,7 +47,7 @@ class SyncRequest(BaseModel):
         le=100_000,
         json_schema_extra={"position": 1},
     )
-    since: date | None = Field(
+    since: Day | None = Field(
         None,
         title="Since",
         description="leave out what was published before this day",
@@ -51,13 +65,13 @@ class SyncRequest(BaseModel):
         description="read a channel to its end, however recently that was done",
         json_schema_extra={"position": 4},
     )
-    again: list[str] = Field(
+    again: list[Annotated[str, Field(pattern=r"^[a-z_]+$", max_length=40)]] = Field(
         default_factory=list,
         title="Try again",
         description="reason codes whose videos are tried again now, such as members_only; all: every one",
         json_schema_extra={"position": 5},
     )
-    settings: dict[str, Any] = Field(
+    settings: RunSettings = Field(
         default_factory=dict,
         title="Settings",
         description='settings for this run only, such as {"speech.model": "small"}',
@@ -80,6 +94,86 @@ class TranscribeRequest(BaseModel):
     options: dict[str, Any] = Field(title="Options", description="the settings of the run that sent them")
 
 
+class ProcessRequest(BaseModel):
+    """Which transcripts to read again."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    channel: str | None = Field(
+        None,
+        title="Channel",
+        description="only of this source: its title, id or URL; empty: all",
+        min_length=1,
+        max_length=2000,
+        json_schema_extra={"position": 0},
+    )
+    since: Day | None = Field(
+        None,
+        title="Since",
+        description="only what was published since this day",
+        json_schema_extra={"position": 1},
+    )
+    limit: int | None = Field(
+        None,
+        title="Limit",
+        description="at most this many transcripts, the newest first; empty: all",
+        ge=1,
+        le=1_000_000,
+        json_schema_extra={"position": 2},
+    )
+    dry_run: bool = Field(
+        True,
+        title="Dry run",
+        description="only say how many there are; switch it off to read them",
+        json_schema_extra={"position": 3},
+    )
+    settings: RunSettings = Field(
+        default_factory=dict,
+        title="Settings",
+        description='settings for this run only, such as {"text.key_phrases": 30}',
+        json_schema_extra={"position": 4},
+    )
+
+
+class SweepRequest(BaseModel):
+    """What a sweep may do. By the settings under `retention`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    dry_run: bool = Field(
+        True,
+        title="Dry run",
+        description="only say what would be deleted; switch it off to delete",
+        json_schema_extra={"position": 0},
+    )
+    settings: RunSettings = Field(
+        default_factory=dict,
+        title="Settings",
+        description='settings for this run only, such as {"retention.originals_days": 30}',
+        json_schema_extra={"position": 1},
+    )
+
+
+class TakedownRequest(BaseModel):
+    """Which video is taken down."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    video: str = Field(
+        title="Video",
+        description="its id, site:id or URL",
+        min_length=1,
+        max_length=2000,
+        json_schema_extra={"position": 0},
+    )
+    dry_run: bool = Field(
+        True,
+        title="Dry run",
+        description="only say what there is of it; switch it off to delete it for good",
+        json_schema_extra={"position": 1},
+    )
+
+
 class Failure(BaseModel):
     """One video that did not get through: its reason code, what to do about it, when it is tried again."""
 
@@ -89,6 +183,97 @@ class Failure(BaseModel):
     message: str
     remedy: str
     retry_at: str | None
+
+
+class RetranscribeRequest(BaseModel):
+    """Which transcripts are made anew. All that is given must hold."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    channel: str | None = Field(
+        None,
+        title="Channel",
+        description="only of this source: its title, id or URL; empty: all",
+        min_length=1,
+        max_length=2000,
+        json_schema_extra={"position": 0},
+    )
+    model: str | None = Field(
+        None,
+        title="Made with",
+        description="only what this speech model made, such as small; empty: any",
+        min_length=1,
+        max_length=200,
+        json_schema_extra={"position": 1},
+    )
+    older_than: Day | None = Field(
+        None,
+        title="Older than",
+        description="only what was transcribed before this day",
+        json_schema_extra={"position": 2},
+    )
+    quality_below: float | None = Field(
+        None,
+        title="Quality below",
+        description="only where less than this share of the speech is covered by words, such as 0.8",
+        gt=0,
+        le=1,
+        json_schema_extra={"position": 3},
+    )
+    limit: int | None = Field(
+        None,
+        title="Limit",
+        description="at most this many, the newest first; empty: all",
+        ge=1,
+        le=1_000_000,
+        json_schema_extra={"position": 4},
+    )
+    dry_run: bool = Field(
+        True,
+        title="Dry run",
+        description="only say how many there are and how long they take; switch it off to transcribe them",
+        json_schema_extra={"position": 5},
+    )
+    settings: RunSettings = Field(
+        default_factory=dict,
+        title="Settings",
+        description='settings for this run only, such as {"speech.model": "large-v3-turbo"}',
+        json_schema_extra={"position": 6},
+    )
+
+    def wanted(self) -> Wanted:
+        """What the catalogue is asked for."""
+        return Wanted(self.channel, self.model, self.older_than, self.quality_below)
+
+
+class RetranscribeSummary(BaseModel):
+    """What was chosen and done. `hours_of_work` is an estimate from the last day's runs; None where there was none."""
+
+    chosen: int
+    hours_of_audio: float
+    hours_of_work: float | None
+    published: int = 0
+    failures: list[Failure] = Field(default_factory=list)
+    flow_run: str
+
+    @property
+    def headline(self) -> str:
+        work = f", about {self.hours_of_work:.1f} h of work" if self.hours_of_work is not None else ""
+        done = f"{self.published} published, {len(self.failures)} failed"
+        return f"{self.chosen} chosen ({self.hours_of_audio:.1f} h of audio{work}): {done}"
+
+
+class ProcessSummary(BaseModel):
+    """How many transcripts were read again, or in a dry run would be."""
+
+    found: int
+    read: int
+    failures: list[Failure]
+    flow_run: str
+
+    @property
+    def headline(self) -> str:
+        return f"{self.found} found: {self.read} read, {len(self.failures)} failed"
 
 
 class SyncSummary(BaseModel):
@@ -111,3 +296,13 @@ class SyncSummary(BaseModel):
     incomplete: str | None = None
     due: list[dict[str, Any]] = Field(default_factory=list)
     left_out: list[dict[str, Any]] = Field(default_factory=list)
+
+    @property
+    def headline(self) -> str:
+        """One line, such as "8 listed, 2 new: 1 published, 1 failed"."""
+        if self.due or self.left_out:
+            left_out = sum(item["videos"] for item in self.left_out)
+            done = f"would work on {len(self.due)}, {left_out} left out"
+        else:
+            done = f"{self.published} published, {self.failed} failed"
+        return f"{self.listed} listed, {self.new} new: {done}" + (" (incomplete listing)" if self.incomplete else "")

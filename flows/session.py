@@ -17,12 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from channelscribe.catalogue import Catalogue
-from channelscribe.errors import UsageError
 from channelscribe.laptop import LaptopStack
 from channelscribe.laptop.services import prefect_environment
 from channelscribe.settings import Settings
 from channelscribe.settings.registry import SettingsRegistry, parse_assignment
-from channelscribe.settings.travel import travels
+from channelscribe.settings.travel import refuse_own
 
 Told = Callable[[str, float], None]
 
@@ -32,13 +31,8 @@ def run_settings(options: argparse.Namespace, **more: Any) -> tuple[Settings, di
     given = dict(parse_assignment(text) for text in options.assignments)
     given |= {key.replace("__", "."): value for key, value in more.items() if value is not None}
     settings = SettingsRegistry(run=given).resolve()
-    for key in given:
-        # The parameters of a run are seen in the Prefect UI, and workers have addresses of their own.
-        if not travels(settings, key):
-            raise UsageError(
-                f"{key} cannot be set for one run.",
-                remedy=f"Set it in config.yaml, in .env or as CHANNELSCRIBE_{key.upper().replace('.', '__')}.",
-            )
+    # The parameters of a run are seen in the Prefect UI, and workers have addresses of their own.
+    refuse_own(given, "the options of one run")
     return settings, given
 
 
@@ -48,7 +42,11 @@ def database(settings: Settings, command: str) -> Iterator[Catalogue]:
     with LaptopStack(settings, ["database"], command=command) as stack:
         stack.wait_ready()
         catalogue = Catalogue(stack.addresses.database_url or "")
-        catalogue.migrate()
+        if settings.database.url is None:
+            catalogue.migrate()
+        else:
+            # Others may use a server's database with the program that it was made for: only a sync changes it.
+            catalogue.check_schema()
         try:
             yield catalogue
         finally:

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from prefect.runtime import flow_run
+from prefect.states import Completed
 
 from channelscribe.catalogue import State, VideoRow
-from flows.forms import Failure, SyncRequest, SyncSummary
+from channelscribe.errors import ChannelscribeError
+from flows.forms import Failure, ProcessSummary, RetranscribeSummary, SyncRequest, SyncSummary
 from tasks.listing import rows_of, waiting_of
 from tasks.records import Published, VideoWork
 
 NO_FAILURE = (State.WAITING, State.EXCLUDED)
+
+Summary = TypeVar("Summary", SyncSummary, ProcessSummary, RetranscribeSummary)
+
+
+def completed(summary: Summary) -> Summary:
+    """What a flow returns: whoever called it gets the summary, the Prefect UI shows its headline.
+
+    A run in which videos failed is completed, too: each of them has its reason, and its time for another try.
+    """
+    return cast(Summary, Completed(message=summary.headline, data=summary))
 
 
 def summarize(
@@ -59,6 +71,12 @@ def summarize_rehearsal(request: SyncRequest, found: dict[str, Any]) -> SyncSumm
     )
 
 
+def failures_of(failed: list[tuple[VideoWork, Exception]]) -> list[Failure]:
+    """What the rows of these videos say now."""
+    rows = rows_of([video for video, _ in failed])
+    return [failure(video, rows[video.pk]) for video, _ in failed if video.pk in rows]
+
+
 def failure(video: VideoWork, row: VideoRow) -> Failure:
     return Failure(
         video=video.video_id,
@@ -67,4 +85,17 @@ def failure(video: VideoWork, row: VideoRow) -> Failure:
         message=row.message or "",
         remedy=row.remedy or "",
         retry_at=row.next_check_at.isoformat() if row.next_check_at else None,
+    )
+
+
+def failure_to_read(video: VideoWork, error: Exception) -> Failure:
+    """A transcript that could not be read again; its row keeps what it had."""
+    known = error if isinstance(error, ChannelscribeError) else None
+    return Failure(
+        video=video.video_id,
+        title=video.title,
+        reason=known.reason if known else "internal",
+        message=known.message if known else str(error),
+        remedy=known.remedy if known else "",
+        retry_at=None,
     )

@@ -115,4 +115,5 @@ def stored_part(video: VideoWork, made_from: str, part: Part) -> AudioPart:
 
 def record_audio(video: VideoWork, audio: PreparedAudio) -> None:
     """The audio's row. Publishing writes it again: a result from the cache has not written it in this database."""
-    catalogue().record_audio(video.pk, video.owner, **audio.model_dump(exclude=NOT_IN_ROWS))
+    parts = [part.key for part in audio.parts]
+    catalogue().record_audio(video.pk, video.owner, **audio.model_dump(exclude=NOT_IN_ROWS), part_keys=parts)

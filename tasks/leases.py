@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import logging
+import os
+import platform
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from channelscribe.errors import CatalogueUnreachable
+from channelscribe.errors import CatalogueUnreachable, ChannelscribeError
+from channelscribe.memory_use import peak_rss_bytes, reset_peak_rss
 from tasks.records import VideoWork
 from tasks.workplace import catalogue, own_settings
 
@@ -19,7 +23,8 @@ REPORT_SECONDS = 0.5
 def step(video: VideoWork, name: str) -> Iterator[Report]:
     """Run a step under the video's lease. The yielded function takes the fraction done (0 to 1).
 
-    Raises LeaseLost, at the start or at any report, when somebody else has the video by now.
+    Raises LeaseLost, at the start or at any report, when somebody else has the video by now. What the step took is
+    kept, whether it was done or not.
     """
     seconds = own_settings().lease_seconds
     catalogue().renew(video.pk, video.owner, seconds, name, 0.0)
@@ -31,7 +36,29 @@ def step(video: VideoWork, name: str) -> Iterator[Report]:
             last = time.monotonic()
             catalogue().renew(video.pk, video.owner, seconds, name, fraction)
 
-    yield report
+    with taken(video, name):
+        yield report
+
+
+@contextmanager
+def taken(video: VideoWork, stage: str) -> Iterator[None]:
+    """Keep the seconds and the most memory of a stage; failing at that never fails the stage."""
+    begun = time.monotonic()
+    # With several stages in this process at once, each has the peak since the last of them began.
+    reset_peak_rss()
+    outcome = "done"
+    try:
+        yield
+    except Exception as error:
+        outcome = error.reason if isinstance(error, ChannelscribeError) else "internal"
+        raise
+    finally:
+        try:
+            seconds = time.monotonic() - begun
+            worker = f"{platform.node()}:{os.getpid()}"
+            catalogue().record_stage(video.pk, stage, outcome, seconds, peak_rss_bytes(), worker)
+        except ChannelscribeError as error:
+            logging.getLogger(__name__).warning("what %s took is not kept: %s", stage, error)
 
 
 @contextmanager

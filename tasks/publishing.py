@@ -7,6 +7,7 @@ from prefect import task
 from channelscribe.formats import FORMATS, VideoMeta, render
 from channelscribe.store.layout import transcript_key
 from channelscribe.transcript import Transcript
+from tasks.artifacts import show_transcript
 from tasks.audio import record_audio
 from tasks.leases import step
 from tasks.policies import RETRY_DELAYS, worth_retrying
@@ -34,12 +35,21 @@ def publish(video: VideoWork, audio: PreparedAudio, read: ReadTranscript) -> Pub
             key = transcript_key(video.site, video.video_id, read.transcript_id, name)
             # Immutable: a title that changed since does not change the files of a version that is out.
             if not store().exists(key):
-                store().put_bytes(render(transcript, name, meta).encode(), key)
+                store().add_bytes(render(transcript, name, meta).encode(), key)
             files[name] = key
         record_audio(video, audio)
         version = catalogue().publish(
-            video.pk, video.owner, read.transcript_id, transcript, reading, files, transcript.models
+            video.pk,
+            video.owner,
+            read.transcript_id,
+            transcript,
+            reading,
+            files,
+            transcript.models,
+            reading_key=read.reading_key,
+            checkpoint_keys=[*read.checkpoint_keys, read.transcript_key],
         )
+    show_transcript(video, transcript, meta, version)
     return Published(
         pk=video.pk,
         video_id=video.video_id,

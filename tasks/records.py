@@ -85,11 +85,12 @@ class Checkpoint(Record):
 
 
 class ReadTranscript(Record):
-    """A transcript and its reading in the store."""
+    """A transcript and its reading in the store, and the checkpoints that it was put together from."""
 
     transcript_id: str
     transcript_key: str
     reading_key: str
+    checkpoint_keys: list[str] = []
 
 
 class Published(Record):

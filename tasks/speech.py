@@ -16,13 +16,15 @@ from channelscribe.hashing import content_key
 from channelscribe.speech import align as aligning
 from channelscribe.speech import diarize as diarizing
 from channelscribe.speech import recognize as recognizing
-from channelscribe.speech.registry import resolve_model
+from channelscribe.speech.provenance import measured
+from channelscribe.speech.registry import ResolvedModel, resolve_model
 from channelscribe.speech.track import open_track
 from channelscribe.store.layout import checkpoint_key
 from tasks.leases import Report, step
 from tasks.policies import RETRY_DELAYS, ContentPolicy, worth_retrying
 from tasks.records import Checkpoint, PreparedAudio, VideoWork
-from tasks.workplace import settings_of, store
+from tasks.together import Due, make_together
+from tasks.workplace import catalogue, settings_of, store
 
 Given = dict[str, Any]
 
@@ -62,18 +64,36 @@ def _timeline(audio: PreparedAudio) -> Timeline | None:
     return Timeline.from_json(audio.timeline) if audio.timeline else None
 
 
-def _checkpoint(video: VideoWork, name: str, content: str, make: Callable[[Report], dict[str, Any]]) -> Checkpoint:
-    """The stage's JSON from the store, or made now and put there."""
+def _checkpoint(
+    video: VideoWork, name: str, content: str, model: ResolvedModel, make: Callable[[Report], dict[str, Any]]
+) -> Checkpoint:
+    """The stage's JSON from the store, or made now and put there, with what that took."""
     key = checkpoint_key(name, content)
     with step(video, name) as report:
+        catalogue().note_checkpoint(video.pk, key)
         if not store().exists(key):
-            store().put_json(make(report), key)
+            # It tells seconds, so it is never the same twice: who made it first, meanwhile, counts.
+            store().add_json(measured(model, lambda: make(report)), key)
     return Checkpoint(key=key, content=content)
 
 
+@task(name="recognize-together", persist_result=False, tags=["speech"])
+def recognize_together(videos: list[VideoWork], audio: list[PreparedAudio], options: dict[str, Any]) -> int:
+    """Short videos' recognitions in shared batches, each kept as soon as it is there; returns how many were made.
+
+    It never fails: what is not made here, `recognize` makes, or tells why not.
+    """
+    speech = settings_of(options).speech
+    due = []
+    for video, each in zip(videos, audio, strict=True):
+        content = content_key(*_made_from("recognizer", {"audio": each, "options": options}))
+        due.append(Due(video, each, resolve_model(speech, each.seconds), checkpoint_key("recognize", content)))
+    return make_together(due, speech)
+
+
 @task(name="recognize", task_run_name="recognize {video.video_id}", cache_policy=RECOGNIZE, **ON_SPEECH_WORKER)
-def recognize(video: VideoWork, audio: PreparedAudio, options: dict[str, Any]) -> Checkpoint:
-    """Speech track to raw segments."""
+def recognize(video: VideoWork, audio: PreparedAudio, options: dict[str, Any], after: int | None = None) -> Checkpoint:
+    """Speech track to raw segments. `after`: a batch that may have made it already."""
     speech = settings_of(options).speech
     content = content_key(*_made_from("recognizer", {"audio": audio, "options": options}))
     model = resolve_model(speech, audio.seconds)
@@ -83,7 +103,7 @@ def recognize(video: VideoWork, audio: PreparedAudio, options: dict[str, Any]) -
             heard = recognizing.recognize(track, model, speech, progress=report)
         return in_original_time(heard, _timeline(audio))
 
-    return _checkpoint(video, "recognize", content, make)
+    return _checkpoint(video, "recognize", content, model, make)
 
 
 @task(name="align", task_run_name="align {video.video_id}", cache_policy=ALIGN, **ON_SPEECH_WORKER)
@@ -100,7 +120,7 @@ def align(video: VideoWork, audio: PreparedAudio, recognition: Checkpoint, optio
             aligned = aligning.align(track, segments, model, speech, progress=report)
         return in_original_time(aligned, _timeline(audio))
 
-    return _checkpoint(video, "align", content, make)
+    return _checkpoint(video, "align", content, model, make)
 
 
 @task(name="diarize", task_run_name="diarize {video.video_id}", cache_policy=DIARIZE, **ON_SPEECH_WORKER)
@@ -115,4 +135,4 @@ def diarize(video: VideoWork, audio: PreparedAudio, options: dict[str, Any]) -> 
             turns = diarizing.diarize(track, model, speech, progress=report)
         return in_original_time(turns, _timeline(audio))
 
-    return _checkpoint(video, "diarize", content, make)
+    return _checkpoint(video, "diarize", content, model, make)

@@ -38,7 +38,7 @@ def reading_parts(identity: str, options: dict[str, Any]) -> tuple[Any, ...]:
 
 READ = ContentPolicy(
     step="read",
-    version=2,
+    version=3,
     parts=lambda given: reading_parts(
         transcript_id(given["video"], given["recognition"], given["alignment"], given["turns"]), given["options"]
     ),
@@ -68,9 +68,11 @@ def read(
         transcript_id=identity,
         transcript_key=checkpoint_key("transcript", identity),
         reading_key=reading_key(video.site, video.video_id, reading_of),
+        checkpoint_keys=[checkpoint.key for checkpoint in (recognition, alignment, turns)],
     )
     with step(video, "read"):
         catalogue().record_state(video.pk, video.owner, "transcribed")
+        catalogue().note_checkpoint(video.pk, made.transcript_key)
         parts = [store().read_json(checkpoint.key) for checkpoint in (recognition, alignment, turns)]
         transcript = assemble(*parts)
         if not store().exists(made.transcript_key):

@@ -5,13 +5,21 @@ Importing WhisperX costs about ten seconds of CPU. A thread does it while the fi
 
 from __future__ import annotations
 
+import os
 import threading
 
 from distributed import Worker
 
+from channelscribe.speech.devices import own_device, present_devices
+
+_VISIBLE = "CUDA_VISIBLE_DEVICES"  # CUDA's own switch, read when it starts
+
 
 def dask_setup(worker: Worker) -> None:
     """Dask calls this once the worker has started."""
+    device = own_device(str(worker.name), os.environ.get(_VISIBLE), present_devices())
+    if device is not None:
+        os.environ[_VISIBLE] = device
     threading.Thread(target=_import_engines, name="import-speech-engines", daemon=True).start()
 
 

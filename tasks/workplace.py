@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from blocks.site_access import SiteAccessBlock
+from prefect.blocks.core import Block
+
+from blocks import CatalogueBlock, MediaStoreBlock, SiteAccessBlock, SpeechModelsBlock
 from channelscribe.catalogue import Catalogue
 from channelscribe.errors import CatalogueUnreachable, StackError
 from channelscribe.laptop.places import places_of
@@ -18,6 +21,11 @@ from channelscribe.settings import Settings, SourceOptions
 from channelscribe.settings.registry import SettingsRegistry
 from channelscribe.settings.travel import on_arrival
 from channelscribe.store import MediaStore
+
+B = TypeVar("B", bound=Block)
+
+FRESH_SECONDS = 60.0
+"""How long a step may go on with the speech models that it saw; cookies are looked at each time."""
 
 
 @cache
@@ -27,8 +35,13 @@ def own_settings() -> Settings:
 
 
 def settings_of(options: dict[str, Any]) -> Settings:
-    """The run's settings on this worker."""
-    return on_arrival(options)
+    """The run's settings on this worker, with the models and the token of its block, if it has one."""
+    settings = on_arrival(options)
+    name = settings.speech.block or own_settings().speech.block
+    if not name:
+        return settings
+    models = _speech_models(name, int(time.monotonic() / FRESH_SECONDS))
+    return settings.model_copy(update={"speech": models.options(settings.speech)})
 
 
 def source_options(options: dict[str, Any]) -> SourceOptions:
@@ -41,33 +54,41 @@ def source_options(options: dict[str, Any]) -> SourceOptions:
     name = sources.access or own_settings().sources.access
     if not name:
         return sources
-    access = _site_access(name).options()
+    access = loaded(SiteAccessBlock, name, "sources.access").options()
     given = {field: value for field, value in access.model_dump().items() if value}
     if access.cookies or access.cookies_file:
         given = {"cookies": None, "cookies_file": None} | given  # the block's, whichever of the two it has
     return SourceOptions(**{**sources.model_dump(), **given})
 
 
-def _site_access(name: str) -> SiteAccessBlock:
+def loaded(kind: type[B], name: str, setting: str) -> B:
+    """A block's document from the Prefect server. Raises StackError, naming the setting that wants it."""
     try:
-        loaded: SiteAccessBlock = SiteAccessBlock.load(name)  # type: ignore[assignment]
+        found: B = kind.load(name)  # type: ignore[assignment]
     except ValueError as error:  # Prefect's word for a document that is not there
-        slug = SiteAccessBlock.get_block_type_slug()
         raise StackError(
-            f"The Prefect block {slug}/{name} cannot be loaded.",
-            remedy="Create it in the Prefect UI, or empty sources.access.",
-            reason="site_access",
+            f"The Prefect block {kind.get_block_type_slug()}/{name} cannot be loaded.",
+            remedy=f"Create it in the Prefect UI, or empty {setting}.",
+            reason="block",
         ) from error
-    return loaded
+    return found
+
+
+@lru_cache(maxsize=4)
+def _speech_models(name: str, _now: int) -> SpeechModelsBlock:
+    return loaded(SpeechModelsBlock, name, "speech.block")
 
 
 @cache
 def catalogue() -> Catalogue:
+    block = own_settings().database.block
+    if block:
+        return loaded(CatalogueBlock, block, "database.block").catalogue()
     url = own_settings().database.url
     if url is None:
         raise CatalogueUnreachable(
             "This worker has no database.",
-            remedy="Set CHANNELSCRIBE_DATABASE__URL for every worker, or use the channelscribe command.",
+            remedy="Set database.url or database.block for every worker, or use the channelscribe command.",
         )
     return Catalogue(url.get_secret_value())
 
@@ -75,6 +96,8 @@ def catalogue() -> Catalogue:
 @cache
 def store() -> MediaStore:
     settings = own_settings()
+    if settings.store.block:
+        return loaded(MediaStoreBlock, settings.store.block, "store.block").store()
     return MediaStore(settings.store.url or str(places_of(settings.data_dir).library), settings.store)
 
 

@@ -1,7 +1,8 @@
-"""With several workers (`pytest -n 2`), all tests that use the shared stack go to one of them: one stack a run.
+"""With several workers (`pytest -n 2`), tests that share a stack go to one of them: as few stacks a run as workers.
 
-pytest-xdist's own groups (`--dist loadgroup`, 3.8.0) do nothing with pytest 9.2: they rename tests by an attribute that
-is no longer read.
+There are two: the one whose library the demo fills, and one for tests that need none. Both begin first, since they take
+longest; the rest is done meanwhile, and after. pytest-xdist's own groups (`--dist loadgroup`, 3.8.0) do nothing with
+pytest 9.2: they rename tests by an attribute that is no longer read.
 """
 
 from __future__ import annotations
@@ -15,21 +16,37 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 NEEDS_A_STACK = re.compile(r"\bmark\.stack\b")
-USES_THE_SHARED_ONE = re.compile(r"\b(stack: LaptopStack|cli: Cli|library: Catalogue)\b")
+USES_THE_LIBRARY = re.compile(r"\b(library: Catalogue|demo: Ended)\b")
+USES_A_SHARED_STACK = re.compile(r"\b(stack: LaptopStack|cli: Cli)\b")
+ORDER = ("library", "stack")
 
 
 @cache
 def scope_of(file: str) -> str:
-    """`stack` for a file with tests on the shared stack, else the file itself."""
+    """`library` or `stack` for a file with tests on a shared stack, else the file itself."""
     text = (ROOT / file).read_text(encoding="utf-8")
-    return "stack" if NEEDS_A_STACK.search(text) and USES_THE_SHARED_ONE.search(text) else file
+    if NEEDS_A_STACK.search(text) is None:
+        return file
+    if USES_THE_LIBRARY.search(text):
+        return "library"
+    return "stack" if USES_A_SHARED_STACK.search(text) else file
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Those on a shared stack first, otherwise in the order of the files."""
+
+    def place(item: pytest.Item) -> int:
+        scope = scope_of(item.nodeid.partition("::")[0])
+        return ORDER.index(scope) if scope in ORDER else len(ORDER)
+
+    items.sort(key=place)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     from xdist.scheduler import LoadScopeScheduling
 
-    class OneHasTheStack(LoadScopeScheduling):
+    class StacksApart(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
             return scope_of(nodeid.partition("::")[0])
 
-    return OneHasTheStack(config, log)
+    return StacksApart(config, log)

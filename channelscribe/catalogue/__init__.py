@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from channelscribe.catalogue.catalogue import Catalogue
+from channelscribe.catalogue.entities import EntityCount
 from channelscribe.catalogue.failures import Failure
 from channelscribe.catalogue.leases import Progress
 from channelscribe.catalogue.listings import ListingReport
-from channelscribe.catalogue.search import EntityCount, Hit
+from channelscribe.catalogue.search import Hit
 from channelscribe.catalogue.status import ReasonCount, Status
 from channelscribe.catalogue.tables import AudioRow, SourceRow, State, TranscriptRow, VideoRow
 

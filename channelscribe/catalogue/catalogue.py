@@ -6,33 +6,49 @@ Each method is one transaction. All of them raise CatalogueUnreachable when the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import date
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime
+from pathlib import Path
 from typing import Any
 
 from channelscribe.catalogue import (
     activity,
     breakers,
+    channels,
+    checkpoints,
+    choosing,
+    copies,
     failures,
     leases,
     listings,
+    outcomes,
+    performance,
     publishing,
+    readings,
     rehearsal,
     schema,
     transcripts,
     verdicts,
     videos,
 )
+from channelscribe.catalogue import corpus as reading_corpus
+from channelscribe.catalogue import entities as naming
 from channelscribe.catalogue import search as searching
 from channelscribe.catalogue import status as counting
 from channelscribe.catalogue.activity import Activity
 from channelscribe.catalogue.breakers import Block
+from channelscribe.catalogue.choosing import Candidate, Wanted
 from channelscribe.catalogue.connection import Database
+from channelscribe.catalogue.corpus import CorpusVideo
+from channelscribe.catalogue.entities import EntityCount
 from channelscribe.catalogue.failures import Failure
+from channelscribe.catalogue.keeping import Keeping
 from channelscribe.catalogue.leases import Progress
 from channelscribe.catalogue.listings import ListedVideo, Listing, ListingReport
+from channelscribe.catalogue.outcomes import Outcome
+from channelscribe.catalogue.performance import Figures
 from channelscribe.catalogue.rehearsal import Rehearsal
-from channelscribe.catalogue.search import EntityCount, Hit
+from channelscribe.catalogue.search import Hit, Question
 from channelscribe.catalogue.status import Status
 from channelscribe.catalogue.tables import AudioRow, SourceRow, State, TranscriptRow, VideoRow
 from channelscribe.catalogue.verdicts import Judge
@@ -62,6 +78,19 @@ class Catalogue:
     def check_schema(self) -> None:
         """Raise SchemaMismatch unless the database has exactly this program's schema."""
         schema.check_schema(self._database)
+
+    def dump(self, folder: Path) -> dict[str, Any]:
+        """Write every row into a folder, as of one moment; returns what `load` needs to know of it."""
+        return copies.dump(self._database, folder)
+
+    def load(self, folder: Path, contents: dict[str, Any]) -> None:
+        """Take in what `dump` wrote, all or nothing. Raises CatalogueError when there are rows already."""
+        copies.load(self._database, folder, contents)
+
+    @property
+    def keeping(self) -> Keeping:
+        """What retention, orphan sweeps and takedowns need."""
+        return Keeping(self._database)
 
     # Sources and videos
 
@@ -225,6 +254,7 @@ class Catalogue:
         speech_key: str,
         speech_sha256: str,
         loudness: dict[str, Any] | None = None,
+        part_keys: Sequence[str] = (),
     ) -> AudioRow:
         """Write the prepared audio (seconds and bytes of the archive) and the state `downloaded`."""
         audio = {
@@ -237,6 +267,7 @@ class Catalogue:
             "speech_key": speech_key,
             "speech_sha256": speech_sha256,
             "loudness": loudness or {},
+            "part_keys": list(part_keys),
         }
         with self._database.session() as session:
             return videos.record_audio(session, video_pk, owner, audio)
@@ -275,15 +306,26 @@ class Catalogue:
         reading: dict[str, Any],
         files: dict[str, str],
         models: dict[str, Any] | None = None,
+        *,
+        reading_key: str | None = None,
+        checkpoint_keys: Sequence[str] = (),
     ) -> int:
         """Make a transcript the current one, all or nothing; the same id again changes nothing.
 
-        `reading` is a reading's `to_dict`, `files` maps formats to store keys, `models` adds to the transcript's.
-        Returns the version, from 1.
+        `reading` is a reading's `to_dict` and `reading_key` its file, `files` maps formats to store keys, `models` adds
+        to the transcript's, `checkpoint_keys` are what it was made from. Returns the version, from 1.
         """
         all_models = {**transcript.models, **(models or {})}
         with self._database.session() as session:
-            return publishing.publish(session, video_pk, owner, transcript_id, transcript, reading, files, all_models)
+            return publishing.publish(
+                session, video_pk, owner, transcript_id, transcript, reading, files, all_models,
+                reading_key, checkpoint_keys,
+            )  # fmt: skip
+
+    def note_checkpoint(self, video_pk: int, key: str) -> None:
+        """Say that a video is made with this checkpoint, before looking whether the store has it."""
+        with self._database.session() as session:
+            checkpoints.note_checkpoints(session, video_pk, [key])
 
     def transcript_of(self, video: int | str, version: int | None = None) -> tuple[VideoRow, TranscriptRow, Transcript]:
         """The current transcript, or a version. `video` is our number, or a word for `find_videos`.
@@ -292,6 +334,23 @@ class Catalogue:
         """
         with self._database.session() as session:
             return transcripts.transcript_of(session, video, version)
+
+    def with_transcripts(
+        self, channel: str | None = None, since: date | None = None, limit: int | None = None
+    ) -> list[VideoRow]:
+        """Videos with a current transcript, the newest first. Raises UnknownSource."""
+        with self._database.session() as session:
+            return readings.with_transcripts(session, channel, since, limit)
+
+    def choose(self, wanted: Wanted) -> list[Candidate]:
+        """Current transcripts that are to be made anew, those of the newest videos first. Raises UnknownSource."""
+        with self._database.session() as session:
+            return choosing.choose(session, wanted)
+
+    def make_current(self, video_pk: int, version: int) -> bool:
+        """Make another version the current one; returns whether it was another. Raises UnknownVideo."""
+        with self._database.session() as session:
+            return transcripts.make_current(session, video_pk, version)
 
     def versions(self, video_pk: int) -> list[TranscriptRow]:
         """All transcripts of a video, the first version first."""
@@ -306,18 +365,63 @@ class Catalogue:
         speaker: str | None = None,
         entity: str | None = None,
         since: date | None = None,
+        until: date | None = None,
+        language: str | None = None,
         limit: int = 20,
+        after: str | None = None,
     ) -> list[Hit]:
-        """Segments of current transcripts that match, the best first; never raises on what the query holds."""
+        """Segments of current transcripts that match, the best first; never raises on what the query holds.
+
+        `after` is the `place` of a hit of the same search: the page after it. Raises UsageError for any other.
+        """
+        question = Question(query, channel, speaker, entity, since, until, language)
         with self._database.session() as session:
-            return searching.search(
-                session, query, channel=channel, speaker=speaker, entity=entity, since=since, limit=limit
-            )
+            return searching.search(session, question, limit, after)
 
     def entities(self, channel: str | None = None, label: str | None = None, limit: int = 1000) -> list[EntityCount]:
         """Names in current transcripts with their counts, the most mentioned first."""
         with self._database.session() as session:
-            return searching.entities(session, channel, label, limit)
+            return naming.entities(session, channel, label, limit)
+
+    def outcomes(self, video_pks: Sequence[int]) -> dict[int, Outcome]:
+        """What became of videos, by our numbers."""
+        with self._database.session() as session:
+            return outcomes.outcomes(session, video_pks)
+
+    def record_stage(
+        self, video_pk: int, stage: str, outcome: str, seconds: float, peak_rss_bytes: int, worker: str
+    ) -> None:
+        """Keep what one try of a stage took; `outcome` is "done" or a reason code."""
+        with self._database.session() as session:
+            performance.record_stage(session, video_pk, stage, outcome, seconds, peak_rss_bytes, worker)
+
+    def work_seconds(self, video_pks: Sequence[int], since: datetime) -> dict[int, float]:
+        """Seconds that the stages of videos took since then, by our numbers."""
+        with self._database.session() as session:
+            return performance.work_seconds(session, video_pks, since)
+
+    def figures(self) -> Figures:
+        """What is watched: states, failures, the queue, stages."""
+        with self._database.session() as session:
+            return performance.figures(session)
+
+    def corpus(
+        self, channel: str, *, language: str | None = None, since: date | None = None, until: date | None = None
+    ) -> Iterator[tuple[CorpusVideo, Any]]:
+        """Each segment of a channel's current transcripts with its video, the oldest video first: all of it as it is
+        when the first one is asked for. Raises UnknownSource.
+        """
+        with self._database.snapshot() as connection:
+            if not channels.known_channel(connection, channel):
+                raise channels.unknown_channel(connection, channel)
+            for video in reading_corpus.corpus_videos(connection, channel, language, since, until):
+                for segment in reading_corpus.segments_of(connection, video):
+                    yield video, segment
+
+    def channel_of(self, video_pk: int) -> str | None:
+        """The title of the source that a video was first listed in."""
+        with self._database.session() as session:
+            return channels.channel_of(session, video_pk)
 
     def status(self) -> Status:
         """Counts by state and reason, what is due, what runs."""

@@ -22,6 +22,19 @@ CONNECT_SECONDS = 10
 SERVER_IS_AWAY = ("08", "53", "57P", "40", "55P")
 """How SQLSTATEs of failures that pass begin: connection, resources, shutdown, deadlock, lock time-out."""
 TABLE_OR_COLUMN_MISSING = ("42P01", "42703")
+NOT_ALLOWED = "42501"
+START_IT = "Start it, or correct database.url."
+_USER = "Correct the user and the password in database.url."
+# libpq tells no SQLSTATE of a connection that failed, only words.
+REMEDIES = {
+    "authentication failed": _USER,
+    "no password supplied": _USER,
+    "no pg_hba.conf entry": "Let this user in (pg_hba.conf of the server), or correct database.url.",
+    "role": _USER,
+    "does not exist": "Create the database, or correct its name in database.url.",
+    "could not translate host name": "Correct the host in database.url.",
+    "failed to resolve host": "Correct the host in database.url.",
+}
 CONNECTION_FAILED = (psycopg.OperationalError, psycopg.InterfaceError)
 
 
@@ -67,6 +80,14 @@ class Database:
             yield connection
 
     @contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        """One transaction that only reads, and sees all of it as it was at its first statement."""
+        with self._translated(), self.engine.connect() as connection:
+            options: dict[str, Any] = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+            with connection.execution_options(**options).begin():
+                yield connection
+
+    @contextmanager
     def _translated(self) -> Iterator[None]:
         try:
             yield
@@ -75,14 +96,19 @@ class Database:
             raise self._as_ours(cause) from error
 
     def _as_ours(self, cause: BaseException | None) -> CatalogueError:
-        said = (str(cause).strip().splitlines() or [type(cause).__name__])[0]
+        # Where several addresses were tried, the first line only says so.
+        lines = [line for line in str(cause).strip().splitlines() if not line.endswith(":")]
+        said = (lines or [type(cause).__name__])[0].strip(" -\t")
         if self.url.password:
             said = said.replace(str(self.url.password), "***")
         state = getattr(cause, "sqlstate", None) or ""
         if state.startswith(SERVER_IS_AWAY) or (not state and isinstance(cause, CONNECTION_FAILED)):
-            return CatalogueUnreachable(f"PostgreSQL at {self}: {said}", remedy="Start it, or correct database.url.")
+            remedy = next((remedy for sign, remedy in REMEDIES.items() if sign in said), START_IT)
+            return CatalogueUnreachable(f"PostgreSQL at {self}: {said}", remedy=remedy)
         if state in TABLE_OR_COLUMN_MISSING:
             return SchemaMismatch(f"PostgreSQL at {self}: {said}", remedy="Any sync brings the schema up to date.")
+        if state == NOT_ALLOWED:
+            return CatalogueError(f"PostgreSQL at {self}: {said}", remedy="Give the user of database.url this right.")
         return CatalogueError(f"PostgreSQL at {self} refused: {said}")
 
 

@@ -23,8 +23,8 @@ DUE = """
 """
 """SQL: a video that wants work now."""
 
-FREE = "(lease_owner IS NULL OR lease_until < now())"
-"""SQL: a video that nobody holds."""
+FREE = "((lease_owner IS NULL OR lease_until < now()) AND taken_down_at IS NULL)"
+"""SQL: a video that nobody holds, and that may be worked on."""
 
 # SKIP LOCKED: of two claims at once each takes what the other does not, and neither waits.
 CLAIM = f"""

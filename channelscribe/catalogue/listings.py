@@ -131,8 +131,8 @@ ON CONFLICT (site, video_id) DO UPDATE SET
     message = CASE WHEN {OPENED_UP} THEN NULL ELSE known.message END,
     remedy = CASE WHEN {OPENED_UP} THEN NULL ELSE known.remedy END,
     updated_at = now()
-WHERE (known.url, known.title, known.description, known.duration, known.published, known.live_status,
-        known.release_at, known.availability)
+WHERE known.taken_down_at IS NULL AND (known.url, known.title, known.description, known.duration, known.published,
+        known.live_status, known.release_at, known.availability)
     IS DISTINCT FROM (excluded.url, coalesce(nullif(excluded.title, ''), known.title),
         coalesce(excluded.description, known.description), coalesce(excluded.duration, known.duration),
         coalesce(known.published, excluded.published), coalesce(excluded.live_status, known.live_status),
@@ -155,6 +155,13 @@ SELECT :source, video.id, listed.position - :listed, listed.tab FROM listed JOIN
 ON CONFLICT (source_pk, video_pk) DO UPDATE SET gone_at = NULL WHERE link.gone_at IS NOT NULL
 """
 
+# The title of a page with one video is the video's.
+FORGET_TITLE = """
+UPDATE source SET title = '' WHERE id = :source AND kind = 'video' AND title <> '' AND EXISTS (
+    SELECT FROM source_video AS link JOIN video ON video.id = link.video_pk
+    WHERE link.source_pk = source.id AND video.taken_down_at IS NOT NULL)
+"""
+
 MARK_GONE = """
 UPDATE source_video AS link SET gone_at = now() FROM video
 WHERE link.source_pk = :source AND link.gone_at IS NULL AND video.id = link.video_pk
@@ -175,6 +182,7 @@ def record_listing(session: Session, listing: Listing) -> ListingReport:
         execute(session, "UPDATE source SET last_full_listing_at = now() WHERE id = :source", source=source_pk)
     else:
         execute(session, LINK_NEW_VIDEOS, source=source_pk, listed=listed)
+    execute(session, FORGET_TITLE, source=source_pk)
     execute(session, "DROP TABLE listed")
     return ListingReport(source_pk, listed=listed, new=new, changed=written - new, gone=gone)
 

@@ -15,18 +15,22 @@ from sqlalchemy import Connection
 from channelscribe.catalogue.connection import Database, execute
 from channelscribe.errors import SchemaMismatch
 
-__all__ = ["VERSION_TABLE", "check_schema", "migrate"]
+__all__ = ["VERSION_TABLE", "check_schema", "known_revisions", "migrate", "revision_of"]
 
 VERSION_TABLE = "channelscribe_schema"
+OLDEST_SERVER = (15,)
 MIGRATION_LOCK = 0x63685363  # any number that nobody else locks
 
 
-def migrate(database: Database) -> None:
+def migrate(database: Database, to: str = "head") -> None:
     """Apply the missing migrations, all or none. Two processes at once: one does it, the other waits.
+
+    `to` is the last one that is wanted: a backup goes into the schema that it was made of.
 
     Raises CatalogueUnreachable, and SchemaMismatch where a newer program has been here.
     """
     with database.connection() as connection:
+        _check_server(database, connection)
         execute(connection, "SELECT pg_advisory_xact_lock(:lock)", lock=MIGRATION_LOCK)
         config = _config()
         found = _revision(connection)
@@ -34,7 +38,7 @@ def migrate(database: Database) -> None:
             raise _newer(database, found)
         if found != _head(config):
             config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            command.upgrade(config, to)
 
 
 def check_schema(database: Database) -> None:
@@ -47,8 +51,35 @@ def check_schema(database: Database) -> None:
     if found != _head(config):
         raise SchemaMismatch(
             f"the catalogue {database} has schema {found or 'none'}, this program needs {_head(config)}.",
-            remedy="Run any `channelscribe sync`, which migrates it.",
+            remedy="`channelscribe sync` migrates it; save it first (pg_dump) if others use it.",
         )
+
+
+def _check_server(database: Database, connection: Connection) -> None:
+    found = connection.dialect.server_version_info or OLDEST_SERVER
+    if found < OLDEST_SERVER:
+        version = ".".join(map(str, found))
+        raise SchemaMismatch(
+            f"the catalogue {database} is in PostgreSQL {version}; this program needs {OLDEST_SERVER[0]} or newer.",
+            remedy="Update the server, or leave database.url empty for the embedded one.",
+        )
+    encoding = execute(connection, "SHOW server_encoding").scalar_one()
+    if encoding != "UTF8":
+        raise SchemaMismatch(
+            f"the catalogue {database} has the encoding {encoding}; texts need UTF8.",
+            remedy="Make a database for it: CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0.",
+        )
+
+
+def revision_of(database: Database) -> str | None:
+    """The last migration that a database has had."""
+    with database.connection() as connection:
+        return _revision(connection)
+
+
+def known_revisions() -> set[str | None]:
+    """The schemas that this program can make."""
+    return _known(_config())
 
 
 def _newer(database: Database, found: str | None) -> SchemaMismatch:

@@ -1,15 +1,13 @@
-"""Full-text search over current transcripts, and the index of names.
+"""Full-text search over current transcripts; what a query may say is in `search_query`.
 
-A query is PostgreSQL's web search syntax: words, "a phrase", or, -without. English is stemmed, every other
-language is matched word for word. Nothing that a person can type raises.
-
-Names are counted by what `channelscribe.text.names` takes for one name: that needs the counts of a channel, so it is
-done here and not where names are written.
+Hits are segments, the best first: by cover density (`ts_rank_cd`), then the newest video. What more than RANKED
+segments match is too common for ranks to tell anything, and is given in the order of the videos instead, the newest
+first, which stops at the last hit that is asked for. Nothing that a person can type raises.
 """
 
 from __future__ import annotations
 
-import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -17,26 +15,29 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from sqlmodel import Session
 
-from channelscribe.catalogue.cleaning import clean_text
 from channelscribe.catalogue.connection import execute
-from channelscribe.text.names import Name, entity_key, variants
+from channelscribe.catalogue.search_conditions import Conditions, Question, conditions
+from channelscribe.catalogue.search_marks import highlighted
+from channelscribe.catalogue.search_pages import Place
+from channelscribe.catalogue.search_query import parse
 
-__all__ = ["EntityCount", "Hit", "entities", "search", "url_at"]
+__all__ = ["Hit", "Question", "search", "url_at"]
 
-LONGEST_QUERY = 1000
-"""Characters; PostgreSQL refuses words over 2046 bytes and queries over a megabyte."""
-HIGHLIGHT = "**"
-# A dash that negates nothing: PostgreSQL 18 raises "tsquery stack too small" on 32 of them in a row.
-_STRAY_DASH = re.compile(r'-(?![\w"])')
+RANKED = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """One segment that matches. Times in seconds; `highlighted` is `text` with **matched** words marked."""
+    """One segment that matches. Times in seconds; `highlighted` is `text` with **matched** words marked.
+
+    `place` is for the next page, which begins after this hit. `rank` is 0 where hits are in order of their videos.
+    """
 
     video: str
     site: str
     title: str
+    published: date | None
+    language: str
     start: float
     end: float
     speaker: str | None
@@ -44,134 +45,88 @@ class Hit:
     highlighted: str
     url: str
     rank: float
+    place: str
 
 
-@dataclass(frozen=True, slots=True)
-class EntityCount:
-    """How often a name is mentioned, and in how many videos. `text` is its most frequent spelling."""
-
-    text: str
-    key: str
-    label: str
-    mentions: int
-    videos: int
-
-
-ENGLISH = "websearch_to_tsquery('english', :query)"
-OTHER = "websearch_to_tsquery('simple', :query)"
-# Two comparisons rather than one over a CASE, because each of them can use the index.
-MATCHES = f"(language = 'en' AND search @@ {ENGLISH} OR language <> 'en' AND search @@ {OTHER})"
-IN_CHANNEL = """EXISTS (SELECT 1 FROM source_video JOIN source ON source.id = source_pk
-    WHERE video_pk = video.id AND lower(:channel) IN
-        (lower(source.title), lower(source_id), lower(source.site || ':' || source_id), lower(source.url)))"""
-NAMES_ENTITY = """EXISTS (SELECT 1 FROM entity WHERE entity.transcript_pk = segment.transcript_pk
-    AND entity.segment = segment.index AND (entity.key = ANY(:spellings) OR lower(entity.text) = :entity))"""
-
-# The inner query ranks and cuts; only what is left is highlighted, which is slow.
-SEARCH = """
-WITH hit AS MATERIALIZED (
-    SELECT video.id, video.video_id, video.site, video.title, video.url, video.published, segment.index,
-        segment.language, segment.start, segment."end", segment.speaker, segment.text,
-        ts_rank_cd(search, CASE language WHEN 'en' THEN {english} ELSE {other} END) AS rank
-    FROM segment JOIN video ON video.current_transcript_pk = segment.transcript_pk
-    WHERE {conditions}
-    ORDER BY rank DESC, video.published DESC NULLS LAST, video.id, segment.index
-    LIMIT :limit)
-SELECT hit.*, CASE language WHEN 'en' THEN ts_headline('english', text, {english}, :marks)
-    ELSE ts_headline('simple', text, {other}, :marks) END AS highlighted
-FROM hit ORDER BY rank DESC, published DESC NULLS LAST, id, index
-"""
-
-# Each mention with its channel: the one asked for (0), else the first one that its video was listed in.
-MENTIONS = """
-FROM entity JOIN video ON video.current_transcript_pk = entity.transcript_pk
-LEFT JOIN (SELECT video_pk, CASE WHEN :one THEN 0 ELSE min(source_pk) END AS channel
-    FROM source_video GROUP BY video_pk) AS home ON home.video_pk = video.id
-"""
-NAMES = f"""SELECT coalesce(channel, 0) AS channel, entity.key, entity.label, count(*) AS mentions {MENTIONS}
-WHERE {{conditions}} GROUP BY 1, 2, 3"""
-# What is at most two letters longer or shorter and begins alike: spellings of the name, and other spellings of those.
-NEAR = "left(entity.key, 1) = left(:key, 1) AND length(entity.key) BETWEEN length(:key) - 2 AND length(:key) + 2"
-ENTITIES = f"""
-WITH same AS (SELECT * FROM unnest(CAST(:channels AS bigint[]), CAST(:keys AS text[]), CAST(:labels AS text[]),
-    CAST(:names AS text[])) AS same (channel, key, label, name)),
-mention AS (SELECT entity.text, coalesce(same.name, entity.key) AS key, entity.label, video.id AS video {MENTIONS}
-    LEFT JOIN same ON same.channel = coalesce(home.channel, 0) AND same.key = entity.key AND same.label = entity.label
-    WHERE {{conditions}})
-SELECT mode() WITHIN GROUP (ORDER BY text) AS text, key, label, count(*) AS mentions, count(DISTINCT video) AS videos
-FROM mention GROUP BY key, label ORDER BY mentions DESC, key, label LIMIT :limit
-"""  # noqa: S608 - constants of this file
+# Days before the last day that dates know: orders the newest first, and what has no date last.
+AGE = "DATE '9999-12-31' - coalesce(published, DATE '0001-01-01')"
+SHOWN = """video.id, video_id, site, title, url, published, language, segment.index, start, "end", speaker, text"""
+RANKED_HITS = f"""
+WITH match AS MATERIALIZED (
+    SELECT transcript_pk, index, language, search FROM segment
+    WHERE {{segments}} AND transcript_pk IN (SELECT current_transcript_pk FROM video WHERE {{videos}})
+    LIMIT :most + 1),
+placed AS (SELECT transcript_pk, index, {{rank}} AS rank, video.id, {AGE} AS age
+    FROM match JOIN video ON current_transcript_pk = transcript_pk
+    WHERE coalesce((SELECT count(*) FROM match) <= :most, true)),
+page AS (SELECT * FROM placed WHERE {{after}} ORDER BY -rank, age, id, index LIMIT :limit)
+SELECT matches, {SHOWN}, rank, age FROM (SELECT count(*) AS matches FROM match) AS counted
+LEFT JOIN (page JOIN video USING (id) JOIN segment USING (transcript_pk, index)) ON true
+ORDER BY -rank, age, video.id, segment.index
+"""  # noqa: S608 - constants of this file and of its neighbours
+# The order of the outer rows holds through a nested loop, so that few videos are read.
+HITS_BY_VIDEO = f"""
+SELECT {SHOWN}, CAST(NULL AS real) AS rank, age
+FROM (SELECT *, {AGE} AS age FROM video WHERE current_transcript_pk IS NOT NULL AND {{videos}} AND {{after_video}}
+    ORDER BY age, id) AS video
+CROSS JOIN LATERAL (SELECT * FROM segment WHERE transcript_pk = video.current_transcript_pk AND {{segments}}
+    ORDER BY index) AS segment
+WHERE {{after}} ORDER BY age, video.id, segment.index LIMIT :limit
+"""  # noqa: S608
 
 
-def search(
-    session: Session,
-    query: str,
-    *,
-    channel: str | None,
-    speaker: str | None,
-    entity: str | None,
-    since: date | None,
-    limit: int,
-) -> list[Hit]:
-    """The best hits first. An empty query with a filter lists what the filter leaves, in order of the videos."""
-    query = _STRAY_DASH.sub(" ", clean_text(query)[:LONGEST_QUERY]).strip()
-    conditions = {
-        IN_CHANNEL: channel,
-        "segment.speaker = :speaker": speaker,
-        NAMES_ENTITY: entity,
-        "video.published >= :since": since,
-    }
-    wanted = [condition for condition, value in conditions.items() if value is not None]
-    if not query and not wanted:
-        return []
-    if query:
-        wanted.append(MATCHES)
-    statement = SEARCH.format(english=ENGLISH, other=OTHER, conditions=" AND ".join(wanted))
-    name = " ".join(clean_text(entity).casefold().split()) if entity is not None else None
-    values = _cleaned(channel=channel, speaker=speaker, entity=name)
-    spellings = _spellings(session, name) if name is not None else []
-    marks = f"StartSel={HIGHLIGHT}, StopSel={HIGHLIGHT}, HighlightAll=true"
-    given = {"query": query, "since": since, "limit": limit, "marks": marks, "spellings": spellings}
-    return [_hit(row) for row in execute(session, statement, **given, **values).mappings()]
+def search(session: Session, question: Question, limit: int, after: str | None = None) -> list[Hit]:
+    """The best hits first, those after the place `after`. An empty query with a filter lists what the filter leaves.
 
-
-def entities(session: Session, channel: str | None, label: str | None, limit: int) -> list[EntityCount]:
-    """Names in current transcripts, the most mentioned first; spellings that are rare in a channel count as the
-    frequent one (`channelscribe.text.names`).
+    Raises UsageError for a place that is none, or of another question.
     """
-    conditions = {IN_CHANNEL: channel, "entity.label = :label": label}
-    wanted = " AND ".join(condition for condition, value in conditions.items() if value is not None) or "true"
-    given = {"one": channel is not None, **_cleaned(channel=channel, label=label)}
-    same = _same_names(session, wanted, **given)
-    columns = {
-        "channels": [at for at, _, _ in same],
-        "keys": [key for _, (key, _), _ in same],
-        "labels": [label for _, (_, label), _ in same],
-        "names": [key for _, _, (key, _) in same],
-    }
-    rows = execute(session, ENTITIES.format(conditions=wanted), limit=limit, **columns, **given).mappings()
-    return [EntityCount(**row) for row in rows]
+    asked = question.fingerprint
+    place = None if after is None else Place.from_text(after, asked)
+    alternatives = parse(question.query)
+    asking = conditions(session, question, alternatives)
+    if asking is None:
+        return []
+    rows = None if place and place.rank is None else _ranked(session, asking, limit, place)
+    if rows is None:
+        rows = _by_video(session, asking, limit, place)
+    terms = [term for terms in alternatives for term in terms]
+    marked = highlighted(session, terms, [(row["language"], row["text"]) for row in rows]) if rows else []
+    return [_hit(row, text, asked) for row, text in zip(rows, marked, strict=True)]
 
 
-def _same_names(session: Session, wanted: str, **given: Any) -> list[tuple[int, Name, Name]]:
-    """(channel, spelling, the name that it is of) among the mentions that meet a condition."""
-    counts: dict[int, dict[Name, int]] = {}
-    for row in execute(session, NAMES.format(conditions=wanted), **given):
-        counts.setdefault(row.channel, {})[row.key, row.label] = row.mentions
-    return [(at, name, other) for at, of in counts.items() for name, other in variants(of).items()]
+def _ranked(session: Session, asking: Conditions, limit: int, place: Place | None) -> Sequence[Any] | None:
+    """Rows in order of their ranks; None if too many match. A ranked list that was begun is led to its end."""
+    after, values = "true", dict(asking.values)
+    if place is not None:
+        after = "(-rank, age, id, index) > (-CAST(:rank AS real), CAST(:age AS integer), :video, :index)"
+        values |= {"rank": place.rank, "age": place.age, "video": place.video, "index": place.index}
+    statement = RANKED_HITS.format(rank=asking.rank, segments=asking.segments, videos=asking.videos, after=after)
+    most = RANKED if place is None else None
+    rows = execute(session, statement, limit=limit, most=most, **values).mappings().all()
+    if place is None and rows[0]["matches"] > RANKED:
+        return None
+    return [row for row in rows if row["id"] is not None]
 
 
-def _spellings(session: Session, name: str) -> list[str]:
-    """Keys of a name and of its spellings in any channel."""
-    key = entity_key(name)
-    same = _same_names(session, NEAR, one=False, key=key)
-    names = {other for _, spelling, other in same if key in (spelling[0], other[0])}
-    return sorted({key} | {each[0] for _, *pair in same if pair[1] in names for each in pair})
+def _by_video(session: Session, asking: Conditions, limit: int, place: Place | None) -> Sequence[Any]:
+    after_video = after = "true"
+    values = dict(asking.values)
+    if place is not None:
+        after_video = f"({AGE}, id) >= (CAST(:age AS integer), :video)"
+        after = "(age, video.id, segment.index) > (CAST(:age AS integer), :video, :index)"
+        values |= {"age": place.age, "video": place.video, "index": place.index}
+    statement = HITS_BY_VIDEO.format(
+        segments=asking.segments, videos=asking.videos, after=after, after_video=after_video
+    )
+    return execute(session, statement, limit=limit, **values).mappings().all()
 
 
 def url_at(site: str, url: str, seconds: float) -> str:
     """The video's page at a second: YouTube's `t` parameter, elsewhere a media fragment (W3C, `#t=`)."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # an address that a site made up, such as http://[
+        return url
     second = max(int(seconds), 0)
     if site.lower().startswith("youtube"):
         query = [(name, value) for name, value in parse_qsl(parts.query) if name != "t"]
@@ -179,11 +134,9 @@ def url_at(site: str, url: str, seconds: float) -> str:
     return urlunsplit(parts._replace(fragment=f"t={second}"))
 
 
-def _hit(row: Any) -> Hit:
-    names = ("site", "title", "start", "end", "speaker", "text", "highlighted", "rank")
+def _hit(row: Any, marked: str, question: str) -> Hit:
+    names = ("site", "title", "published", "language", "start", "end", "speaker", "text")
     url = url_at(row["site"], row["url"], row["start"])
-    return Hit(video=row["video_id"], url=url, **{name: row[name] for name in names})
-
-
-def _cleaned(**values: str | None) -> dict[str, str]:
-    return {name: clean_text(value) for name, value in values.items() if value is not None}
+    place = Place(row["rank"], row["age"], row["id"], row["index"]).to_text(question)
+    shown = {name: row[name] for name in names}
+    return Hit(video=row["video_id"], url=url, highlighted=marked, rank=row["rank"] or 0.0, place=place, **shown)

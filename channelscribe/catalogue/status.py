@@ -25,11 +25,21 @@ class ReasonCount:
 
 
 @dataclass(frozen=True, slots=True)
+class SourceCount:
+    """A source, how many videos it lists, and how many of them have a transcript."""
+
+    title: str
+    url: str
+    videos: int
+    transcripts: int
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """`states` has every state, 0 included. `due` counts what a run would take up now; `running` is leased;
     `blocks` are sites that are left alone for a while."""
 
-    sources: int
+    sources: list[SourceCount]
     videos: int
     states: dict[str, int]
     reasons: list[ReasonCount]
@@ -47,13 +57,19 @@ SELECT state, reason, count(*) AS videos, max(remedy) AS remedy FROM video
 WHERE reason IS NOT NULL GROUP BY state, reason ORDER BY videos DESC, state, reason
 """
 
+SOURCES = """
+SELECT source.title, source.url, count(video.id) AS videos, count(video.current_transcript_pk) AS transcripts
+FROM source LEFT JOIN source_video ON source_pk = source.id AND gone_at IS NULL LEFT JOIN video ON video.id = video_pk
+GROUP BY source.id ORDER BY source.id
+"""
+
 
 def status(session: Session) -> Status:
     """Counts over the whole library."""
     rows = execute(session, "SELECT state, count(*) AS videos FROM video GROUP BY state").all()
     counts = {row.state: int(row.videos) for row in rows}
     return Status(
-        sources=execute(session, "SELECT count(*) FROM source").scalar_one(),
+        sources=[SourceCount(**row) for row in execute(session, SOURCES).mappings()],
         videos=sum(counts.values()),
         states={state.value: counts.get(state.value, 0) for state in State},
         reasons=[ReasonCount(**row) for row in execute(session, REASONS).mappings()],

@@ -23,6 +23,7 @@ from sqlalchemy import (
     DateTime,
     Double,
     ForeignKey,
+    ForeignKeyConstraint,
     Identity,
     Index,
     UniqueConstraint,
@@ -35,12 +36,14 @@ from sqlmodel import Field, SQLModel
 __all__ = [
     "AudioRow",
     "BreakerRow",
+    "CheckpointRow",
     "EntityRow",
     "SegmentRow",
     "SentenceRow",
     "SourceRow",
     "SourceVideoRow",
     "SpeakerRow",
+    "StageRunRow",
     "State",
     "TranscriptRow",
     "VideoRow",
@@ -63,11 +66,22 @@ class State(StrEnum):
 _STATES = ", ".join(f"'{state}'" for state in State)
 _NOW = text("now()")
 _EMPTY = text("'{}'")
-TEXT_SEARCH_VECTOR = (
-    "CASE WHEN language = 'en' THEN to_tsvector('english'::regconfig, text) "
-    "ELSE to_tsvector('simple'::regconfig, text) END"
+_TOMBSTONE = (
+    "taken_down_at IS NULL OR (state = 'excluded' AND title = '' AND description IS NULL AND lease_owner IS NULL "
+    "AND current_transcript_pk IS NULL)"
 )
-"""Not a regconfig column: pg_upgrade refuses databases that have one."""
+_WORDS_OF_EQUAL_LENGTH = " AND ".join(
+    f"cardinality(word_texts) = {length}"
+    for length in (
+        "cardinality(word_starts)",
+        "cardinality(word_ends)",
+        "cardinality(word_scores)",
+        "cardinality(word_aligned)",
+        "coalesce(cardinality(word_speakers), cardinality(word_texts))",
+    )
+)
+TEXT_SEARCH_VECTOR = "channelscribe_search(language, text)"
+"""A function of the migrations; not a regconfig column: pg_upgrade refuses databases that have one."""
 
 
 def _key() -> Any:
@@ -116,13 +130,25 @@ class VideoRow(SQLModel, table=True):
 
     `step` and `step_fraction` (0 to 1) say what is being done; `lease_owner` holds the video until `lease_until`.
     `availability` is what listings say, `release_at` when a premiere or stream begins. `rejected` counts the downloads
-    that were thrown away (cut short, broken): the next one is not taken for done because of them.
+    that were thrown away (cut short, broken): the next one is not taken for done because of them. With `taken_down_at`
+    the row is a tombstone: it says that this video is never to come back, and nothing else.
     """
 
     __tablename__ = "video"
     __table_args__ = (
         UniqueConstraint("site", "video_id"),
         CheckConstraint(f"state IN ({_STATES})", name="video_state_check"),
+        CheckConstraint(_TOMBSTONE, name="video_taken_down_check"),
+        CheckConstraint("attempts >= 0 AND rejected >= 0", name="video_counts_check"),
+        CheckConstraint("step_fraction BETWEEN 0 AND 1", name="video_step_check"),
+        CheckConstraint("(lease_owner IS NULL) = (lease_until IS NULL)", name="video_lease_check"),
+        # use_alter: video and transcript point at each other. Both columns: it is a transcript of this video.
+        ForeignKeyConstraint(
+            ["id", "current_transcript_pk"],
+            ["transcript.video_pk", "transcript.id"],
+            name="video_current_transcript_pk_fkey",
+            use_alter=True,
+        ),
         Index("ix_video_url", "url", postgresql_using="hash"),
         Index("ix_video_state", "state", "next_check_at"),
         Index("ix_video_lease_owner", "lease_owner", postgresql_where=text("lease_owner IS NOT NULL")),
@@ -151,16 +177,8 @@ class VideoRow(SQLModel, table=True):
     next_check_at: datetime | None = _instant(nullable=True)
     lease_owner: str | None = _text(nullable=True)
     lease_until: datetime | None = _instant(nullable=True)
-    # use_alter: video and transcript point at each other.
-    current_transcript_pk: int | None = Field(
-        default=None,
-        sa_column=Column(
-            BigInteger,
-            ForeignKey("transcript.id", name="video_current_transcript_pk_fkey", use_alter=True),
-            nullable=True,
-            unique=True,
-        ),
-    )
+    current_transcript_pk: int | None = Field(default=None, sa_type=BigInteger, nullable=True, unique=True)
+    taken_down_at: datetime | None = _instant(nullable=True)
     created_at: datetime = _instant(sa_column_kwargs={"server_default": _NOW})
     updated_at: datetime = _instant(sa_column_kwargs={"server_default": _NOW})
 
@@ -200,10 +218,15 @@ class BreakerRow(SQLModel, table=True):
 
 
 class AudioRow(SQLModel, table=True):
-    """One download of a video as it was prepared: where its archive (mp3) and its speech track (FLAC) are."""
+    """One download of a video as it was prepared: where its archive (mp3), its speech track (FLAC) and the parts of
+    both are. `part_keys` is None where a row from before parts were noted does not tell.
+    """
 
     __tablename__ = "audio"
-    __table_args__ = (UniqueConstraint("video_pk", "source_sha256", "options_key"),)
+    __table_args__ = (
+        UniqueConstraint("video_pk", "source_sha256", "options_key"),
+        CheckConstraint("seconds >= 0 AND bytes >= 0", name="audio_size_check"),
+    )
 
     id: int = _key()
     video_pk: int = _part_of("video.id")
@@ -216,30 +239,51 @@ class AudioRow(SQLModel, table=True):
     speech_key: str = _text()
     speech_sha256: str = _text()
     loudness: dict[str, Any] = _json()
+    part_keys: list[str] | None = Field(default=None, sa_column=Column(ARRAY(SqlText), nullable=True))
     created_at: datetime = _instant(sa_column_kwargs={"server_default": _NOW})
 
 
 class TranscriptRow(SQLModel, table=True):
     """One version of a video's transcript. `transcript_id` is the key over all that made it; rows never change.
 
-    Its reading (sentences, entities) can be made anew by another text model: `reading_id` names the one that is there.
+    Its reading (sentences, entities) can be made anew by another text model: `reading_id` names the one that is there,
+    `reading_key` its file in the store.
     """
 
     __tablename__ = "transcript"
-    __table_args__ = (UniqueConstraint("video_pk", "transcript_id"), UniqueConstraint("video_pk", "version"))
+    __table_args__ = (
+        UniqueConstraint("video_pk", "transcript_id"),
+        UniqueConstraint("video_pk", "version"),
+        UniqueConstraint("video_pk", "id"),
+        CheckConstraint("version >= 1 AND duration >= 0", name="transcript_version_check"),
+    )
 
     id: int = _key()
     video_pk: int = _part_of("video.id")
     transcript_id: str = _text(index=True)
     version: int
-    language: str = _text()
+    language: str = _text(index=True)
     duration: float = _seconds()
     no_speech: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
     models: dict[str, Any] = _json()
     files: dict[str, Any] = _json()
     quality: dict[str, Any] = _json()
+    stages: dict[str, Any] = _json()
     reading_id: str | None = _text(nullable=True)
+    reading_key: str | None = _text(nullable=True)
     created_at: datetime = _instant(sa_column_kwargs={"server_default": _NOW})
+
+
+class CheckpointRow(SQLModel, table=True):
+    """That a video's transcripts were, or are being, made with a checkpoint in the store. Videos with the same audio
+    share theirs.
+    """
+
+    __tablename__ = "checkpoint"
+    __table_args__ = (Index("ix_checkpoint_key", "key"),)
+
+    video_pk: int = _part_of("video.id", primary_key=True)
+    key: str = Field(primary_key=True, sa_type=SqlText)
 
 
 class SegmentRow(SQLModel, table=True):
@@ -250,7 +294,11 @@ class SegmentRow(SQLModel, table=True):
     """
 
     __tablename__ = "segment"
-    __table_args__ = (Index("ix_segment_search", "search", postgresql_using="gin"),)
+    __table_args__ = (
+        Index("ix_segment_search", "search", postgresql_using="gin"),
+        CheckConstraint('index >= 0 AND start <= "end"', name="segment_times_check"),
+        CheckConstraint(_WORDS_OF_EQUAL_LENGTH, name="segment_words_check"),
+    )
 
     transcript_pk: int = _part_of("transcript.id", primary_key=True)
     index: int = Field(primary_key=True)
@@ -274,6 +322,11 @@ class SpeakerRow(SQLModel, table=True):
     """One speaker of a transcript with all turns, as two arrays of equal length (seconds)."""
 
     __tablename__ = "speaker"
+    __table_args__ = (
+        CheckConstraint(
+            "seconds >= 0 AND cardinality(turn_starts) = cardinality(turn_ends)", name="speaker_turns_check"
+        ),
+    )
 
     transcript_pk: int = _part_of("transcript.id", primary_key=True)
     label: str = Field(primary_key=True, sa_type=SqlText)
@@ -286,6 +339,7 @@ class SentenceRow(SQLModel, table=True):
     """One sentence: characters of the transcript's text, and seconds."""
 
     __tablename__ = "sentence"
+    __table_args__ = (CheckConstraint("index >= 0 AND start_char BETWEEN 0 AND end_char", name="sentence_span_check"),)
 
     transcript_pk: int = _part_of("transcript.id", primary_key=True)
     index: int = Field(primary_key=True)
@@ -301,7 +355,10 @@ class EntityRow(SQLModel, table=True):
     """One mention of a person, place, organization…; `segment` is the index of the segment where it starts."""
 
     __tablename__ = "entity"
-    __table_args__ = (Index("ix_entity_key", "key"),)
+    __table_args__ = (
+        Index("ix_entity_key", "key"),
+        CheckConstraint("index >= 0 AND segment >= 0 AND start_char BETWEEN 0 AND end_char", name="entity_span_check"),
+    )
 
     transcript_pk: int = _part_of("transcript.id", primary_key=True)
     index: int = Field(primary_key=True)
@@ -314,3 +371,19 @@ class EntityRow(SQLModel, table=True):
     start: float | None = _seconds(nullable=True)
     end: float | None = _seconds(nullable=True)
     speaker: str | None = _text(nullable=True)
+
+
+class StageRunRow(SQLModel, table=True):
+    """One try of a stage of a video: `outcome` is "done" or a reason code, `peak_rss_bytes` what its worker had."""
+
+    __tablename__ = "stage_run"
+    __table_args__ = (Index("ix_stage_run_video_pk", "video_pk"),)
+
+    id: int = _key()
+    video_pk: int = _part_of("video.id")
+    stage: str = _text()
+    outcome: str = _text()
+    seconds: float = _seconds()
+    peak_rss_bytes: int | None = Field(default=None, sa_type=BigInteger)
+    worker: str = _text()
+    ended_at: datetime = _instant(sa_column_kwargs={"server_default": _NOW})

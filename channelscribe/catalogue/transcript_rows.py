@@ -6,7 +6,6 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from channelscribe.catalogue.cleaning import clean_text
 from channelscribe.transcript import Segment, Transcript, Turn, Word
 
 __all__ = [
@@ -40,20 +39,20 @@ def segment_rows(transcript_pk: int, transcript: Transcript) -> Iterator[Row]:
     """One row a segment, with its words as arrays."""
     for index, segment in enumerate(transcript.segments):
         words = segment.words
-        same_speaker = all(word.speaker == segment.speaker for word in words)
+        same_speaker = {word.speaker for word in words} <= {segment.speaker}
         yield (
             transcript_pk,
             index,
             transcript.language,
             segment.start,
             segment.end,
-            clean_text(segment.text),
+            segment.text,
             segment.speaker,
             segment.avg_logprob,
-            [clean_text(word.text) for word in words],
+            [word.text for word in words],
             [float(word.start) for word in words],
             [float(word.end) for word in words],
-            [None if word.score is None else float(word.score) for word in words],
+            [None if (score := word.score) is None else float(score) for word in words],
             [word.aligned for word in words],
             None if same_speaker else [word.speaker for word in words],
             segment.flags,
@@ -75,7 +74,7 @@ def speaker_rows(transcript_pk: int, transcript: Transcript) -> Iterator[Row]:
         seconds = sum(turn.end - turn.start for turn in turns)
         yield (
             transcript_pk,
-            clean_text(label),
+            label,
             float(seconds),
             [float(turn.start) for turn in turns],
             [float(turn.end) for turn in turns],
@@ -96,7 +95,7 @@ def sentence_rows(transcript_pk: int, reading: dict[str, Any]) -> Iterator[Row]:
         yield (
             transcript_pk,
             index,
-            clean_text(item["text"]),
+            item["text"],
             item["start_char"],
             item["end_char"],
             item.get("start"),
@@ -113,8 +112,8 @@ def entity_rows(transcript_pk: int, reading: dict[str, Any], transcript: Transcr
         yield (
             transcript_pk,
             index,
-            clean_text(item["text"]),
-            clean_text(item["key"]),
+            item["text"],
+            item["key"],
             item["label"],
             indexes[place] if place >= 0 else None,
             item["start_char"],

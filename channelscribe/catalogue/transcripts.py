@@ -5,13 +5,14 @@ from __future__ import annotations
 from sqlmodel import Session, col, select
 
 from channelscribe.catalogue.connection import execute
+from channelscribe.catalogue.corpus import SEGMENTS
 from channelscribe.catalogue.tables import TranscriptRow, VideoRow
 from channelscribe.catalogue.transcript_rows import segment_of, turns_of
 from channelscribe.catalogue.videos import find_videos
 from channelscribe.errors import UnknownVideo
 from channelscribe.transcript import Transcript
 
-__all__ = ["transcript_of", "versions"]
+__all__ = ["make_current", "transcript_of", "versions"]
 
 
 def transcript_of(
@@ -43,6 +44,25 @@ def versions(session: Session, video_pk: int) -> list[TranscriptRow]:
     return list(session.exec(query.order_by(col(TranscriptRow.version))).all())
 
 
+def make_current(session: Session, video_pk: int, version: int) -> bool:
+    """Move the video's pointer to a version that it has, in this transaction; False where it is there already.
+
+    A run that holds the video goes on, and moves the pointer again when it publishes. Raises UnknownVideo.
+    """
+    video = session.exec(select(VideoRow).where(VideoRow.id == video_pk).with_for_update()).one_or_none()
+    wanted = select(TranscriptRow).where(TranscriptRow.video_pk == video_pk, TranscriptRow.version == version)
+    row = session.exec(wanted).one_or_none()
+    if video is None or row is None:
+        raise UnknownVideo(
+            f"video {video_pk} has no version {version} of a transcript.", remedy="`channelscribe versions` lists them."
+        )
+    if video.current_transcript_pk == row.id:
+        return False
+    video.current_transcript_pk = row.id
+    session.add(video)
+    return True
+
+
 def _find(session: Session, video: int | str) -> list[VideoRow]:
     if isinstance(video, str):
         return find_videos(session, video)
@@ -51,9 +71,7 @@ def _find(session: Session, video: int | str) -> list[VideoRow]:
 
 
 def _load(session: Session, row: TranscriptRow) -> Transcript:
-    segments = execute(
-        session, "SELECT * FROM segment WHERE transcript_pk = :transcript ORDER BY index", transcript=row.id
-    ).all()
+    segments = execute(session, SEGMENTS, transcript=row.id).all()
     speakers = execute(session, "SELECT * FROM speaker WHERE transcript_pk = :transcript", transcript=row.id).all()
     return Transcript(
         language=row.language,
@@ -63,4 +81,5 @@ def _load(session: Session, row: TranscriptRow) -> Transcript:
         models=row.models,
         no_speech=row.no_speech,
         quality=row.quality,
+        stages=row.stages,
     )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from channelscribe.transcript import Transcript
 
-__all__ = ["Cue", "clock", "cues"]
+__all__ = ["Cue", "clock", "cues", "milliseconds"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +28,10 @@ def cues(transcript: Transcript) -> list[Cue]:
     starts: list[int] = []
     for segment in segments:
         earliest = starts[-1] + 1 if starts else 0
-        starts.append(max(_milliseconds(segment.start), earliest))
+        starts.append(max(milliseconds(segment.start), earliest))
     made = []
     for segment, start, following in zip(segments, starts, [*starts, None][1:], strict=True):
-        end = max(_milliseconds(segment.end), start + 1)
+        end = max(milliseconds(segment.end), start + 1)
         text = " ".join(segment.text.split())
         made.append(Cue(start, end if following is None else min(end, following), segment.speaker, text))
     return made
@@ -45,5 +45,6 @@ def clock(milliseconds: int, decimal_mark: str) -> str:
     return f"{hours:02d}:{minutes:02d}:{seconds:02d}{decimal_mark}{thousandths:03d}"
 
 
-def _milliseconds(seconds: float) -> int:
+def milliseconds(seconds: float) -> int:
+    """Whole milliseconds, none before 0."""
     return max(0, round(seconds * 1000))

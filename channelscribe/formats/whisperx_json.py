@@ -35,6 +35,7 @@ def render(transcript: Transcript, meta: VideoMeta) -> str:
             "turns": [asdict(turn) for turn in transcript.turns],
             "models": transcript.models,
             "quality": transcript.quality,
+            "stages": transcript.stages,
         },
     }
     return json.dumps(document, ensure_ascii=False, indent=1) + "\n"
@@ -63,6 +64,7 @@ def parse(text: str) -> Transcript:
         models=ours["models"],
         no_speech=ours["no_speech"],
         quality=ours.get("quality", {}),
+        stages=ours.get("stages", {}),
     )
 
 

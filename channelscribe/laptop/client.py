@@ -20,7 +20,7 @@ import psycopg
 
 from channelscribe.errors import StackError
 from channelscribe.laptop.places import Places, places_of
-from channelscribe.laptop.services import Addresses, StackOptions
+from channelscribe.laptop.services import POOLS, Addresses, StackOptions
 from channelscribe.settings import Settings
 
 START_SECONDS = 180.0
@@ -50,6 +50,7 @@ class LaptopStack:
             "database": settings.database.url is not None,
             "prefect": settings.prefect.api_url is not None,
             "dask": settings.dask.scheduler is not None,
+            "pools": False,
         }
         self.settings = settings
         self.want = [name for name in want if not given[name]]
@@ -123,6 +124,7 @@ class LaptopStack:
             "database": self._database_answers,
             "prefect": self._prefect_answers,
             "dask": self._dask_answers,
+            "pools": self._pools_answer,
         }
         waiting = [name for name in self.want if name not in self._ready and name in (names or self.want)]
         while waiting:
@@ -178,6 +180,7 @@ class LaptopStack:
             log_level=self.settings.log_level,
             database_url=database,
             prefect_api_url=self.addresses.prefect_api_url,
+            prefect_port=self.settings.prefect.port,
         )
         with (self.places.logs / "keeper.log").open("ab") as log:
             keeper = subprocess.Popen(
@@ -227,6 +230,19 @@ class LaptopStack:
             with urllib.request.urlopen(f"{self.addresses.prefect_api_url}/health", timeout=2) as answer:  # noqa: S310
                 return bool(answer.status == 200)
         except (urllib.error.URLError, OSError):
+            return False
+
+    def _pools_answer(self) -> bool:
+        """Whether each pool has a worker that the server heard of."""
+        return all(self._worker_is_online(pool) for pool in POOLS)
+
+    def _worker_is_online(self, pool: str) -> bool:
+        url = f"{self.addresses.prefect_api_url}/work_pools/{pool}/workers/filter"
+        request = urllib.request.Request(url, b"{}", {"Content-Type": "application/json"})  # noqa: S310 - our own server
+        try:
+            with urllib.request.urlopen(request, timeout=2) as answer:  # noqa: S310
+                return any(worker["status"] == "ONLINE" for worker in json.load(answer))
+        except (urllib.error.URLError, OSError, ValueError):
             return False
 
     def _dask_answers(self) -> bool:

@@ -32,6 +32,7 @@ from channelscribe.laptop.services import (
     Service,
     StackOptions,
     dask_services,
+    pool_services,
     prefect_environment,
     prefect_server,
 )
@@ -46,6 +47,7 @@ class Client:
     connection: socket.socket
     received: bytes = b""
     who: dict[str, Any] = field(default_factory=dict)
+    wants: set[str] = field(default_factory=set)
 
 
 class Keeper:
@@ -121,6 +123,7 @@ class Keeper:
         client.who = message.get("who", client.who)
         try:
             for stack in message.get("want", ()):
+                client.wants.add(stack)
                 self._start_stack(stack)
             reply: dict[str, Any] = {"addresses": self._addresses().to_dict()}
         except Exception as error:
@@ -143,7 +146,14 @@ class Keeper:
     def _forget(self, client: Client) -> None:
         self.selector.unregister(client.connection)
         del self.clients[client.connection.fileno()]
+        if not any("pools" in other.wants for other in self.clients.values()):
+            self._stop_pools()
         client.connection.close()
+
+    def _stop_pools(self) -> None:
+        """Runs are started only as long as somebody wants that: other services stay for the commands that are left."""
+        stop([self.running.pop(name) for name in STACKS["pools"] if name in self.running])
+        note_processes(self.places, self.running.values())
 
     def _addresses(self) -> Addresses:
         return Addresses(self.database_url, self.api_url, self.scheduler)
@@ -156,6 +166,9 @@ class Keeper:
         elif stack == "prefect":
             service, self.api_url = prefect_server(self.places, self.options)
             self._start(service)
+        elif stack == "pools":
+            for service in pool_services(self.places, self._command_environment()):
+                self._start(service)
         else:
             services, self.scheduler = dask_services(self.places, self.options, self._worker_environment())
             for service in services:
@@ -175,6 +188,15 @@ class Keeper:
             env["CHANNELSCRIBE_DATABASE__URL"] = self.database_url
         if self.api_url:
             env |= prefect_environment(self.places, self.api_url)
+        return env
+
+    def _command_environment(self) -> dict[str, str]:
+        """What a command puts into its own environment, for runs that a work pool starts."""
+        env = self._worker_environment()
+        if self.api_url:
+            env["CHANNELSCRIBE_PREFECT__API_URL"] = self.api_url
+        if self.scheduler:
+            env["CHANNELSCRIBE_DASK__SCHEDULER"] = self.scheduler
         return env
 
     def _start(self, service: Service) -> None:

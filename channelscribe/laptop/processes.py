@@ -62,7 +62,8 @@ def die_with_parent(number: int) -> Callable[[], None] | None:
 
 
 def stop(services: list[Running]) -> None:
-    """Signal all, wait together, then kill the process groups of those that did not go."""
+    """Signal all, wait together, then kill the process groups of those that did not go, and whatever they started."""
+    offspring = [child for _, process in services for child in _offspring(process.pid)]
     for service, process in services:
         with contextlib.suppress(ProcessLookupError):
             process.send_signal(service.stop_signal)
@@ -74,6 +75,17 @@ def stop(services: list[Running]) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+    for child in offspring:
+        # Runs of a work pool have groups of their own. psutil knows a pid that is somebody else's by now.
+        with contextlib.suppress(psutil.Error):
+            child.kill()
+
+
+def _offspring(pid: int) -> list[psutil.Process]:
+    try:
+        return psutil.Process(pid).children(recursive=True)
+    except psutil.Error:
+        return []
 
 
 def sweep_orphans(places: Places) -> None:

@@ -21,7 +21,10 @@ STACKS: dict[str, tuple[str, ...]] = {
     "database": ("database",),
     "prefect": ("prefect",),
     "dask": ("dask-scheduler", "cpu-worker", "speech-worker"),
+    "pools": ("pool-default", "pool-gpu"),
 }
+POOLS = {"default": 2, "gpu": 1}
+"""Work pools that `channelscribe up` serves, and how many runs of each go on at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,7 @@ class StackOptions:
     log_level: str = "INFO"
     database_url: str | None = None  # of a database that is not ours
     prefect_api_url: str | None = None  # of a Prefect API that is not ours
+    prefect_port: int | None = None  # of the one that is
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +87,8 @@ def prefect_environment(places: Places, api_url: str) -> dict[str, str]:
         "PREFECT_RESULTS_PERSIST_BY_DEFAULT": "true",
         "PREFECT_RESULTS_DEFAULT_SERIALIZER": "json",
         "PREFECT_CLI_PROMPT": "false",
+        # What the library logs during a run is shown with the run in the UI.
+        "PREFECT_LOGGING_EXTRA_LOGGERS": "channelscribe,tasks",
     }
 
 
@@ -98,7 +104,7 @@ def prefect_server(places: Places, options: StackOptions) -> tuple[Service, str]
 
     uvicorn is started directly: `prefect server start` is a second Python process around it.
     """
-    port = free_port()
+    port = options.prefect_port or free_port()
     url = f"http://{LOOPBACK}:{port}/api"
     argv = [sys.executable, "-m", "uvicorn", "--factory", "prefect.server.api.server:create_app"]
     argv += ["--host", LOOPBACK, "--port", str(port), "--timeout-keep-alive", "5", "--log-level", "warning"]
@@ -151,3 +157,13 @@ def dask_services(places: Places, options: StackOptions, worker_env: dict[str, s
         Service("speech-worker", speech, places.logs / "speech-worker.log", {**env, **speech_environment(cores)}),
     ]
     return services, address
+
+
+def pool_services(places: Places, env: dict[str, str]) -> list[Service]:
+    """A worker of each work pool: it starts a process for each run of a deployment, with this environment."""
+    services = []
+    for pool, runs in POOLS.items():
+        argv = [sys.executable, "-m", "prefect", "worker", "start", "--pool", pool, "--type", "process"]
+        argv += ["--name", f"laptop-{pool}", "--limit", str(runs), "--install-policy", "never"]
+        services.append(Service(f"pool-{pool}", argv, places.logs / f"pool-{pool}.log", env))
+    return services

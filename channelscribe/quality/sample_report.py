@@ -12,13 +12,20 @@ import logging
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from channelscribe.audio.prepare import prepare
 from channelscribe.audio.speech_track import read_speech
 from channelscribe.quality import metrics
 from channelscribe.quality.goals import GOALS
+from channelscribe.quality.measured import (
+    Measured,
+    dialogues,
+    diarization_error_rate,
+    word_error_rate,
+    word_speaker_accuracy,
+    word_start_errors,
+)
 from channelscribe.sample import world
 from channelscribe.sample.script import Script
 from channelscribe.settings.options import AudioOptions, SpeechOptions, TextOptions
@@ -29,7 +36,7 @@ from channelscribe.speech.recognize import recognize
 from channelscribe.speech.registry import SAMPLE, resolve_model
 from channelscribe.text import models as text_models
 from channelscribe.text.reading import entity_key, read
-from channelscribe.transcript import Segment, Transcript, Turn, Word
+from channelscribe.transcript import Segment, Transcript, Word
 
 __all__ = ["Measured", "figures", "main", "transcribe"]
 
@@ -37,15 +44,6 @@ _AUDIO = AudioOptions(steps=("convert",))  # loudness is for the archive, which 
 _TAGS = dict.fromkeys(("title", "artist", "album", "date", "comment"), "")
 _SPEECH = SpeechOptions(model=SAMPLE)
 _TEXT = TextOptions(models={"en": text_models.SAMPLE}, steps=("entities",))
-
-
-@dataclass(frozen=True)
-class Measured:
-    """A recording, what is said in it, and what was made of it."""
-
-    id: str
-    script: Script
-    transcript: Transcript
 
 
 def transcribe(source: Path) -> Transcript:
@@ -61,40 +59,19 @@ def transcribe(source: Path) -> Transcript:
 def figures(held_out: Sequence[Measured], episodes: Sequence[Measured]) -> dict[str, float]:
     """The figures that `goals.GOALS` names; rates are shares of 1, times are milliseconds."""
     everything = [*held_out, *episodes]
-    dialogues = [each for each in episodes if len(each.script.speakers) > 1]
-    errors = [e for m in everything for e in metrics.word_start_errors(m.script.words, m.transcript.words)]
-    median, p90 = metrics.median_and_p90(errors)
+    two = dialogues(episodes)
+    median, p90 = metrics.median_and_p90(word_start_errors(everything))
     return {
-        "wer_held_out": _word_error_rate(held_out),
-        "wer_episodes": _word_error_rate(episodes),
+        "wer_held_out": word_error_rate(held_out),
+        "wer_episodes": word_error_rate(episodes),
         "word_start_median_ms": 1000 * median,
         "word_start_p90_ms": 1000 * p90,
-        "der": _diarization_error_rate(dialogues, collar=0.25),
-        "der_no_collar": _diarization_error_rate(dialogues, collar=0.0),
-        "word_speaker": _word_speaker_accuracy(dialogues),
+        "der": diarization_error_rate(two),
+        "der_no_collar": diarization_error_rate(two, collar=0.0),
+        "word_speaker": word_speaker_accuracy(two),
         "ner_f1_clean": _ner_f1_clean(everything),
         "ner_f1_recognized": _ner_f1_recognized(everything),
     }
-
-
-def _word_error_rate(measured: Sequence[Measured]) -> float:
-    counts = (metrics.word_error_rate(each.script.text, each.transcript.text) for each in measured)
-    return sum(counts, metrics.WordErrors()).rate
-
-
-def _diarization_error_rate(dialogues: Sequence[Measured], collar: float) -> float:
-    parts = [
-        metrics.diarization_error_rate(
-            [Turn(*stretch) for stretch in each.script.speech], each.transcript.turns, collar
-        )
-        for each in dialogues
-    ]
-    return sum(wrong for wrong, _ in parts) / (sum(total for _, total in parts) or 1.0)
-
-
-def _word_speaker_accuracy(dialogues: Sequence[Measured]) -> float:
-    parts = [metrics.word_speaker_matches(each.script.words, each.transcript.words) for each in dialogues]
-    return sum(right for right, _ in parts) / (sum(total for _, total in parts) or 1)
 
 
 def _ner_f1_clean(measured: Sequence[Measured]) -> float:

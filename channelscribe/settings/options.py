@@ -35,11 +35,17 @@ class DatabaseOptions(Options):
     url: SecretStr | None = Field(
         None, description="postgresql:// URL of a PostgreSQL >= 15; empty: the embedded one in data_dir/postgres"
     )
+    block: str | None = Field(
+        None, description="Prefect block with the catalogue of the workers, over url; empty: none"
+    )
 
 
 class StoreOptions(Options):
     url: str | None = Field(
         None, description="where files go: a folder, file:// or s3://bucket/prefix; empty: data_dir/library"
+    )
+    block: str | None = Field(
+        None, description="Prefect block with the media store of the workers, over the rest; empty: none"
     )
     endpoint_url: str | None = Field(None, description="address of an S3-compatible server; empty: AWS")
     access_key: SecretStr | None = Field(None, description="S3 access key; empty: the environment's own chain")
@@ -49,6 +55,23 @@ class StoreOptions(Options):
 
 class PrefectOptions(Options):
     api_url: str | None = Field(None, description="URL of a Prefect API; empty: a local server for this run")
+    port: int | None = Field(
+        None, ge=1, le=65535, description="port of the local server's API and UI; empty: any that is free"
+    )
+    channels: Path | None = Field(
+        None, description="list of channels that `channelscribe deploy` schedules; empty: deployments/channels.yaml"
+    )
+    gpu_deployment: str | None = Field(
+        None,
+        pattern=r"^[^/]+/[^/]+$",
+        description="deployment that transcribes for syncs, such as transcribe-audio/gpu; empty: the speech worker",
+    )
+    gpu_runs: int = Field(
+        1, ge=1, le=1000, description="batches of speech that the pool gpu does at once, on all hosts"
+    )
+    longest_run_hours: float = Field(
+        72, ge=0, le=8760, description="a run of a deployment that has not ended by then is cancelled; 0: never"
+    )
 
 
 class DaskOptions(Options):
@@ -57,6 +80,9 @@ class DaskOptions(Options):
     cpu_worker_threads: int = Field(
         4, ge=1, le=64, description="threads of each CPU worker: downloads wait more than they compute"
     )
+    tls_ca: Path | None = Field(None, description="PEM file of the authority behind a tls:// scheduler's certificate")
+    tls_cert: Path | None = Field(None, description="PEM file of this machine's own certificate")
+    tls_key: Path | None = Field(None, description="PEM file of its key; empty: in tls_cert")
 
 
 Tab = Literal["videos", "shorts", "streams"]
@@ -224,11 +250,20 @@ class SpeechOptions(Options):
     beam_size: int = Field(5, ge=1, le=20, description="beams of the decoder")
     vad_onset: float = Field(0.5, gt=0, lt=1, description="speech probability that starts a stretch of speech")
     vad_offset: float = Field(0.363, gt=0, lt=1, description="speech probability that ends it")
+    vad_step: float = Field(
+        0.25, ge=0.05, le=0.5, description="distance of the speech detector's windows, of a window; whisperX has 0.1"
+    )
     align: bool = Field(True, description="give each word its own time")
     diarize: bool = Field(True, description="say who speaks, where the model has a diarizer")
+    diarize_step: float = Field(
+        0.2, ge=0.05, le=0.5, description="distance of the diarizer's windows, of a window; pyannote has 0.1"
+    )
     min_speakers: int | None = Field(None, ge=1, le=50, description="at least this many speakers")
     max_speakers: int | None = Field(None, ge=1, le=50, description="at most this many speakers")
     hub_token: SecretStr | None = Field(None, description="Hugging Face token, for gated models")
+    block: str | None = Field(
+        None, description="Prefect block with speech models and the hub token of the workers, over these; empty: none"
+    )
     batch_minutes: float = Field(60, gt=0, description="minutes of audio handed to the speech worker at once")
     models: dict[str, SpeechModel] = Field(
         default_factory=dict, description="registry of speech models, by name; added to the built-in ones"
@@ -261,6 +296,26 @@ class TextOptions(Options):
     key_phrases: int = Field(20, ge=1, le=1000, description="at most so many key phrases, the best ones")
 
 
+class RetentionOptions(Options):
+    orphan_hours: float = Field(
+        48, ge=0, le=87600, description="how long what no row points to is left alone; a takedown does not wait"
+    )
+    originals_days: float | None = Field(
+        None, ge=0, description="tracks as the sites gave them go after so many days; empty: never"
+    )
+    archives_days: float | None = Field(None, ge=0, description="archived audio goes after so many days; empty: never")
+    audio_parts_days: float | None = Field(None, ge=0, description="its parts go after so many days; empty: never")
+    speech_tracks_days: float | None = Field(
+        None, ge=0, description="what the models hear goes after so many days; empty: never"
+    )
+    checkpoints_days: float | None = Field(
+        None, ge=0, description="results of the speech models go after so many days; empty: never"
+    )
+    old_versions_days: float | None = Field(
+        None, ge=0, description="transcripts that another took the place of go after so many days; empty: never"
+    )
+
+
 class Settings(Options):
     """Everything that can be set. Sections are the words before the dot in `channelscribe config show`."""
 
@@ -278,3 +333,4 @@ class Settings(Options):
     audio: AudioOptions = AudioOptions()
     speech: SpeechOptions = SpeechOptions()
     text: TextOptions = TextOptions()
+    retention: RetentionOptions = RetentionOptions()

@@ -6,16 +6,18 @@ environment.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Any, get_args
 
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
+from channelscribe.errors import InvalidSetting
 from channelscribe.settings.access import AccessOptions
 from channelscribe.settings.options import Settings
-from channelscribe.settings.registry import SettingsRegistry
+from channelscribe.settings.registry import SettingsRegistry, nest
 
-TRAVELLING = ("lease_seconds", "sources", "filters", "audio", "speech", "text")
+TRAVELLING = ("lease_seconds", "sources", "filters", "audio", "speech", "text", "retention")
 
 
 def to_travel(settings: Settings) -> dict[str, Any]:
@@ -35,9 +37,31 @@ def travels(settings: Settings, key: str) -> bool:
     return field is None or not _is_secret(field)
 
 
+def refuse_own(given: Mapping[str, Any], origin: str) -> None:
+    """Raises InvalidSetting when one of these settings, dotted or nested, is each machine's own.
+
+    What is no setting at all is for the registry to tell.
+    """
+    for key in _keys(nest(given)):
+        if key.partition(".")[0] in Settings.model_fields and not travels(Settings(), key):
+            raise InvalidSetting(
+                f"Setting {key} cannot come from {origin}: it is each machine's own.",
+                remedy=f"Set it on the machines, in .env or as CHANNELSCRIBE_{key.upper().replace('.', '__')}.",
+            )
+
+
 def on_arrival(options: dict[str, Any]) -> Settings:
     """The worker's own settings with those of the run over them."""
     return SettingsRegistry(run=options).resolve()
+
+
+def _keys(nested: Mapping[str, Any]) -> Iterator[str]:
+    """SECTION.NAME of everything that is set; deeper keys belong to their name."""
+    for section, values in nested.items():
+        if isinstance(values, Mapping):
+            yield from (f"{section}.{name}" for name in values)
+        else:
+            yield section
 
 
 def _plain(value: Any) -> Any:

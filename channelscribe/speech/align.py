@@ -21,11 +21,13 @@ from channelscribe.settings.options import SpeechOptions
 from channelscribe.speech.emissions import emissions
 from channelscribe.speech.forced_alignment import narrow, token_spans
 from channelscribe.speech.gate import coverage
+from channelscribe.speech.hub import default_aligner
 from channelscribe.speech.loading import Loaded, load_aligner
 from channelscribe.speech.memory import in_batches, is_out_of_memory
 from channelscribe.speech.progress import Progress
 from channelscribe.speech.registry import ResolvedModel
 from channelscribe.speech.spelling import Spelling, sentences, spell, timed_words
+from channelscribe.speech.threads import in_threads
 from channelscribe.speech.track import Samples, SpeechTrack, as_track, cut
 from channelscribe.speech.word_times import complete_times, spread, words_of
 
@@ -67,7 +69,7 @@ def align(
     failures = 0
     for first in range(0, len(segments), _RUN):
         run = segments[first : first + _RUN]
-        timed = _time_words(track, run, language, aligner, model.device) if aligner else [None] * len(run)
+        timed = _time_words(track, run, language, aligner, model) if aligner else [None] * len(run)
         for segment, words in zip(run, timed, strict=True):
             failures += words is None
             aligned += _spread_segment(segment, language) if words is None else _split(segment, words, language)
@@ -76,10 +78,18 @@ def align(
         why = f"{failures} of {len(segments)} segments could not be aligned"
     return {
         "segments": aligned,
-        "aligner": model.fingerprint(options)["aligner"] if aligner else None,
+        "aligner": _fingerprint(model, language, options) if aligner else None,
         "note": why,
         "quality": _quality(recognition, aligned),
     }
+
+
+def _fingerprint(model: ResolvedModel, language: str, options: SpeechOptions) -> dict[str, Any] | None:
+    """As the registry tells it; WhisperX's own choice for the language by its name."""
+    found = model.fingerprint(options)["aligner"]
+    if found is None or model.aligner:
+        return found
+    return found | {"model": default_aligner(language), "revision": "main"}
 
 
 def _quality(recognition: dict[str, Any], aligned: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -115,7 +125,7 @@ def _aligner(
 
 
 def _time_words(
-    track: SpeechTrack, run: Sequence[dict[str, Any]], language: str, aligner: Loaded, device: str
+    track: SpeechTrack, run: Sequence[dict[str, Any]], language: str, aligner: Loaded, model: ResolvedModel
 ) -> list[Words | None]:
     """Each segment's words with their times; None where it could not be aligned."""
     network, metadata = aligner.engine
@@ -123,7 +133,7 @@ def _time_words(
     blank = next((code for name, code in dictionary.items() if name in ("[pad]", "<pad>")), 0)
     spellings = [spell(segment["text"], dictionary, language) for segment in run]
     clips = [cut(track, segment["start"], segment["end"]) for segment in run]
-    heard = _hear(network, metadata["type"], clips, aligner, device, spellings, blank)
+    heard = _hear(network, metadata["type"], clips, aligner, model, spellings, blank)
     there = [each for each in heard if each is not None]
     spans = iter(token_spans([emission for emission, _ in there], [tokens for _, tokens in there], blank=0))
     found: list[Words | None] = []
@@ -143,27 +153,31 @@ def _hear(
     kind: str,
     clips: Sequence[Samples],
     aligner: Loaded,
-    device: str,
+    model: ResolvedModel,
     spellings: Sequence[Spelling],
     blank: int,
 ) -> list[Heard | None]:
     """Each clip's emission in the columns that its text needs; None where the network failed.
 
-    Clips of like length share a batch.
+    On a GPU clips of like length share a batch, on a CPU each core takes one.
     """
     found: list[Heard | None] = [None] * len(clips)
     usable = [i for i in range(len(clips)) if len(clips[i]) and len(spellings[i].tokens)]
 
     def work(batch: Sequence[int]) -> Sequence[Heard | None]:
-        with aligner.lock:
-            emitted = list(_each(network, kind, [clips[i] for i in batch], device))
+        emitted = _each(network, kind, [clips[i] for i in batch], model.device)
         return [
             None if emission is None else narrow(emission, spellings[i].tokens, blank)
             for i, emission in zip(batch, emitted, strict=True)
         ]
 
-    order = sorted(usable, key=lambda i: len(clips[i]))
-    for i, each in zip(order, in_batches(order, _BATCH.get(device, 1), work), strict=True):
+    order, size = sorted(usable, key=lambda i: len(clips[i])), _BATCH.get(model.device, 1)
+    with aligner.lock:
+        if size == 1:
+            emitted = [each for (each,) in in_threads(lambda i: work([i]), order, model.threads)]
+        else:
+            emitted = list(in_batches(order, size, work))
+    for i, each in zip(order, emitted, strict=True):
         found[i] = each
     return found
 

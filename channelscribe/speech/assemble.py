@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from itertools import accumulate, groupby
 from typing import Any
 
+from channelscribe.speech.provenance import stages
 from channelscribe.transcript import Segment, Transcript, Turn, Word
 
 __all__ = ["UNKNOWN_LANGUAGE", "assemble"]
@@ -27,7 +28,8 @@ def assemble(
     every speaker is None. A segment in which the speaker changes becomes several, cut between two words, so a
     subtitle line has one speaker. Times are those of the stages: seconds on the speech track. `quality` joins
     what `recognize` and `align` measured: languages, how many segments were decoded again or flagged, "speech"
-    as the detector heard it, how much of it is covered by words, and the "note" of a stage that did less.
+    as the detector heard it, how much of it is covered by words, and the "note" of a stage that did less; `stages`
+    what each took, where its checkpoint says so.
     """
     turns = [Turn(**turn) for turn in diarization["turns"]]
     language = recognition["language"] or UNKNOWN_LANGUAGE
@@ -48,6 +50,7 @@ def assemble(
         },
         no_speech=recognition["no_speech"],
         quality=_quality(recognition, alignment),
+        stages=stages(recognition, alignment, diarization),
     )
 
 

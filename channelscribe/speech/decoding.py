@@ -16,10 +16,10 @@ import numpy as np
 
 from channelscribe.speech.activity import Chunk
 from channelscribe.speech.gate import Decoded, flags
-from channelscribe.speech.memory import in_batches
-from channelscribe.speech.track import SpeechTrack, cut
+from channelscribe.speech.memory import Room, in_batches
+from channelscribe.speech.track import Samples, SpeechTrack, cut
 
-__all__ = ["Decoder", "Gated", "decode"]
+__all__ = ["Clip", "Decoder", "Gated", "clip_of", "decode", "encode", "features_of"]
 
 _TEMPERATURES = (0.2, 0.4, 0.6, 0.8, 1.0)
 _CANDIDATES = 5  # sampled at each temperature; the most likely is taken
@@ -36,6 +36,15 @@ class Gated:
     again: bool = False
 
 
+@dataclass(frozen=True)
+class Clip:
+    """A chunk of the recording with the number `owner`, and what the encoder is given of it."""
+
+    owner: int
+    chunk: Chunk
+    features: Any
+
+
 class Decoder:
     """A faster-whisper model with a tokenizer of its own: WhisperX keeps one on the shared pipeline."""
 
@@ -49,14 +58,14 @@ class Decoder:
         )
         self._prompt = whisper.get_prompt(self._tokenizer, [], without_timestamps=True)
 
-    def decode(self, audio: Sequence[Any]) -> list[Decoded]:
+    def decode(self, features: Sequence[Any]) -> list[Decoded]:
         """Beam search over several stretches of at most 30 s at once."""
-        encoded = encode(self._whisper, audio)
-        return self._generate(encoded, len(audio), 0.0, beam_size=self._beam_size, patience=1)
+        encoded = encode(self._whisper, features)
+        return self._generate(encoded, len(features), 0.0, beam_size=self._beam_size, patience=1)
 
-    def decode_again(self, audio: Any) -> Iterator[Decoded]:
+    def decode_again(self, features: Any) -> Iterator[Decoded]:
         """The same stretch alone, at rising temperatures; heard once, said anew for each that is taken."""
-        encoded = encode(self._whisper, [audio])
+        encoded = encode(self._whisper, [features])
         for temperature in _TEMPERATURES:
             yield from self._generate(
                 encoded,
@@ -90,38 +99,45 @@ class Decoder:
         return Decoded(" ".join(text.split()), float(logprob), float(result.no_speech_prob), temperature)
 
 
-def encode(whisper: Any, audio: Sequence[Any]) -> Any:
-    """The encoder's output for stretches of at most 30 s, each padded to 30 s: what Whisper was trained on."""
-    import torch
+def features_of(whisper: Any, audio: Samples) -> Any:
+    """The mel spectrogram of at most 30 s, padded to 30 s: what Whisper was trained on."""
     from whisperx.audio import N_SAMPLES, log_mel_spectrogram
 
     mels = whisper.feat_kwargs.get("feature_size") or 80
-    features = [log_mel_spectrogram(each, n_mels=mels, padding=N_SAMPLES - len(each)) for each in audio]
-    return whisper.encode(torch.stack(features))
+    return log_mel_spectrogram(audio, n_mels=mels, padding=N_SAMPLES - len(audio))
 
 
-def decode(
-    decoder: Decoder, track: SpeechTrack, chunks: Sequence[Chunk], language: str | None, batch_size: int
-) -> Iterator[Gated]:
-    """What is said in each chunk, in order, `batch_size` at a time, fewer where memory runs out."""
+def encode(whisper: Any, features: Sequence[Any]) -> Any:
+    """The encoder's output for several stretches."""
+    import torch
 
-    def work(batch: Sequence[Chunk]) -> list[Gated]:
-        audio = [np.ascontiguousarray(cut(track, chunk.start, chunk.end)) for chunk in batch]
-        return [
-            _gated(decoder, chunk, stretch, decoded, language)
-            for chunk, stretch, decoded in zip(batch, audio, decoder.decode(audio), strict=True)
-        ]
-
-    return in_batches(chunks, batch_size, work)
+    return whisper.encode(torch.stack(list(features)))
 
 
-def _gated(decoder: Decoder, chunk: Chunk, audio: Any, first: Decoded, language: str | None) -> Gated:
+def clip_of(whisper: Any, track: SpeechTrack, chunk: Chunk, owner: int = 0) -> Clip:
+    """A chunk, read and ready for the encoder. Raises CorruptMedia."""
+    audio = np.ascontiguousarray(cut(track, chunk.start, chunk.end))
+    return Clip(owner, chunk, features_of(whisper, audio))
+
+
+def decode(decoder: Decoder, clips: Sequence[Clip], language: str | None, size: int | Room) -> Iterator[Gated]:
+    """What is said in each clip, in order, `size` at a time, fewer where memory runs out."""
+
+    def work(batch: Sequence[Clip]) -> list[Gated]:
+        said = decoder.decode([clip.features for clip in batch])
+        return [_gated(decoder, clip, decoded, language) for clip, decoded in zip(batch, said, strict=True)]
+
+    return in_batches(clips, size, work)
+
+
+def _gated(decoder: Decoder, clip: Clip, first: Decoded, language: str | None) -> Gated:
     """What passes the gate, or else the least suspect of all tries, the likelier first."""
+    chunk = clip.chunk
     wrong = flags(first, chunk.speech_seconds, language)
     if not wrong:
         return Gated(first, [])
     tries = [(first, wrong)]
-    for candidate in decoder.decode_again(audio):
+    for candidate in decoder.decode_again(clip.features):
         if first.text and not candidate.text:
             continue  # doubtful words are worth more than none
         tries.append((candidate, flags(candidate, chunk.speech_seconds, language)))

@@ -7,6 +7,7 @@ whose speakers are stitched by voice, so memory does not grow with its length.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from channelscribe.audio.speech_track import SAMPLE_RATE
@@ -17,6 +18,7 @@ from channelscribe.speech.progress import Progress, share
 from channelscribe.speech.registry import ResolvedModel
 from channelscribe.speech.stitching import Stitcher, join_turns
 from channelscribe.speech.track import Samples, SpeechTrack, as_track
+from channelscribe.speech.voices import space_windows
 
 __all__ = ["diarize", "name_speakers"]
 
@@ -32,9 +34,9 @@ def diarize(
 
     Returns {"turns": [{"start", "end", "speaker"}], "speakers": [...], "diarizer": fingerprint or None};
     seconds, turns by start, speakers SPEAKER_00, SPEAKER_01, ... in the order in which they first speak.
-    `diarizer` is None when there is none or `options` switch it off. At most `max_speakers` holds for the whole;
-    at least `min_speakers` only where there is one window, because not everybody speaks in each. Raises
-    ModelUnavailable, ModelTampered, CorruptMedia, and SpeechFailed when the engine does.
+    `diarizer` is None when there is none or `options` switch it off. `max_speakers` and `min_speakers`
+    hold for the whole, not for each window: not everybody speaks in each. Raises ModelUnavailable, ModelTampered,
+    CorruptMedia, and SpeechFailed when the engine does.
     """
     diarizer = load_diarizer(model, options) if options.diarize else None
     track = as_track(audio)
@@ -61,28 +63,46 @@ def _turns(
 ) -> list[dict[str, Any]]:
     windows = max(1, round(track.samples / SAMPLE_RATE / _WINDOW_SECONDS))
     borders = [track.samples * i // windows for i in range(windows + 1)]
-    stitcher = Stitcher(_threshold(diarizer.engine), options.max_speakers)
-    turns: list[dict[str, Any]] = []
-    for i in range(windows):
-        first, last = borders[i], borders[i + 1]
-        report = share(progress, i / windows, (i + 1) / windows) if progress else None
-        found, voices = _window(track.read(first, last), diarizer, options, windows == 1, report)
-        for turn in stitcher.add(found, voices) if windows > 1 else found:
-            offset = first / SAMPLE_RATE
-            end = min(turn["end"] + offset, last / SAMPLE_RATE)  # the engine pads its last stretch
-            turns.append(turn | {"start": turn["start"] + offset, "end": end})
+    least = options.min_speakers
+    turns = _stitched(track, borders, diarizer, options, least if windows == 1 else None, progress)
+    if windows > 1 and least and len({turn["speaker"] for turn in turns}) < least:
+        # Not even each window's speakers alone make so many: then more of them must be told apart in each.
+        turns = _stitched(track, borders, diarizer, options, least, None)
     joined = join_turns(turns, [border / SAMPLE_RATE for border in borders[1:-1]])
     return name_speakers(joined, track.samples / SAMPLE_RATE)
 
 
+def _stitched(
+    track: SpeechTrack,
+    borders: Sequence[int],
+    diarizer: Loaded,
+    options: SpeechOptions,
+    least: int | None,
+    progress: Progress | None,
+) -> list[dict[str, Any]]:
+    """All windows' turns; `least` speakers in each, or None."""
+    windows = len(borders) - 1
+    stitcher = Stitcher(_threshold(diarizer.engine), options.max_speakers, options.min_speakers)
+    for i in range(windows):
+        first, last = borders[i], borders[i + 1]
+        report = share(progress, i / windows, (i + 1) / windows) if progress else None
+        found, voices = _window(track.read(first, last), diarizer, options, least, report)
+        offset, end = first / SAMPLE_RATE, last / SAMPLE_RATE
+        # the engine pads its last stretch
+        moved = [turn | {"start": turn["start"] + offset, "end": min(turn["end"] + offset, end)} for turn in found]
+        stitcher.add(moved, voices)
+    return stitcher.turns()
+
+
 def _window(
-    audio: Samples, diarizer: Loaded, options: SpeechOptions, alone: bool, report: Progress | None
+    audio: Samples, diarizer: Loaded, options: SpeechOptions, least: int | None, report: Progress | None
 ) -> tuple[list[dict[str, Any]], dict[str, list[float]]]:
     """One window's turns, and the embedding of each of its speakers."""
     with diarizer.lock:
+        space_windows(diarizer.engine.model, options.diarize_step)
         found, embeddings = diarizer.engine(
             audio,
-            min_speakers=options.min_speakers if alone else None,
+            min_speakers=least,
             max_speakers=options.max_speakers,
             return_embeddings=True,
             progress_callback=(lambda percent: report(percent / 100)) if report else None,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import tempfile
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
@@ -25,8 +26,9 @@ from channelscribe.speech import hub
 from channelscribe.speech.engines import prepare_engines
 from channelscribe.speech.registry import ResolvedModel
 from channelscribe.speech.verify import verify_fetched, verify_own, verify_pipeline
+from channelscribe.speech.voices import hasten
 
-__all__ = ["Loaded", "load_aligner", "load_counts", "load_diarizer", "load_recognizer"]
+__all__ = ["Loaded", "load_aligner", "load_counts", "load_diarizer", "load_recognizer", "seconds_loading"]
 
 # whisperx/assets/pytorch_model.bin as WhisperX has shipped it since 2023 (its download address held this
 # hash).
@@ -46,6 +48,7 @@ _SEED = 0
 _lock = threading.Lock()
 _cache: dict[Hashable, Loaded] = {}
 _counts: Counter[str] = Counter()
+_spent = threading.local()
 
 
 def load_recognizer(model: ResolvedModel, options: SpeechOptions) -> Loaded:
@@ -117,12 +120,17 @@ def load_diarizer(model: ResolvedModel, options: SpeechOptions) -> Loaded | None
             if not Path(diarizer).is_dir():
                 verify_fetched(folder, model.sha256, model.name)
             verify_pipeline(folder, model.sha256)
-            return DiarizationPipeline(model_name=str(folder), token=token, device=model.device)
+            return _hastened(DiarizationPipeline(model_name=str(folder), token=token, device=model.device), model)
         with tempfile.TemporaryDirectory(prefix="channelscribe-diarizer-") as workdir:
             folder = world.diarizer_folder(Path(workdir))
-            return DiarizationPipeline(model_name=str(folder), device=model.device)
+            return _hastened(DiarizationPipeline(model_name=str(folder), device=model.device), model)
 
     return _once(("diarizer", diarizer, model.device), model, load)
+
+
+def _hastened(diarizer: Any, model: ResolvedModel) -> Any:
+    hasten(diarizer.model, model.threads if model.device == "cpu" else 0)
+    return diarizer
 
 
 def load_counts() -> dict[str, int]:
@@ -130,7 +138,20 @@ def load_counts() -> dict[str, int]:
     return dict(_counts)
 
 
+def seconds_loading() -> float:
+    """Wall clock that loading has cost this thread so far: it is no work on any one recording."""
+    return float(getattr(_spent, "seconds", 0.0))
+
+
 def _once(key: tuple[Hashable, ...], model: ResolvedModel, load: Callable[[], Any]) -> Loaded:
+    started = time.perf_counter()
+    try:
+        return _found(key, model, load)
+    finally:
+        _spent.seconds = seconds_loading() + time.perf_counter() - started
+
+
+def _found(key: tuple[Hashable, ...], model: ResolvedModel, load: Callable[[], Any]) -> Loaded:
     with _lock:
         if key not in _cache:
             prepare_engines()

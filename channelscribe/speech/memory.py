@@ -8,9 +8,10 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
-__all__ = ["in_batches", "is_out_of_memory"]
+__all__ = ["Room", "in_batches", "is_out_of_memory"]
 
 _log = logging.getLogger(__name__)
 
@@ -26,26 +27,35 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and ("out of memory" in said or "failed to allocate" in said)
 
 
+@dataclass
+class Room:
+    """How many items fit at once: what is learned in one place holds for the next."""
+
+    size: int
+
+
 def in_batches(
-    items: Sequence[Item], size: int, work: Callable[[Sequence[Item]], Sequence[Answer]]
+    items: Sequence[Item], size: int | Room, work: Callable[[Sequence[Item]], Sequence[Answer]]
 ) -> Iterator[Answer]:
     """The answers of `work` for all items, in order, `size` at a time; half as many from where memory runs out.
 
     Raises whatever `work` raises, and the lack of memory itself when one item alone is too much.
     """
+    room = size if isinstance(size, Room) else Room(size)
     place = 0
     while place < len(items):
+        batch = items[place : place + room.size]
         try:
-            answers = work(items[place : place + size])
+            answers = work(batch)
         except Exception as error:
-            if size == 1 or not is_out_of_memory(error):
+            if len(batch) == 1 or not is_out_of_memory(error):
                 raise
-            size = max(1, min(size, len(items) - place) // 2)
-            _log.warning("out of memory: going on with %d at a time", size)
+            room.size = len(batch) // 2
+            _log.warning("out of memory: going on with %d at a time", room.size)
             _release()
             continue
         yield from answers
-        place += size
+        place += len(batch)
 
 
 def _release() -> None:

@@ -3,28 +3,35 @@
 Needs the extra `speech`. Leaves nothing behind; the answer is JSON (the checkpoint of the stage `recognize`).
 Stretches of speech come from WhisperX's voice activity detector, are joined to chunks of at most
 `chunk_seconds`, decoded in batches (Bain et al., "WhisperX", Interspeech 2023) and checked by the quality gate.
+
+Several recordings share batches, and what a CPU does goes on while the device decodes:
+
+    open, detector, language ──▶ read, features ──▶ encode, decode, gate ──▶ one answer a recording
+    one recording ahead          one batch ahead    here
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import nullcontext
+from functools import partial
 from typing import Any
 
 from channelscribe.audio.speech_track import SAMPLE_RATE
-from channelscribe.errors import ChannelscribeError, SpeechFailed
+from channelscribe.errors import ChannelscribeError
 from channelscribe.settings.options import SpeechOptions
-from channelscribe.speech.activity import Chunk, chunks, listen, stretches
-from channelscribe.speech.decoding import Decoder, Gated, decode, encode
-from channelscribe.speech.language import Decision, decide, windows
+from channelscribe.speech.activity import Chunk
+from channelscribe.speech.ahead import ahead
+from channelscribe.speech.batches import Opener, Recognition, Recording
+from channelscribe.speech.decoding import Gated
+from channelscribe.speech.language import Decision
 from channelscribe.speech.loading import load_recognizer
-from channelscribe.speech.memory import in_batches, is_out_of_memory
-from channelscribe.speech.progress import Progress, share
+from channelscribe.speech.progress import Progress
+from channelscribe.speech.provenance import measured
 from channelscribe.speech.registry import ResolvedModel
-from channelscribe.speech.track import Samples, SpeechTrack, as_track, cut
+from channelscribe.speech.track import Samples, SpeechTrack, as_track
 
-__all__ = ["Progress", "recognize"]
-
-_VAD_SHARE = 0.2  # of the stage's time, for the progress bar
+__all__ = ["Opener", "Progress", "ahead_of_device", "each_measured", "recognize", "recognize_all"]
 
 
 def recognize(
@@ -42,80 +49,83 @@ def recognize(
     """
     report = progress or (lambda _: None)
     track = as_track(audio)
-    recognizer = load_recognizer(model, options)
-    try:
-        with recognizer.lock:
-            speech, found = _speech(recognizer.engine, track, model, options, share(report, 0, _VAD_SHARE))
-            decision = _language(recognizer.engine.model, track, found, model)
-            language = decision.language if decision else model.language
-            gated = _decode(recognizer.engine.model, track, found, language, model, options, report)
-    except ChannelscribeError:
-        raise
-    except Exception as error:
-        raise _failed(model, error) from error
-    report(1.0)
-    return {
-        "language": language,
-        "segments": [_segment(chunk, each) for chunk, each in zip(found, gated, strict=True) if each.decoded.text],
-        "speech": speech,
-        "speech_seconds": round(sum(end - start for start, end in speech), 3),
-        "no_speech": not found,
-        "audio_seconds": round(track.samples / SAMPLE_RATE, 3),
-        "quality": _quality(found, gated, decision),
-        "model": model.fingerprint(options)["recognizer"],
-    }
+    (answer,) = recognize_all([lambda: nullcontext(track)], model, options, lambda _, done: report(done))
+    if isinstance(answer, ChannelscribeError):
+        raise answer
+    return answer
 
 
-def _speech(
-    pipeline: Any, track: SpeechTrack, model: ResolvedModel, options: SpeechOptions, report: Progress
-) -> tuple[list[list[float]], list[Chunk]]:
-    """Stretches of speech in seconds, and the chunks that they make."""
-    if not track.samples:
-        return [], []
-    activity = listen(pipeline.vad_model.vad_pipeline._segmentation, track, report)
-    found = stretches(activity, options.vad_onset, options.vad_offset, model.chunk_seconds)
-    joined = chunks(found, model.chunk_seconds, track.samples / SAMPLE_RATE)
-    return [[round(start, 3), round(end, 3)] for chunk in joined for start, end in chunk.speech], joined
-
-
-def _language(whisper: Any, track: SpeechTrack, found: Sequence[Chunk], model: ResolvedModel) -> Decision | None:
-    """The language that is spoken; None where it is known or nobody speaks."""
-    if model.language or not found:
-        return None
-    if not whisper.model.is_multilingual:
-        return Decision("en", 1.0, {"en": 1.0}, mixed=False)
-    heard = windows(found)
-
-    def work(batch: Sequence[Chunk]) -> Sequence[list[tuple[str, float]]]:
-        encoded = encode(whisper, [cut(track, chunk.start, chunk.end) for chunk in batch])
-        answers: Sequence[list[tuple[str, float]]] = whisper.model.detect_language(encoded)
-        return answers
-
-    answers = in_batches(heard, model.batch_size, work)
-    return decide(
-        [
-            (chunk.speech_seconds, {token[2:-2]: probability for token, probability in answer})
-            for chunk, answer in zip(heard, answers, strict=True)
-        ]
-    )
-
-
-def _decode(
-    whisper: Any,
-    track: SpeechTrack,
-    found: Sequence[Chunk],
-    language: str | None,
+def recognize_all(
+    openers: Iterable[Opener],
     model: ResolvedModel,
     options: SpeechOptions,
-    report: Progress,
-) -> list[Gated]:
-    if not found:
-        return []
-    gated: list[Gated] = []
-    for each in decode(Decoder(whisper, language, options.beam_size), track, found, language, model.batch_size):
-        gated.append(each)
-        report(1 - (1 - _VAD_SHARE) * (1 - len(gated) / len(found)))
-    return gated
+    told: Callable[[int, float], None] | None = None,
+    ahead_by: int | None = None,
+) -> Iterator[dict[str, Any] | ChannelscribeError]:
+    """What `recognize` returns for each recording, in order, or the error in place of it.
+
+    Chunks of several short recordings share a batch; language and quality are each recording's own. At most
+    `ahead_by` recordings are heard before they are needed, in threads; 0: nothing is done ahead, as is best on a CPU,
+    where all of it wants the same cores, and the default there (on a GPU 1). `told` gets a recording's number and the
+    share of it that is done, from several threads; what it raises is that recording's error. Raises ModelUnavailable
+    and ModelTampered, which hold for all.
+    """
+    recognizer = load_recognizer(model, options)
+    by = ahead_of_device(model) if ahead_by is None else ahead_by
+    work = Recognition(recognizer.engine, recognizer.lock, model, options, told or (lambda _, __: None))
+    try:
+        recordings = ahead(work.heard(openers), by)
+        for batch in ahead(work.batches(recordings), min(1, by)):
+            for recording in work.done(batch):
+                yield recording.error or _answer(recording, model, options)
+    finally:
+        work.close()
+
+
+def ahead_of_device(model: ResolvedModel) -> int:
+    """How many recordings a CPU should be ahead of the device: none where they are the same."""
+    return 0 if model.device == "cpu" else 1
+
+
+def each_measured(
+    model: ResolvedModel, answers: Iterator[dict[str, Any] | ChannelscribeError]
+) -> Iterator[dict[str, Any] | ChannelscribeError]:
+    """The answers of `recognize_all`, each with what it took (`provenance.measured`).
+
+    Recordings are worked on at the same time, so its seconds are those since the answer before.
+    """
+    while True:
+        other: list[ChannelscribeError | None] = []
+        made = measured(model, partial(_next, answers, other))
+        if not other:
+            yield made
+        elif other[0] is not None:
+            yield other[0]
+        else:
+            return
+
+
+def _next(answers: Iterator[Any], other: list[ChannelscribeError | None]) -> dict[str, Any]:
+    """The next answer, or nothing: then `other` gets the error that came instead, or None at the end."""
+    answer = next(answers, None)
+    if isinstance(answer, dict):
+        return answer
+    other.append(answer)
+    return {}
+
+
+def _answer(recording: Recording, model: ResolvedModel, options: SpeechOptions) -> dict[str, Any]:
+    found, gated, track = recording.chunks, recording.gated, recording.track
+    return {
+        "language": recording.language,
+        "segments": [_segment(chunk, each) for chunk, each in zip(found, gated, strict=True) if each.decoded.text],
+        "speech": recording.speech,
+        "speech_seconds": round(sum(end - start for start, end in recording.speech), 3),
+        "no_speech": not found,
+        "audio_seconds": round((track.samples if track else 0) / SAMPLE_RATE, 3),
+        "quality": _quality(found, gated, recording.decision),
+        "model": model.fingerprint(options)["recognizer"],
+    }
 
 
 def _segment(chunk: Chunk, gated: Gated) -> dict[str, Any]:
@@ -123,7 +133,8 @@ def _segment(chunk: Chunk, gated: Gated) -> dict[str, Any]:
         "start": round(chunk.start, 3),
         "end": round(chunk.end, 3),
         "text": gated.decoded.text,
-        "avg_logprob": gated.decoded.avg_logprob,
+        # the last digits depend on what shared the batch, which nobody should see in a result
+        "avg_logprob": round(gated.decoded.avg_logprob, 4),
         "no_speech_prob": round(gated.decoded.no_speech_prob, 4),
         "temperature": gated.decoded.temperature,
         "flags": gated.flags,
@@ -144,8 +155,3 @@ def _quality(found: Sequence[Chunk], gated: Sequence[Gated], decision: Decision 
         "language_probability": decision.probability if decision else None,
         "mixed_languages": bool(decision and decision.mixed),
     }
-
-
-def _failed(model: ResolvedModel, error: Exception) -> SpeechFailed:
-    remedy = "Set speech.model to a smaller one, or speech.device to cpu." if is_out_of_memory(error) else ""
-    return SpeechFailed(f"The recognizer {model.name!r} failed: {type(error).__name__}: {error}", remedy=remedy)

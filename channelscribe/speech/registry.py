@@ -87,8 +87,13 @@ class ResolvedModel:
             "beam_size": options.beam_size,
             "vad_onset": options.vad_onset,
             "vad_offset": options.vad_offset,
+            "vad_step": options.vad_step,
         }
-        speakers = {"min_speakers": options.min_speakers, "max_speakers": options.max_speakers}
+        speakers = {
+            "min_speakers": options.min_speakers,
+            "max_speakers": options.max_speakers,
+            "diarize_step": options.diarize_step,
+        }
         return {
             "recognizer": self._identity(self.recognizer) | recognizer,
             "aligner": self._identity(self.aligner) if options.align else None,

@@ -8,7 +8,8 @@ window's speaker is the known one whose voice is nearest, or a new one.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -21,67 +22,109 @@ _TOUCHING = 0.05  # seconds between two turns that a window's border has cut
 
 Turn = dict[str, Any]
 """{"start", "end", "speaker"}, in seconds."""
+Direction = NDArray[np.float64]
+"""A unit vector, or one of zeros where the voice is not known."""
+
+
+@dataclass
+class _Part:
+    """A speaker of one window."""
+
+    unit: Direction
+    seconds: float
+    turns: list[Turn]
 
 
 @dataclass
 class _Voice:
-    direction: NDArray[np.float64]  # sum of unit vectors, each as long as its speaker spoke
-    seconds: float
+    """A speaker of the recording: those of the windows that are taken for the same."""
+
+    parts: list[_Part] = field(default_factory=list)
 
     @property
-    def unit(self) -> NDArray[np.float64]:
-        length = float(np.linalg.norm(self.direction))
-        return self.direction / length if length else self.direction
+    def unit(self) -> Direction:
+        return _unit(sum((part.unit * part.seconds for part in self.parts), np.zeros(1)))
+
+    def farthest(self) -> tuple[float, _Part, _Part] | None:
+        """The two parts that resemble each other least, and how far apart they are; None for a single part."""
+        pairs = [(_distance(one.unit, other.unit), one, other) for one, other in combinations(self.parts, 2)]
+        return max(pairs, key=lambda pair: pair[0], default=None)
 
 
 class Stitcher:
     """Takes windows one after the other and gives their speakers names that hold for the whole recording.
 
-    `threshold`: distance of two unit vectors from which they are two voices, 0 to 2. `most`: how many speakers
-    there may be at most.
+    `threshold`: distance of two unit vectors from which they are two voices, 0 to 2. `most` and `least`: how many
+    speakers there may be at most, and how many there are at least.
     """
 
-    def __init__(self, threshold: float, most: int | None = None) -> None:
-        self._threshold, self._most = threshold, most
+    def __init__(self, threshold: float, most: int | None = None, least: int | None = None) -> None:
+        self._threshold, self._most, self._least = threshold, most, least
         self._voices: list[_Voice] = []
 
-    def add(self, turns: Sequence[Turn], embeddings: Mapping[str, Sequence[float]]) -> list[Turn]:
-        """The window's turns with speakers renamed. Two speakers of one window stay two."""
-        seconds: dict[str, float] = {}
+    def add(self, turns: Sequence[Turn], embeddings: Mapping[str, Sequence[float]]) -> None:
+        """A window's turns, in seconds of the recording. Two speakers of one window stay two."""
+        parts: dict[str, _Part] = {}
         for turn in turns:
-            seconds[turn["speaker"]] = seconds.get(turn["speaker"], 0.0) + turn["end"] - turn["start"]
-        names = sorted(seconds, key=lambda name: -seconds[name])
-        units = [_unit(embeddings.get(name)) for name in names]
-        chosen = self._match(units)
-        for name, unit, voice in zip(names, units, chosen, strict=True):
-            self._voices[voice].direction = self._voices[voice].direction + unit * seconds[name]
-            self._voices[voice].seconds += seconds[name]
-        known = dict(zip(names, chosen, strict=True))
-        return [turn | {"speaker": f"voice {known[turn['speaker']]}"} for turn in turns]
+            unit = _unit(embeddings.get(turn["speaker"], [0.0]))
+            part = parts.setdefault(turn["speaker"], _Part(unit, 0.0, []))
+            part.seconds += turn["end"] - turn["start"]
+            part.turns.append(turn)
+        longest_first = sorted(parts.values(), key=lambda part: -part.seconds)
+        for part, voice in zip(longest_first, self._match([part.unit for part in longest_first]), strict=True):
+            voice.parts.append(part)
 
-    def _match(self, units: Sequence[NDArray[np.float64]]) -> list[int]:
+    def turns(self) -> list[Turn]:
+        """All turns, with speakers that hold for the whole recording.
+
+        Where there are fewer than `least`, the voice whose parts differ most is two, until there are enough or
+        each part is a speaker of its own.
+        """
+        while self._least is not None and len(self._voices) < self._least and self._split():
+            pass
+        return [
+            turn | {"speaker": f"voice {number}"}
+            for number, voice in enumerate(self._voices)
+            for part in voice.parts
+            for turn in part.turns
+        ]
+
+    def _split(self) -> bool:
+        """Makes the voice with the least alike parts two; False where every voice is a single part."""
+        pairs = [(pair, voice) for voice in self._voices if (pair := voice.farthest())]
+        if not pairs:
+            return False
+        (_, one, other), voice = max(pairs, key=lambda found: found[0][0])
+        nearer = [part for part in voice.parts if _distance(part.unit, other.unit) < _distance(part.unit, one.unit)]
+        split = _Voice(nearer or [other])
+        voice.parts = [part for part in voice.parts if not any(part is left for left in split.parts)]
+        self._voices.append(split)
+        return True
+
+    def _match(self, units: Sequence[Direction]) -> list[_Voice]:
         """Which voice each of a window's speakers is; new voices are made for those that are none."""
         from scipy.optimize import linear_sum_assignment
 
-        before = len(self._voices)
-        distances = np.full((len(units), before), _FORBIDDEN)
-        for i, unit in enumerate(units):
-            for j, voice in enumerate(self._voices):
+        known = list(self._voices)
+        distances = np.full((len(units), len(known)), _FORBIDDEN)
+        for j, voice in enumerate(known):
+            for i, unit in enumerate(units):
                 # a voice without direction had no clean second of speech: it resembles nobody
                 if unit.any() and voice.unit.any():
-                    distances[i, j] = float(np.linalg.norm(unit - voice.unit))
+                    distances[i, j] = _distance(unit, voice.unit)
         pairs = zip(*linear_sum_assignment(distances), strict=True)
         found = {int(i): int(j) for i, j in pairs if distances[i, j] < self._threshold}
-        for i, unit in enumerate(units):
-            if i in found:
-                continue
-            left = [j for j in range(before) if j not in found.values()]
-            if left and self._most is not None and len(self._voices) >= self._most:
+        chosen: list[_Voice] = []
+        for i in range(len(units)):
+            left = [j for j in range(len(known)) if j not in found.values()]
+            if i not in found and left and self._most is not None and len(self._voices) >= self._most:
                 found[i] = min(left, key=lambda j: distances[i, j])
+            if i in found:
+                chosen.append(known[found[i]])
             else:
-                self._voices.append(_Voice(np.zeros_like(unit), 0.0))
-                found[i] = len(self._voices) - 1
-        return [found[i] for i in range(len(units))]
+                self._voices.append(_Voice())
+                chosen.append(self._voices[-1])
+        return chosen
 
 
 def join_turns(turns: Sequence[Turn], borders: Sequence[float]) -> list[Turn]:
@@ -101,7 +144,11 @@ def join_turns(turns: Sequence[Turn], borders: Sequence[float]) -> list[Turn]:
     return joined
 
 
-def _unit(embedding: Sequence[float] | None) -> NDArray[np.float64]:
-    vector = np.asarray(embedding if embedding is not None else [0.0], np.float64)
+def _distance(one: Direction, other: Direction) -> float:
+    return float(np.linalg.norm(one - other))
+
+
+def _unit(embedding: Sequence[float] | Direction) -> Direction:
+    vector = np.asarray(embedding, np.float64)
     length = np.linalg.norm(vector)
     return vector / length if np.isfinite(length) and length > 0 else np.zeros_like(vector)

@@ -8,22 +8,27 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import hashlib
+import io
 import os
-import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, BinaryIO
 
 from channelscribe.errors import ObjectMissing, StoreError, StoreNotWritable, StoreUnreachable
 from channelscribe.hashing import sha256_file
+from channelscribe.store.place import ObjectInfo
 
 __all__ = ["Folder"]
 
 PARTIAL = ".partial"
 AWAY = {errno.EIO, errno.ESTALE, errno.ENOTCONN, errno.ETIMEDOUT, errno.EHOSTDOWN, errno.EHOSTUNREACH}
 """What a network file system says when its server is away."""
+NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV, errno.EACCES}
+"""What a file system says that has no hard links: there, of two writers at once the last one counts."""
 
 
 class Folder:
@@ -49,21 +54,19 @@ class Folder:
         with self._translated(key):
             return self._path(key).is_file()
 
-    def write(self, key: str, source: Path | bytes, sha256: str) -> None:
-        """Write a copy of a file, or bytes, to the disk; then give it its name."""
+    def write(self, key: str, source: Path | bytes, sha256: str, *, overwrite: bool) -> bool:
+        """Write a copy of a file, or bytes, to the disk; then give it its name, which nobody else has then."""
         with self._translated(key):
             path = self._path(key)
-            path.parent.mkdir(parents=True, exist_ok=True)
             with self._partial_file() as (partial, file):
-                if isinstance(source, Path):
-                    with source.open("rb") as content:
-                        shutil.copyfileobj(content, file, 1 << 20)
-                else:
-                    file.write(source)
+                with source.open("rb") if isinstance(source, Path) else io.BytesIO(source) as content:
+                    if _copy(content, file) != sha256:
+                        raise StoreError("the file changed while it was being stored.", reason="corrupt_object")
                 file.flush()
                 os.fsync(file.fileno())
-                partial.replace(path)
+                done = _give_name(partial, path, overwrite)
             _sync_folder(path.parent)
+            return done
 
     def read_bytes(self, key: str) -> bytes:
         with self._translated(key):
@@ -75,14 +78,41 @@ class Folder:
             raise ObjectMissing(f"{key} is not in the store {self}.")
         yield self._path(key)
 
-    def delete(self, key: str) -> None:
-        with self._translated(key):
-            self._path(key).unlink(missing_ok=True)
+    def delete(self, keys: Sequence[str]) -> None:
+        """Remove files, and the folders that are empty then."""
+        for key in keys:
+            with self._translated(key):
+                path = self._path(key)
+                path.unlink(missing_ok=True)
+            for parent in path.parents:
+                if parent == self.root or not _removed_if_empty(parent):
+                    break
 
-    def list(self, prefix: str) -> list[str]:
+    def objects(self, prefix: str) -> Iterator[ObjectInfo]:
         with self._translated(prefix):
-            files = (path.relative_to(self.root) for path in (self.root / prefix).rglob("*") if path.is_file())
-            return sorted(file.as_posix() for file in files if file.parts[0] != PARTIAL)
+            for folder, names, files in os.walk(self.root / prefix):
+                names[:] = [name for name in names if name != PARTIAL]
+                for name in files:
+                    path = Path(folder, name)
+                    with suppress(FileNotFoundError):
+                        status = path.stat()
+                        modified = datetime.fromtimestamp(status.st_mtime, UTC)
+                        yield ObjectInfo(path.relative_to(self.root).as_posix(), status.st_size, modified)
+
+    def unfinished(self, before: datetime) -> list[str]:
+        return [path.name for path in self._partials(before) if _is_left_over(path, remove=False)]
+
+    def discard_unfinished(self, before: datetime) -> None:
+        for path in self._partials(before):
+            _is_left_over(path, remove=True)
+
+    def _partials(self, before: datetime) -> list[Path]:
+        found = []
+        for path in (self.root / PARTIAL).glob("*"):
+            with suppress(FileNotFoundError):
+                if path.stat().st_mtime < before.timestamp():
+                    found.append(path)
+        return found
 
     def _path(self, key: str) -> Path:
         return self.root / key
@@ -119,16 +149,70 @@ class Folder:
         said = f"{self.root / key}: {error.strerror or error}"
         if error.errno in AWAY:
             return StoreUnreachable(said)
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
         remedy = "Make room on that disk." if full else "Give this user the right to write there, or set store.url."
         return StoreNotWritable(said, remedy=remedy)
 
 
 def _sweep(folder: Path) -> None:
     for leftover in folder.iterdir():
-        with suppress(OSError), leftover.open("rb") as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            leftover.unlink()
+        _is_left_over(leftover, remove=True)
+
+
+def _is_left_over(partial: Path, *, remove: bool) -> bool:
+    """Whether nobody holds its lock. It is removed under the lock: who had just made it sees that."""
+    with suppress(OSError), partial.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if remove:
+            partial.unlink()
+        return True
+    return False
+
+
+def _copy(content: IO[bytes], file: BinaryIO) -> str:
+    """Copies in pieces; returns the sha256 of what was copied."""
+    digest = hashlib.sha256()
+    while piece := content.read(1 << 20):
+        digest.update(piece)
+        file.write(piece)
+    return digest.hexdigest()
+
+
+def _give_name(partial: Path, path: Path, overwrite: bool) -> bool:
+    """False when the name is taken and is not to be overwritten."""
+    while True:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            if overwrite:
+                partial.replace(path)
+            else:
+                _link(partial, path)
+            return True
+        except FileExistsError:
+            return False
+        except FileNotFoundError:
+            if not partial.exists():
+                raise
+            # somebody removed the empty folder
+
+
+def _link(partial: Path, path: Path) -> None:
+    try:
+        os.link(partial, path)
+    except OSError as error:
+        if error.errno not in NO_LINKS:
+            raise
+        if path.exists():
+            raise FileExistsError(path) from error
+        partial.replace(path)
+
+
+def _removed_if_empty(folder: Path) -> bool:
+    try:
+        folder.rmdir()
+        return True
+    except OSError:
+        return False
 
 
 def _sync_folder(folder: Path) -> None:

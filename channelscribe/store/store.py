@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from channelscribe.errors import InvalidSetting, StoreConflict, StoreError
@@ -20,21 +21,9 @@ from channelscribe.settings.options import StoreOptions
 from channelscribe.store.bucket import Bucket
 from channelscribe.store.folder import Folder
 from channelscribe.store.layout import check_key
+from channelscribe.store.place import ObjectInfo, Place
 
 __all__ = ["MediaStore", "StoredObject"]
-
-
-class Place(Protocol):
-    """Where a store keeps its objects. Keys are checked before they come here."""
-
-    def url(self, key: str) -> str: ...
-    def sha256(self, key: str) -> str | None: ...
-    def exists(self, key: str) -> bool: ...
-    def write(self, key: str, source: Path | bytes, sha256: str) -> None: ...
-    def read_bytes(self, key: str) -> bytes: ...
-    def local_path(self, key: str) -> AbstractContextManager[Path]: ...
-    def delete(self, key: str) -> None: ...
-    def list(self, prefix: str) -> list[str]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +61,19 @@ class MediaStore:
 
     def put_json(self, value: Any, key: str, *, overwrite: bool = False) -> StoredObject:
         """Store a JSON value as UTF-8, keys sorted, so that equal values are equal bytes."""
-        text = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-        return self.put_bytes(text.encode("utf-8", "replace"), key, overwrite=overwrite)
+        return self.put_bytes(_as_json(value), key, overwrite=overwrite)
+
+    def add_bytes(self, content: bytes, key: str) -> bool:
+        """Store bytes under a key where nothing was when the caller looked.
+
+        False when somebody was faster: what is there stays, and is as good. For what is made anew each time with small
+        differences, such as recognized speech.
+        """
+        return self._place.write(check_key(key), content, hashlib.sha256(content).hexdigest(), overwrite=False)
+
+    def add_json(self, value: Any, key: str) -> bool:
+        """`add_bytes` for a JSON value."""
+        return self.add_bytes(_as_json(value), key)
 
     def read_bytes(self, key: str) -> bytes:
         """The content under a key. Raises ObjectMissing."""
@@ -101,11 +101,27 @@ class MediaStore:
 
     def delete(self, key: str) -> None:
         """Remove an object; nothing happens when there is none."""
-        self._place.delete(check_key(key))
+        self._place.delete([check_key(key)])
+
+    def delete_all(self, keys: Sequence[str]) -> None:
+        """Remove objects, many in one request where the place can do that."""
+        self._place.delete([check_key(key) for key in keys])
 
     def list(self, prefix: str = "") -> list[str]:
         """All keys below a folder of the store, sorted; "" means all."""
-        return self._place.list(check_key(prefix.rstrip("/")) if prefix else "")
+        return sorted(found.key for found in self.objects(prefix))
+
+    def objects(self, prefix: str = "") -> Iterator[ObjectInfo]:
+        """What is below a folder of the store, one by one; "" means all."""
+        return self._place.objects(check_key(prefix.rstrip("/")) if prefix else "")
+
+    def unfinished(self, before: datetime) -> Sequence[str]:
+        """Names of writes that were begun before this time and will never be finished: their process is gone."""
+        return self._place.unfinished(before)
+
+    def discard_unfinished(self, before: datetime) -> None:
+        """Remove what such writes left."""
+        self._place.discard_unfinished(before)
 
     def url(self, key: str) -> str:
         """The object's address, file:// or s3://."""
@@ -115,9 +131,20 @@ class MediaStore:
         there = self._place.sha256(stored.key)
         if there == stored.sha256:
             return
-        if there is not None and not overwrite:
-            raise StoreConflict(f"{stored.key} in the store {self} holds other content.")
-        self._place.write(stored.key, source, stored.sha256)
+        if there is None or overwrite:
+            if self._place.write(stored.key, source, stored.sha256, overwrite=overwrite):
+                return
+            if self._place.sha256(stored.key) == stored.sha256:
+                return
+        raise StoreConflict(
+            f"{stored.key} in the store {self} holds other content.",
+            remedy="Somebody else writes into this store: give each library a prefix of its own.",
+        )
+
+
+def _as_json(value: Any) -> bytes:
+    text = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return text.encode("utf-8", "replace")
 
 
 def _place(url: str, options: StoreOptions) -> Place:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -12,6 +13,7 @@ from channelscribe.audio.ffmpeg import ffmpeg_path
 from channelscribe.bundle import verify_bundle
 from channelscribe.errors import ChannelscribeError
 from channelscribe.laptop import LaptopStack
+from channelscribe.laptop.looking import running_addresses
 from channelscribe.laptop.places import places_of
 from channelscribe.settings import Settings
 from channelscribe.sites.canary import try_canary
@@ -125,8 +127,6 @@ def ejs(settings: Settings) -> Iterator[Finding]:
 
 
 def cookies(settings: Settings) -> Iterator[Finding]:
-    if settings.sources.access:
-        yield Finding("site access", "note", f"block {settings.sources.access}", "Its own check looks at it.")
     found = checked_cookies(settings.sources)
     if found is None:
         return
@@ -137,6 +137,26 @@ def cookies(settings: Settings) -> Iterator[Finding]:
         yield Finding("cookies", "note", detail, "None of them is for the canary's site.")
     else:
         yield Finding("cookies", "ok", detail)
+
+
+def blocks(settings: Settings) -> Iterator[Finding]:
+    """Those that the settings name: does each one's connection work from here."""
+    options = (settings.database.block, settings.store.block, settings.sources.access, settings.speech.block)
+    if not any(options):
+        return
+    url = running_addresses(settings).prefect_api_url
+    if url is None:
+        yield Finding("blocks", "note", "no Prefect server is configured or runs", "Set prefect.api_url.")
+        return
+    os.environ["PREFECT_API_URL"] = url
+    from deployments.documents import named
+
+    for document in named(settings):
+        try:
+            document.check()
+            yield Finding(f"block {document.title}", "ok", "its connection works")
+        except ChannelscribeError as error:
+            yield Finding(f"block {document.title}", "missing", error.message, error.remedy)
 
 
 def source(settings: Settings) -> Iterator[Finding]:
@@ -193,4 +213,4 @@ def text(settings: Settings) -> Iterator[Finding]:
             yield Finding(what, "note", pipeline.note)
 
 
-CHECKS = (data_folder, ffmpeg, ytdlp, javascript, ejs, cookies, source, database, store, speech, sample, text)
+CHECKS = (data_folder, ffmpeg, ytdlp, javascript, ejs, cookies, blocks, source, database, store, speech, sample, text)

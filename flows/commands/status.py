@@ -16,6 +16,9 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         print_json(asdict(status))
         return 0
+    if status.sources:
+        rows = [[source.title or source.url, str(source.videos), str(source.transcripts)] for source in status.sources]
+        table(["source", "videos", "transcripts"], rows)
     table(["state", "videos"], [[state, str(count)] for state, count in status.states.items() if count])
     if status.reasons:
         rows = [[item.state, item.reason, str(item.videos), item.remedy or ""] for item in status.reasons]

@@ -66,7 +66,7 @@ def test_cutting_twice_is_one_cut(data: st.DataObject) -> None:
     # Where two stretches meet, rounding may choose either side: both are the same second of the file.
     step_by_step = first.to_original(second.to_original(where))
     at_once = {both.to_original(where), both.to_original(where, ends=True)}
-    edges = [*accumulate(end - start for start, end in both.kept)]
+    edges = [0.0, *accumulate(end - start for start, end in both.kept)]
     if all(abs(where - edge) > SAMPLE for edge in edges):
         assert min(abs(found - step_by_step) for found in at_once) < SAMPLE
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 import traceback
+from contextlib import suppress
 
 import psycopg
 import pytest
@@ -43,6 +45,32 @@ def test_a_missing_database_is_said_in_one_line(server: EmbeddedServer) -> None:
         Catalogue(server.url.replace("/postgres?", "/nothing?")).status()
 
 
+def test_wrong_credentials_are_told_with_the_remedy(server: EmbeddedServer) -> None:
+    rules = server.folder / "pg_hba.conf"
+    trusting = rules.read_bytes()
+    with psycopg.connect(server.url, autocommit=True) as connection:
+        connection.execute(f"CREATE ROLE guarded LOGIN PASSWORD '{PASSWORD}'")
+        rules.write_bytes(b"local all guarded scram-sha-256\n" + trusting)
+        try:
+            connection.execute("SELECT pg_reload_conf()")
+            for user in ("guarded:wrong-9b1c", "guarded", "nobody"):
+                with pytest.raises(CatalogueUnreachable) as caught:
+                    _until_refused(server.url.replace("channelscribe@", f"{user}@"))
+                assert "user" in caught.value.remedy
+                assert "wrong-9b1c" not in "".join(traceback.format_exception(caught.value))
+        finally:
+            rules.write_bytes(trusting)
+            connection.execute("SELECT pg_reload_conf()")
+
+
+def _until_refused(url: str) -> None:
+    """The server takes its new rules in a moment after the signal."""
+    for _ in range(50):
+        with suppress(SchemaMismatch):
+            Catalogue(url).status()
+        time.sleep(0.1)
+
+
 def test_a_database_without_tables_is_a_matter_of_schema(empty_database: NewDatabase) -> None:
     with pytest.raises(SchemaMismatch):
         Catalogue(empty_database()).status()
@@ -50,7 +78,7 @@ def test_a_database_without_tables_is_a_matter_of_schema(empty_database: NewData
 
 def test_what_is_wrong_with_the_data_is_no_reason_to_retry(catalogue: Catalogue) -> None:
     with pytest.raises(CatalogueError) as caught:
-        catalogue.search("x", channel="y", limit=-1)
+        catalogue.search("", channel="y", limit=-1)
     assert caught.value.reason == "catalogue_error"
 
 

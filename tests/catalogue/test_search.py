@@ -8,8 +8,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from channelscribe.catalogue import Catalogue, Hit
+from channelscribe.catalogue import Catalogue, Hit, search
+from channelscribe.catalogue.connection import execute
 from channelscribe.catalogue.search import url_at
+from channelscribe.catalogue.search_words import LANGUAGES, configuration, searched_words
+from channelscribe.errors import UsageError
 from channelscribe.text.names import entity_key
 from tests.catalogue.conftest import NewDatabase
 from tests.catalogue.records import OWNER, Listed, Video, published, spoken
@@ -58,6 +61,18 @@ def videos(hits: list[Hit]) -> list[str]:
         ("the", set()),
         ("", set()),
         ("   ", set()),
+        ("lightho*", {"en1", "en2"}),
+        ("RUNN*", {"en1"}),  # the word as it was said, not its stem
+        ("lightho* -keep*", {"en2"}),
+        ('"keeper lighthouse"', set()),
+        ('"running home" OR everywhere', {"en1", "en2"}),
+        ('home "the lighthouse keeper was"', {"en1"}),
+        ("“lighthouse keeper”", {"en1"}),
+        ("leuchtturmwärtern", {"de1"}),  # the stem by German rules
+        ("häus* OR nach haus", {"de1"}),
+        ("(lighthouse) & keeper!", {"en1"}),
+        ("*", set()),
+        ('"home nobody"', set()),  # no phrase goes over the end of a segment
     ],
 )
 def test_queries(library: Catalogue, query: str, found: set[str]) -> None:
@@ -138,9 +153,18 @@ def test_spellings_of_a_name_count_together_within_a_channel(catalogue: Catalogu
 @example("-" * 50 + "(((&|!<->:*%s %(x)s :name \\ ' ; --")
 @example('or or or -or "or')
 @example("-lighthouse")
+@example("\ud800 東\ud800*")
+@example("𝔘" * 10_000)
+@example("東" * 10_000)
+@example("ที่" * 400 + "*")
+@example('"' + "ъ-" * 3000)
+@example("'a':* <-> !b | (c & d) \\ \\' :*AB")
+@example('-*  -"" "*" OR OR | || or* -or')
 def test_nothing_that_is_typed_raises(library: Catalogue, query: str) -> None:
     library.search(query)
-    library.search("light", channel=query, speaker=query, entity=query)
+    library.search("light", channel=query, speaker=query, entity=query, language=query)
+    with pytest.raises(UsageError):
+        library.search("light", after=query)
 
 
 @pytest.mark.parametrize(
@@ -151,7 +175,131 @@ def test_nothing_that_is_typed_raises(library: Catalogue, query: str) -> None:
         ("youtube", "https://youtu.be/x", "https://youtu.be/x?t=83s"),
         ("vimeo", "https://vimeo.com/1", "https://vimeo.com/1#t=83"),
         ("generic", "https://h/a.mp3?x=1#old", "https://h/a.mp3?x=1#t=83"),
+        ("generic", "http://[", "http://["),
     ],
 )
 def test_urls_open_at_the_second(site: str, url: str, at: str) -> None:
     assert url_at(site, url, 83.9) == at
+
+
+# What was said, what is found in it (with bars between), and what is not.
+UNSPACED = {
+    "ja": (
+        "昨日、東京都庁に行きました。ラーメンはおいしい！",
+        '東京|京都|都庁|ラーメン|東|東京都庁に行|"東京都庁"',
+        "都東|大阪",
+    ),
+    "zh": ("我们今天讨论人工智能的发展。AI模型很强", "人工智能|今天|我|AI模型|ai 模型", "智人|模型AI"),
+    "th": ("วันนี้เราจะพูดถึงภาษาไทยและน้ำ", "ภาษาไทย|วันนี้|น้ำ|ไทย", "ลาว"),
+    "ko": ("저는 서울에서 왔습니다", "서울|서울에서|저*", "부산|서울왔습"),
+    "my": ("မင်္ဂလာပါ ခင်ဗျာ", "မင်္ဂလာပါ|ခင်ဗျာ", "ဗျာခင်"),
+}
+
+
+@pytest.mark.parametrize("language", UNSPACED)
+def test_scripts_without_spaces(catalogue: Catalogue, language: str) -> None:
+    text, found, not_found = UNSPACED[language]
+    published(catalogue, spoken(text, language=language), Video("v"))
+    assert [query for query in found.split("|") if videos(catalogue.search(query)) != ["v"]] == []
+    assert [query for query in not_found.split("|") if catalogue.search(query)] == []
+
+
+def test_what_was_found_is_marked(catalogue: Catalogue) -> None:
+    published(catalogue, spoken("He «runs», she was running… <b>runway</b> & don’t"), Video("en"))
+    published(catalogue, spoken("今日は東京都庁と東京へ", language="ja"), Video("ja"))
+
+    def marked(query: str) -> str:
+        (hit,) = catalogue.search(query)
+        return hit.highlighted
+
+    assert marked("run -tokyo") == "He «**runs**», she was **running**… <b>runway</b> & don’t"
+    assert marked("runw*") == "He «runs», she was running… <b>**runway**</b> & don’t"
+    assert marked('"she was running"').count("**") == 4  # the stems of a phrase, wherever they are
+    assert marked("東京") == "今日は**東京**都庁と**東京**へ"
+
+
+def test_each_language_has_its_own_rules(catalogue: Catalogue) -> None:
+    said = {
+        "de": "Die Häuser brannten",
+        "fr": "Les maisons brûlaient",
+        "es": "¿Dónde están las casas?",
+        "ru": "Он видел дома",
+    }
+    for language, text in said.items():
+        published(catalogue, spoken(text, language=language), Video(language))
+    for query, language in (("haus", "de"), ("maison", "fr"), ("casa", "es"), ("доме", "ru"), ("dónde", "es")):
+        assert videos(catalogue.search(query)) == [language]
+        assert videos(catalogue.search(query, language=language.upper())) == [language]
+        assert catalogue.search(query, language="en") == []
+
+
+def test_the_database_and_the_program_know_the_same_languages(library: Catalogue) -> None:
+    text = "Running Häuser maisons casas дома"
+    with library._database.session() as session:
+        for language in (*LANGUAGES, "xx", "ja"):
+            stems = "to_tsvector(CAST(:name AS regconfig), :text) || strip(to_tsvector('simple', :text))"
+            query = f"SELECT channelscribe_search(:language, :text) = ({stems})"
+            same = execute(session, query, language=language, text=text, name=configuration(language)).scalar_one()
+            assert same, language
+
+
+SCRIPTS = "ab Ä'’…«—東京ラー・ｱ、ที่ำ서울ဗျာ𠀀١é\u0301\u200b\u3000♪"
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.text(SCRIPTS, max_size=30) | st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=20))
+def test_a_query_has_the_words_that_the_index_has(library: Catalogue, text: str) -> None:
+    with library._database.session() as session:
+        made, indexed, vector = execute(
+            session,
+            """SELECT words, to_tsvector('english', words) || strip(to_tsvector('simple', words)),
+            channelscribe_search('en', :text) FROM channelscribe_words(:text) AS words""",
+            text=text,
+        ).one()
+    assert searched_words(text).split() == made.split()
+    assert vector == indexed
+
+
+@pytest.mark.parametrize("ranked", [20_000, 3])
+def test_pages_hold_each_hit_once_whatever_is_published_between(
+    catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch, ranked: int
+) -> None:
+    """In order of rank, and in order of the videos, as what is too common for ranks."""
+    monkeypatch.setattr(search, "RANKED", ranked)
+    days = [date(2024, 1, 1), date(2024, 1, 1), None, date(2025, 1, 1)]
+    for number, day in enumerate(days):
+        said = ["word", "word and word", "nothing", "a word here"]
+        published(catalogue, spoken(*said), Video(f"v{number}", published=day))
+    whole = catalogue.search("word", limit=100)
+    assert len(whole) == 12
+    if ranked == 3:
+        order = [(hit.published or date.min, hit.video, hit.start) for hit in whole]
+        assert [video for _, video, _ in order[::3]] == ["v3", "v0", "v1", "v2"]
+        assert [start for _, _, start in order] == [0.0, 2.0, 6.0] * 4
+    else:
+        assert whole[0].rank == whole[3].rank > whole[4].rank == whole[-1].rank
+    seen: list[Hit] = []
+    for number in range(4):
+        seen += (page := catalogue.search("word", limit=3, after=seen[-1].place if seen else None))
+        assert len(page) == 3
+        published(catalogue, spoken("word word word"), Video(f"new{number}", published=date(2030, 1, 1 + number)))
+    assert [(hit.video, hit.start) for hit in seen] == [(hit.video, hit.start) for hit in whole]
+    assert catalogue.search("word", limit=3, after=seen[-1].place) == []
+    for query, until in (("nothing", None), ("word", date(2026, 1, 1))):
+        with pytest.raises(UsageError, match="another search"):
+            catalogue.search(query, until=until, after=seen[0].place)
+
+
+def test_filters_alone_list_what_they_leave(library: Catalogue) -> None:
+    assert videos(library.search("", until=date(2023, 6, 1))) == ["en2"]
+    assert videos(library.search("", language="de")) == ["de1"]
+    assert set(videos(library.search("", since=date(2023, 6, 1), until=date(2024, 2, 1)))) == {"en1"}
+
+
+def test_what_is_not_there_is_not_looked_for_in_every_video(
+    library: Catalogue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(search, "_by_video")
+    assert library.search("xylophone") == library.search("everywhere", speaker="nobody") == []
+    last = library.search("everywhere")[-1]
+    assert library.search("everywhere", after=last.place) == []

@@ -195,7 +195,7 @@ def test_a_block_stops_the_source_until_its_time_is_over(
 def test_what_may_be_a_ban_is_one_when_it_comes_in_a_row(sync: Syncs, site: StandinSite, library: Catalogue) -> None:
     gone = "Video unavailable. This content isn't available."
     videos = [Video(f"s-{n}", says=gone) for n in range(8)]
-    alone = sync(site.channel("one-gone", videos[0], Video("s-good")).url, {"dask.cpu_workers": 1})
+    alone = sync(site.channel("one-gone", videos[0], Video("s-good")).url)
     assert refused(alone) == Counter(["not_available"])
     assert library.status().blocks == []
     done = sync(site.channel("all-gone", *videos[1:]).url)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import time
@@ -33,10 +34,18 @@ def feed() -> Iterator[SampleServer]:
 
 
 def kept_files(data: Path) -> dict[str, str]:
-    """Every file that a finished sync keeps, with its content."""
+    """Every file that a finished sync keeps, with its content; of a transcript's json without what its stages took."""
     root = data / "library"
     files = [path for folder in KEPT for path in (root / folder).rglob("*") if path.is_file()]
-    return {str(path.relative_to(root)): sha256_file(path) for path in files}
+    return {str(path.relative_to(root)): content(path) for path in files}
+
+
+def content(path: Path) -> str:
+    if path.parts[-4] != "transcriptions" or path.suffix != ".json":
+        return sha256_file(path)
+    document = json.loads(path.read_text(encoding="utf-8"))
+    assert set(document["channelscribe"].pop("stages")) == {"recognize", "align", "diarize"}
+    return json.dumps(document)
 
 
 def rows(data: Path) -> list[tuple[str, str, str | None, int]]:
@@ -100,6 +109,6 @@ def test_a_killed_and_an_interrupted_sync_end_as_one_that_ran_through(
     assert done.code == 0, str(done)
     assert done.json["failures"] == []
     assert rows(stopped) == rows(clean)
-    # The sites' own names of what is in the mp3 are equal too: nothing in these files depends on the run.
+    # The sites' own names of what is in the mp3 are equal too: nothing else in these files depends on the run.
     assert kept_files(stopped) == kept_files(clean)
     assert not list((stopped / "scratch").rglob("*.part"))

@@ -3,44 +3,98 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
+from prefect.cli.deploy._models import PrefectYamlModel
 from prefect.flows import Flow, load_flow_from_entrypoint
 from prefect.utilities.callables import parameter_schema
+from pydantic import BaseModel
 
-from flows.forms import SyncRequest
+from channelscribe.errors import InvalidSetting
+from channelscribe.settings import Settings
+from deployments.declared import FILE, declared
+from deployments.pools import pools
+from deployments.pull import ROOT, stand_in_the_code
+from flows.forms import ProcessRequest, RetranscribeRequest, SweepRequest, SyncRequest
 
-ROOT = Path(__file__).parent.parent.parent
-DECLARED = yaml.safe_load((ROOT / "prefect.yaml").read_text())
+DECLARED = yaml.safe_load(FILE.read_text())
 ENTRIES = DECLARED["deployments"]
-NAMES = {
-    "flows/sync_channel.py:sync_channel": "sync-channel",
-    "flows/transcribe_audio.py:transcribe_audio": "transcribe-audio",
-}
+DOC = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
+FORMS = [SyncRequest, ProcessRequest, RetranscribeRequest, SweepRequest]
+"""Those that people fill in; the others are filled by flows."""
 
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry["entrypoint"])
-def test_each_entrypoint_is_a_flow_with_that_name(entry: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(ROOT)
+def test_each_entrypoint_is_a_flow_that_dask_workers_know(entry: dict[str, str]) -> None:
     flow = load_flow_from_entrypoint(entry["entrypoint"])
     assert isinstance(flow, Flow)
-    assert flow.name == NAMES[entry["entrypoint"]]
+    assert f"{flow.fn.__module__}.{flow.fn.__name__}" == entry["entrypoint"]
     assert "request" in parameter_schema(flow).properties
 
 
-def test_nothing_is_pulled_and_no_directory_of_this_machine_is_written() -> None:
-    step = DECLARED["pull"][0]["prefect.deployments.steps.set_working_directory"]
-    assert step == {"directory": "/opt/channelscribe"}
+def test_each_deployment_is_in_the_docs() -> None:
+    found = declared([pool.name for pool in pools(Settings())])
+    assert len(found) == len(ENTRIES) >= 3
+    assert all(f"| `{each.name}` |" in DOC for each in found)
 
 
-def test_every_field_of_the_form_has_title_description_and_place() -> None:
-    fields = SyncRequest.model_json_schema()["properties"]
+def test_prefects_own_command_reads_it() -> None:
+    read = PrefectYamlModel.model_validate(DECLARED)
+    assert [each.name for each in read.deployments] == [each["name"] for each in ENTRIES]
+
+
+def test_a_run_stands_where_the_code_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert DECLARED["pull"] == [{"deployments.pull.stand_in_the_code": {}}]
+    assert Path(stand_in_the_code()["directory"]) == Path.cwd() == ROOT
+    assert (Path.cwd() / "flows" / "sync_channel.py").is_file()
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"work_pool": {"name": "cpu"}}, "no pool cpu"),
+        ({"entrypoint": "flows.sync_channel.nothing"}, "no such flow"),
+        ({"entrypoint": "flows.nothing.nothing"}, "no such flow"),
+        ({"entrypoint": "flows/sync_channel.py:sync_channel"}, "entrypoint"),
+        ({"parameters": {"request": {"source": "x"}}}, "parameters are wrong"),
+        ({"schedule": {"cron": "0 1 * * *"}}, "schedule: Extra inputs"),
+        ({"schedules": [{"slug": "hourly", "cron": "0 * * * *"}]}, "slug"),
+        ({"schedules": [{"slug": "git-hourly", "cron": "hourly"}]}, "cron"),
+        ({"schedules": [{"slug": "git-hourly", "cron": "0 * * * *"}] * 2}, "git-hourly twice"),
+    ],
+)
+def test_a_wrong_entry_is_told(tmp_path: Path, change: dict[str, Any], says: str) -> None:
+    wrong = {**DECLARED, "deployments": [{**ENTRIES[0], **change}, *ENTRIES[1:]]}
+    (tmp_path / "prefect.yaml").write_text(yaml.safe_dump(wrong))
+    with pytest.raises(InvalidSetting, match=says):
+        declared(["default", "gpu"], tmp_path / "prefect.yaml")
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_field_of_a_form_has_title_description_and_place(form: type[BaseModel]) -> None:
+    fields = form.model_json_schema()["properties"]
     assert sorted(field["position"] for field in fields.values()) == list(range(len(fields)))
     assert all(field["title"] and field["description"] for field in fields.values())
 
 
-@pytest.mark.parametrize("wrong", [{"source": ""}, {"source": "x", "limit": 0}, {"source": "x", "nonsense": 1}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"source": ""},
+        {"source": "ftp://a.org"},
+        {"source": "https://a.org", "limit": 0},
+        {"source": "https://a.org", "nonsense": 1},
+        {"source": "https://a.org", "again": ["Not a reason"]},
+    ],
+    ids=str,
+)
 def test_wrong_parameters_are_refused_before_anything_starts(wrong: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="validation error"):
         SyncRequest.model_validate(wrong)
+
+
+def test_what_changes_much_does_nothing_unless_told() -> None:
+    assert all(form().dry_run for form in (ProcessRequest, RetranscribeRequest, SweepRequest))  # type: ignore[attr-defined]

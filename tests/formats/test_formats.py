@@ -33,6 +33,8 @@ _transcripts = st.builds(
     turns=st.lists(st.builds(Turn, _seconds, _seconds, st.just("SPEAKER_00")), max_size=2),
     models=st.just({"recognizer": {"name": "sample"}, "aligner": None}),
     no_speech=st.booleans(),
+    quality=st.just({"coverage": 0.5, "speech": [[0.0, 1.5]]}),
+    stages=st.just({"align": {"seconds": 1.5, "engines": {"torch": "2"}}}),
 )
 
 

@@ -21,7 +21,8 @@ from channelscribe.settings import Settings
 pytestmark = pytest.mark.stack
 
 HOLD = """
-import sys, time
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # where the tests run in the background, it is ignored
 from channelscribe.laptop import LaptopStack
 from channelscribe.settings import Settings
 with LaptopStack(Settings(data_dir=sys.argv[1]), ["database"], command="holder") as stack:

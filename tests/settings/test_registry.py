@@ -11,7 +11,7 @@ from channelscribe.errors import InvalidSetting, UnknownSetting
 from channelscribe.settings.access import AccessOptions
 from channelscribe.settings.options import Settings
 from channelscribe.settings.registry import SettingsRegistry, packaged_config, parse_assignment
-from channelscribe.settings.travel import on_arrival, to_travel, travels
+from channelscribe.settings.travel import on_arrival, refuse_own, to_travel, travels
 
 
 def registry(folder: Path, **layers: object) -> SettingsRegistry:
@@ -156,3 +156,18 @@ def test_the_access_to_sites_is_the_workers_own(key: str, tmp_path: Path) -> Non
 def test_an_empty_secret_does_not_travel_either() -> None:
     """It would take the place of the worker's own."""
     assert "hub_token" not in to_travel(Settings())["speech"]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [{"speech.hub_token": "canary-1"}, {"speech": {"hub_token": "canary-1"}}, {"database": {"url": "canary-1"}}],
+)
+def test_what_is_each_machines_own_is_refused_dotted_or_nested(given: dict[str, object]) -> None:
+    with pytest.raises(InvalidSetting, match="cannot come from a test") as caught:
+        refuse_own(given, "a test")
+    assert "canary-1" not in str(caught.value)
+    assert "CHANNELSCRIBE_" in caught.value.remedy
+
+
+def test_what_travels_is_not_refused() -> None:
+    refuse_own({"speech.model": "x", "filters": {"title": "y"}, "text.models": {"en": "z"}, "nonsense": 1}, "a test")

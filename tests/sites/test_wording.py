@@ -217,9 +217,6 @@ def minutes_until(moment: datetime | None) -> int:
     return round((moment - datetime.now(UTC)) / timedelta(minutes=1))
 
 
-IN_TEN_MINUTES = format_datetime(datetime.now(UTC) + timedelta(minutes=10, seconds=10), usegmt=True)
-
-
 @pytest.mark.parametrize("of", ["page", "media"])
 @pytest.mark.parametrize(
     ("status", "told", "minutes"),
@@ -228,11 +225,13 @@ IN_TEN_MINUTES = format_datetime(datetime.now(UTC) + timedelta(minutes=10, secon
         (503, "120", 2),
         (429, "0", 0),
         (429, "999999999", 7 * 24 * 60),
-        pytest.param(503, IN_TEN_MINUTES, 10, id="in ten minutes"),
+        (503, "in ten minutes", 10),
         (429, "Fri, 01 Jan 2100 00:00:00 GMT", 7 * 24 * 60),
     ],
 )
 def test_a_site_says_when_to_ask_again(of: str, status: int, told: str, minutes: int) -> None:
+    if told == "in ten minutes":
+        told = format_datetime(datetime.now(UTC) + timedelta(minutes=10, seconds=10), usegmt=True)
     failure = classify(http_error(status, of, Retry_After=told), URL)
     assert abs(minutes_until(failure.not_before) - minutes) <= 1
 

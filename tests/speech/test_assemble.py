@@ -95,7 +95,7 @@ def test_a_transcript_of_an_earlier_version_is_read() -> None:
     segment = {"start": 0.0, "end": 1.0, "text": "Hi", "speaker": None, "avg_logprob": -0.1, "words": [word]}
     old = {"language": "en", "duration": 1.0, "segments": [segment], "turns": [], "models": {}, "no_speech": False}
     transcript = Transcript.from_dict(old)
-    assert (transcript.segments[0].flags, transcript.quality) == ([], {})
+    assert (transcript.segments[0].flags, transcript.quality, transcript.stages) == ([], {}, {})
 
 
 _times = st.floats(0, 100).map(lambda value: round(value, 3))

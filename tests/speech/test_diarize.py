@@ -41,30 +41,64 @@ def _near(direction: list[float]) -> list[float]:
     return [*(10 * np.array(direction) + 0.5)]
 
 
+def _speakers(stitcher: Stitcher) -> list[str]:
+    """The speaker of each turn, by its time."""
+    return [turn["speaker"] for turn in sorted(stitcher.turns(), key=lambda turn: float(turn["start"]))]
+
+
 def test_speakers_keep_their_names_and_new_ones_get_new_ones() -> None:
     stitcher = Stitcher(0.7)
-    first = stitcher.add([_turn(0, 5, "a"), _turn(5, 9, "b")], {"a": [1, 0, 0], "b": [0, 1, 0]})
-    second = stitcher.add([_turn(0, 5, "x"), _turn(5, 9, "y")], {"x": _near([0, 1, 0]), "y": _near([0, 0, 1])})
-    assert second[0]["speaker"] == first[1]["speaker"]
-    assert len({turn["speaker"] for turn in [*first, *second]}) == 3
+    stitcher.add([_turn(0, 5, "a"), _turn(5, 9, "b")], {"a": [1, 0, 0], "b": [0, 1, 0]})
+    stitcher.add([_turn(10, 15, "x"), _turn(15, 19, "y")], {"x": _near([0, 1, 0]), "y": _near([0, 0, 1])})
     # who had no clean second of speech resembles nobody
-    silent = stitcher.add([_turn(0, 5, "x")], {"x": [float("nan")] * 3})
-    assert silent[0]["speaker"] not in {turn["speaker"] for turn in [*first, *second]}
+    stitcher.add([_turn(20, 25, "x")], {"x": [float("nan")] * 3})
+    a, b, again, c, silent = _speakers(stitcher)
+    assert again == b
+    assert len({a, b, c, silent}) == 4
 
 
 def test_two_speakers_of_one_window_stay_two() -> None:
     stitcher = Stitcher(0.7)
     stitcher.add([_turn(0, 5, "a")], {"a": [1, 0, 0]})
-    both = stitcher.add([_turn(0, 5, "x"), _turn(5, 9, "y")], {"x": [1, 0, 0], "y": [1, 0.1, 0]})
-    assert both[0]["speaker"] != both[1]["speaker"]
+    stitcher.add([_turn(10, 15, "x"), _turn(15, 19, "y")], {"x": [1, 0, 0], "y": [1, 0.1, 0]})
+    _, x, y = _speakers(stitcher)
+    assert x != y
 
 
 def test_no_more_speakers_than_allowed() -> None:
     stitcher = Stitcher(0.7, most=2)
-    seen = stitcher.add([_turn(0, 5, "a")], {"a": [1, 0, 0]})
-    seen += stitcher.add([_turn(0, 5, "x"), _turn(5, 9, "y")], {"x": [0, 1, 0], "y": [0, 0, 1]})
-    seen += stitcher.add([_turn(0, 5, "x"), _turn(5, 9, "y")], {"x": [-1, 0, 0], "y": [0, 0, -1]})
-    assert len({turn["speaker"] for turn in seen}) == 2
+    stitcher.add([_turn(0, 5, "a")], {"a": [1, 0, 0]})
+    stitcher.add([_turn(10, 15, "x"), _turn(15, 19, "y")], {"x": [0, 1, 0], "y": [0, 0, 1]})
+    stitcher.add([_turn(20, 25, "x"), _turn(25, 29, "y")], {"x": [-1, 0, 0], "y": [0, 0, -1]})
+    assert len(set(_speakers(stitcher))) == 2
+
+
+def _alike(least: int | None) -> Stitcher:
+    """Three windows with one speaker each: two of them the same, the third like them."""
+    stitcher = Stitcher(0.7, least=least)
+    stitcher.add([_turn(0, 5, "a")], {"a": [1, 0, 0]})
+    stitcher.add([_turn(10, 19, "a")], {"a": [1, 0.4, 0]})
+    stitcher.add([_turn(20, 29, "a")], {"a": [1, 0.01, 0]})
+    return stitcher
+
+
+def test_no_fewer_speakers_than_there_are_said_to_be() -> None:
+    assert len(set(_speakers(_alike(None)))) == 1
+    first, other, third = _speakers(_alike(2))
+    assert first == third != other
+    assert len(set(_speakers(_alike(3)))) == 3
+    assert len(set(_speakers(_alike(9)))) == 3  # more than there are parts: that is for the diarizer to find
+
+
+@pytest.mark.speech
+def test_the_least_number_of_speakers_holds_for_the_whole(dialogue: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(diarizing, "_WINDOW_SECONDS", 10)
+    alone = dialogue.audio[: 6 * 16000]  # the first speaker alone, heard in two windows
+    twice = np.concatenate([alone, alone, alone])
+    assert len(diarize(twice, resolve_model(OPTIONS), OPTIONS)["speakers"]) == 1
+    for least in (2, 3):
+        options = OPTIONS.model_copy(update={"min_speakers": least})
+        assert len(diarize(twice, resolve_model(options), options)["speakers"]) >= least
 
 
 def test_a_turn_that_a_border_cut_is_one_again() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,9 +12,8 @@ from hypothesis import strategies as st
 from channelscribe.sample import world
 from channelscribe.speech.activity import Chunk
 from channelscribe.speech.boilerplate import is_boilerplate
-from channelscribe.speech.decoding import decode
+from channelscribe.speech.decoding import Clip, decode
 from channelscribe.speech.gate import FLAGS, Decoded, coverage, flags
-from channelscribe.speech.track import as_track
 
 
 def _flags(text: str, seconds: float, language: str = "en", logprob: float = -0.2, silent: float = 0.0) -> list[str]:
@@ -111,8 +109,7 @@ class _Scripted:
 
 
 def _gated(decoder: _Scripted) -> Any:
-    track = as_track(np.zeros(160_000, np.float32))
-    return next(decode(decoder, track, [Chunk(0, 10, ((0, 10),))], "en", 4))  # type: ignore[arg-type]
+    return next(decode(decoder, [Clip(0, Chunk(0, 10, ((0, 10),)), None)], "en", 4))  # type: ignore[arg-type]
 
 
 def test_a_stretch_that_fails_is_decoded_again_until_it_passes() -> None:

@@ -80,3 +80,25 @@ def test_the_path_is_the_stored_file(tmp_path: Path) -> None:
     store.put_bytes(b"x", KEY)
     with store.local_path(KEY) as path:
         assert path == tmp_path / KEY
+
+
+def test_a_full_disk(tmp_path: Path) -> None:
+    """A real one: the kernel refuses to let the file grow, in the middle of a write."""
+    program = (
+        "import resource, signal, sys; from channelscribe.store import MediaStore;"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (3_000_000, 3_000_000));"
+        f"MediaStore(sys.argv[1]).put_bytes(bytes(8_000_000), {KEY!r})"
+    )
+    ended = subprocess.run([sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True, check=False)
+    assert "StoreNotWritable" in ended.stderr.splitlines()[-1], ended.stderr
+    assert "Make room" in ended.stderr
+    assert files(tmp_path) == []
+
+
+def test_empty_folders_go_with_their_last_file(tmp_path: Path) -> None:
+    store = MediaStore(str(tmp_path / "library"))
+    for key in ("originals/youtube/a/1.m4a", "originals/youtube/b/1.m4a"):
+        store.put_bytes(b"x", key)
+    store.delete("originals/youtube/a/1.m4a")
+    assert [path.name for path in (tmp_path / "library" / "originals" / "youtube").iterdir()] == ["b"]

@@ -1,0 +1,88 @@
+"""Rows as the text that PostgreSQL's COPY reads: several times as fast as psycopg's adaptation of each element.
+
+The format is that of the PostgreSQL manual, "COPY", text format, and "Array Input and Output Syntax": columns are
+parted by tabs, NULL is `\\N`, an array is `{"a","b"}` or `{1,2}`; a backslash comes before what would mean something.
+What PostgreSQL cannot hold is left out (NUL) or becomes `?` (lone surrogates). Needs nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+__all__ = ["copy_blocks"]
+
+BLOCK_CHARACTERS = 1 << 13
+"""Small ones: the server takes a block in while the next one is rendered."""
+_BETWEEN = "\x1f"
+# Of a list of texts that are joined: whatever needs care.
+_SPECIAL = re.compile('[\\\\"\t\n\r\x08\x0b\x0c\x00]')
+_MEANS_SOMETHING = re.compile("[\\\\\t\n\r\x08\x0b\x0c\x00]")
+_ESCAPES = {
+    "\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r", "\x08": "\\b", "\x0b": "\\v", "\x0c": "\\f", "\x00": "",
+}  # fmt: skip
+
+
+def copy_blocks(rows: Iterable[Sequence[Any]]) -> Iterator[bytes]:
+    """The rows as blocks of lines. Values are None, texts, numbers, booleans, and lists of one kind of these."""
+    lines: list[str] = []
+    size = 0
+    for row in rows:
+        line = "\t".join([_value(value) for value in row])
+        lines.append(line)
+        size += len(line)
+        if size > BLOCK_CHARACTERS:
+            yield _block(lines)
+            lines, size = [], 0
+    if lines:
+        yield _block(lines)
+
+
+def _block(lines: list[str]) -> bytes:
+    return ("\n".join(lines) + "\n").encode("utf-8", "replace")
+
+
+def _value(value: Any) -> str:
+    render = _RENDER.get(type(value))
+    if render is not None:
+        return render(value)
+    return float.__repr__(value) if isinstance(value, float) else str(value)  # numpy's floats have a repr of their own
+
+
+def _text(value: str) -> str:
+    if _MEANS_SOMETHING.search(value) is None:
+        return value
+    return _MEANS_SOMETHING.sub(lambda found: _ESCAPES[found[0]], value)
+
+
+def _elements(values: list[Any]) -> str:
+    kinds = set(map(type, values))
+    kind = kinds.pop() if len(kinds) == 1 else None
+    if kind is float or kind is int:
+        return ",".join(map(repr, values))
+    if kind is bool:
+        return ",".join(["t" if value else "f" for value in values])
+    if kind is str:
+        joined = _BETWEEN.join(values)
+        if _SPECIAL.search(joined) is None and joined.count(_BETWEEN) == len(values) - 1:
+            return '"' + joined.replace(_BETWEEN, '","') + '"'
+    return ",".join(["NULL" if value is None else _element(value) for value in values])
+
+
+def _element(value: Any) -> str:
+    if not isinstance(value, str):
+        return _value(value)
+    # Twice: the array's own rules first, then COPY's.
+    quoted = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{_text(quoted)}"'
+
+
+_RENDER: dict[type, Callable[[Any], str]] = {
+    str: _text,
+    int: int.__repr__,
+    float: float.__repr__,
+    bool: lambda value: "t" if value else "f",
+    list: lambda value: f"{{{_elements(value)}}}",
+    type(None): lambda _: "\\N",
+}

@@ -1,0 +1,114 @@
+"""What each stage of each video took, and where: a row a try, in `stage_run`; and the figures that are watched.
+
+Rows are kept as long as their video; a takedown takes them along.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlmodel import Session
+
+from channelscribe.catalogue.connection import execute
+from channelscribe.catalogue.leases import DUE, FREE
+
+__all__ = ["Figures", "StageFigures", "figures", "record_stage", "work_seconds"]
+
+DONE = "done"
+RECENT_HOURS = 24
+
+RECORD = """
+INSERT INTO stage_run (video_pk, stage, outcome, seconds, peak_rss_bytes, worker)
+SELECT id, :stage, :outcome, :seconds, :peak, :worker FROM video WHERE id = :video
+"""
+STAGES = """
+WITH recent AS (SELECT stage, video_pk, sum(seconds) AS seconds FROM stage_run
+    WHERE outcome = 'done' AND ended_at > now() - make_interval(hours => :hours) GROUP BY stage, video_pk),
+pace AS (SELECT stage, sum(duration) / nullif(sum(seconds), 0) AS real_time_factor
+    FROM recent JOIN video ON video.id = video_pk WHERE duration IS NOT NULL GROUP BY stage)
+SELECT stage, count(*) FILTER (WHERE outcome = 'done') AS done, count(*) FILTER (WHERE outcome <> 'done') AS failed,
+    sum(seconds) AS seconds, max(peak_rss_bytes) AS peak_rss_bytes, max(real_time_factor) AS real_time_factor
+FROM stage_run LEFT JOIN pace USING (stage) GROUP BY stage ORDER BY stage
+"""
+# Since when: the check that came due, else when the video was first listed.
+QUEUE = f"""
+SELECT count(*) AS due, coalesce(extract(epoch FROM now() - min(coalesce(next_check_at, created_at))), 0) AS oldest
+FROM video WHERE {DUE} AND {FREE}
+    AND EXISTS (SELECT 1 FROM source_video WHERE video_pk = video.id AND gone_at IS NULL)
+"""  # noqa: S608 - constants of the module leases
+TRANSCRIBED = (
+    "SELECT coalesce(sum(transcript.duration), 0) FROM transcript JOIN video ON current_transcript_pk = transcript.id"
+)
+RUNNING = """SELECT coalesce(step, 'queued') AS step, count(*) AS videos FROM video
+WHERE lease_owner IS NOT NULL AND lease_until >= now() GROUP BY 1"""
+FAILED = """SELECT reason, count(*) AS videos FROM video
+WHERE reason IS NOT NULL AND state IN ('retrying', 'unavailable') GROUP BY reason"""
+
+
+@dataclass(frozen=True, slots=True)
+class StageFigures:
+    """One stage: tries that were done and that failed, seconds of work of both, the most memory of a worker in bytes.
+
+    `real_time_factor` is seconds of video for each second of work, in the last 24 hours; None where nothing was done.
+    """
+
+    stage: str
+    done: int
+    failed: int
+    seconds: float
+    peak_rss_bytes: int | None
+    real_time_factor: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What is watched. `oldest_due_seconds` is how long the oldest due video has waited; counts are of videos."""
+
+    states: dict[str, int]
+    failures: dict[str, int]
+    running: dict[str, int]
+    due: int
+    oldest_due_seconds: float
+    transcribed_seconds: float
+    stages: list[StageFigures] = field(default_factory=list)
+
+
+def record_stage(
+    session: Session, video_pk: int, stage: str, outcome: str, seconds: float, peak_rss_bytes: int, worker: str
+) -> None:
+    """One try of a stage: `outcome` is "done" or a reason code. Nothing is written where the video is gone."""
+    execute(
+        session,
+        RECORD,
+        video=video_pk,
+        stage=stage,
+        outcome=outcome,
+        seconds=seconds,
+        peak=peak_rss_bytes,
+        worker=worker,
+    )
+
+
+def work_seconds(session: Session, video_pks: Sequence[int], since: datetime) -> dict[int, float]:
+    """Seconds that the stages of each video took, all tries together, as far as they ended after `since`."""
+    statement = """SELECT video_pk, sum(seconds) AS seconds FROM stage_run
+        WHERE video_pk = ANY(:videos) AND ended_at >= :since GROUP BY video_pk"""
+    rows = execute(session, statement, videos=list(video_pks), since=since)
+    return {row.video_pk: float(row.seconds) for row in rows}
+
+
+def figures(session: Session) -> Figures:
+    """Over the whole library, in one snapshot."""
+    states = execute(session, "SELECT state, count(*) AS videos FROM video GROUP BY state")
+    queue = execute(session, QUEUE).one()
+    return Figures(
+        states={row.state: row.videos for row in states},
+        failures={row.reason: row.videos for row in execute(session, FAILED)},
+        running={row.step: row.videos for row in execute(session, RUNNING)},
+        due=queue.due,
+        oldest_due_seconds=float(queue.oldest),
+        transcribed_seconds=float(execute(session, TRANSCRIBED).scalar_one()),
+        stages=[StageFigures(**row) for row in execute(session, STAGES, hours=RECENT_HOURS).mappings()],
+    )

@@ -1,0 +1,217 @@
+"""Recordings on their way through the recognizer: heard, divided into clips, decoded together, answered one by one.
+
+Needs the extra `speech`. Leaves nothing behind. Each step is a generator that feeds the next, so that `recognize` can
+run them in threads of their own.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass, field
+from typing import Any
+
+from channelscribe.audio.speech_track import SAMPLE_RATE
+from channelscribe.errors import ChannelscribeError, SpeechFailed
+from channelscribe.settings.options import SpeechOptions
+from channelscribe.speech.activity import Chunk, chunks, listen, stretches
+from channelscribe.speech.decoding import Clip, Decoder, Gated, clip_of, decode, encode, features_of
+from channelscribe.speech.language import Decision, decide, windows
+from channelscribe.speech.memory import Room, in_batches, is_out_of_memory
+from channelscribe.speech.progress import Progress, share
+from channelscribe.speech.registry import ResolvedModel
+from channelscribe.speech.track import SpeechTrack, cut
+
+__all__ = ["VAD_SHARE", "Batch", "Opener", "Recognition", "Recording"]
+
+VAD_SHARE = 0.2
+"""Of the stage's time, for the progress bar."""
+
+Opener = Callable[[], AbstractContextManager[SpeechTrack]]
+"""Opens a recording when its turn comes; it is closed when its answer is out."""
+
+
+@dataclass(eq=False)
+class Recording:
+    """One recording on its way: `gated` has an answer for each chunk when it is done."""
+
+    number: int
+    stack: ExitStack = field(default_factory=ExitStack)
+    track: SpeechTrack | None = None
+    speech: list[list[float]] = field(default_factory=list)
+    chunks: list[Chunk] = field(default_factory=list)
+    decision: Decision | None = None
+    language: str | None = None
+    gated: list[Gated] = field(default_factory=list)
+    error: ChannelscribeError | None = None
+
+    @property
+    def is_done(self) -> bool:
+        return self.error is not None or len(self.gated) == len(self.chunks)
+
+    def close(self) -> None:
+        error = self.error
+        self.stack.__exit__(type(error) if error else None, error, error.__traceback__ if error else None)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Clips of one language, and the recordings that have come in since the last batch."""
+
+    language: str | None
+    clips: list[Clip]
+    begun: list[Recording]
+
+
+class Recognition:
+    """The steps, each a generator that feeds the next: they run in threads of their own."""
+
+    def __init__(
+        self, engine: Any, lock: Any, model: ResolvedModel, options: SpeechOptions, told: Callable[[int, float], None]
+    ) -> None:
+        self._pipeline, self._whisper, self._lock = engine, engine.model, lock
+        self._model, self._options, self._told = model, options, told
+        self._room = Room(model.batch_size)
+        self._decoders: dict[str | None, Decoder] = {}
+        self._known: dict[int, Recording] = {}
+        self._waiting: deque[Recording] = deque()
+
+    def heard(self, openers: Iterable[Opener]) -> Iterator[Recording]:
+        """Each recording with its chunks and its language."""
+        for number, opener in enumerate(openers):
+            recording = self._known[number] = Recording(number)
+            try:
+                recording.track = recording.stack.enter_context(opener())
+                self._hear(recording, recording.track)
+            except Exception as error:
+                recording.error = _failed(self._model, error)
+            yield recording
+
+    def _hear(self, recording: Recording, track: SpeechTrack) -> None:
+        report = share(lambda done: self._told(recording.number, done), 0, VAD_SHARE)
+        recording.speech, recording.chunks = _speech(self._pipeline, track, self._model, self._options, report)
+        with self._lock:
+            recording.decision = _language(self._whisper, track, recording.chunks, self._model)
+        recording.language = recording.decision.language if recording.decision else self._model.language
+
+    def batches(self, recordings: Iterable[Recording]) -> Iterator[Batch]:
+        """Chunks as the encoder takes them, as many as fit, from as many recordings as it takes."""
+        clips: list[Clip] = []
+        begun: list[Recording] = []
+        language: str | None = None
+        for recording in recordings:
+            if recording.chunks:
+                if clips and recording.language != language:
+                    yield Batch(language, clips, begun)
+                    clips, begun = [], []
+                language = recording.language
+            begun.append(recording)
+            for clip in self._clips(recording):
+                clips.append(clip)
+                if len(clips) >= self._room.size:
+                    yield Batch(language, clips, begun)
+                    clips, begun = [], []
+            if not clips:
+                yield Batch(language, [], begun)
+                begun = []
+        yield Batch(language, clips, begun)
+
+    def _clips(self, recording: Recording) -> Iterator[Clip]:
+        for chunk in recording.chunks:
+            if recording.error or recording.track is None:
+                return
+            try:
+                clip = clip_of(self._whisper, recording.track, chunk, recording.number)
+            except Exception as error:
+                recording.error = _failed(self._model, error)
+                return
+            yield clip
+
+    def done(self, batch: Batch) -> Iterator[Recording]:
+        """Decodes a batch; yields the recordings that are complete then, closed."""
+        self._waiting.extend(batch.begun)
+        clips = [clip for clip in batch.clips if clip.owner in self._known and not self._known[clip.owner].error]
+        if clips:
+            self._decode(clips, batch.language)
+        while self._waiting and self._waiting[0].is_done:
+            recording = self._waiting.popleft()
+            self._tell(recording, 1.0)
+            recording.close()
+            del self._known[recording.number]
+            yield recording
+
+    def _decode(self, clips: Sequence[Clip], language: str | None) -> None:
+        """Decodes clips together; where that fails each recording's alone, so that a bad one costs only itself."""
+        try:
+            with self._lock:
+                if language not in self._decoders:
+                    self._decoders[language] = Decoder(self._whisper, language, self._options.beam_size)
+                gated = list(decode(self._decoders[language], clips, language, self._room))
+        except Exception as error:
+            owners = list(dict.fromkeys(clip.owner for clip in clips))
+            if len(owners) == 1:
+                self._known[owners[0]].error = _failed(self._model, error)
+                return
+            for owner in owners:
+                self._decode([clip for clip in clips if clip.owner == owner], language)
+            return
+        for clip, each in zip(clips, gated, strict=True):
+            self._known[clip.owner].gated.append(each)
+        for owner in dict.fromkeys(clip.owner for clip in clips):
+            recording = self._known[owner]
+            self._tell(recording, 1 - (1 - VAD_SHARE) * (1 - len(recording.gated) / len(recording.chunks)))
+
+    def _tell(self, recording: Recording, done: float) -> None:
+        try:
+            self._told(recording.number, done)
+        except Exception as error:
+            recording.error = recording.error or _failed(self._model, error)
+
+    def close(self) -> None:
+        for recording in self._known.values():
+            recording.close()
+
+
+def _speech(
+    pipeline: Any, track: SpeechTrack, model: ResolvedModel, options: SpeechOptions, report: Progress
+) -> tuple[list[list[float]], list[Chunk]]:
+    """Stretches of speech in seconds, and the chunks that they make."""
+    if not track.samples:
+        return [], []
+    threads = model.threads if model.device == "cpu" else 0
+    activity = listen(pipeline.vad_model.vad_pipeline._segmentation, track, report, threads, options.vad_step)
+    found = stretches(activity, options.vad_onset, options.vad_offset, model.chunk_seconds)
+    joined = chunks(found, model.chunk_seconds, track.samples / SAMPLE_RATE)
+    return [[round(start, 3), round(end, 3)] for chunk in joined for start, end in chunk.speech], joined
+
+
+def _language(whisper: Any, track: SpeechTrack, found: Sequence[Chunk], model: ResolvedModel) -> Decision | None:
+    """The language that is spoken; None where it is known or nobody speaks."""
+    if model.language or not found:
+        return None
+    if not whisper.model.is_multilingual:
+        return Decision("en", 1.0, {"en": 1.0}, mixed=False)
+    heard = windows(found)
+
+    def work(batch: Sequence[Chunk]) -> Sequence[list[tuple[str, float]]]:
+        encoded = encode(whisper, [features_of(whisper, cut(track, chunk.start, chunk.end)) for chunk in batch])
+        answers: Sequence[list[tuple[str, float]]] = whisper.model.detect_language(encoded)
+        return answers
+
+    answers = in_batches(heard, model.batch_size, work)
+    return decide(
+        [
+            (chunk.speech_seconds, {token[2:-2]: probability for token, probability in answer})
+            for chunk, answer in zip(heard, answers, strict=True)
+        ]
+    )
+
+
+def _failed(model: ResolvedModel, error: Exception) -> ChannelscribeError:
+    if isinstance(error, ChannelscribeError):
+        return error
+    remedy = "Set speech.model to a smaller one, or speech.device to cpu." if is_out_of_memory(error) else ""
+    failed = SpeechFailed(f"The recognizer {model.name!r} failed: {type(error).__name__}: {error}", remedy=remedy)
+    failed.__cause__ = error
+    return failed

@@ -1,0 +1,37 @@
+"""process-text: transcripts that are published already, read again with the text models and steps of now.
+
+Caches: a reading by its transcript, the text options and the models that read it.
+Needs: Dask workers with resource CPU, the database and the store of its workers' settings. No audio, no GPU.
+"""
+
+from __future__ import annotations
+
+from prefect import flow
+from prefect.runtime import flow_run
+
+from channelscribe.settings.travel import to_travel
+from flows.forms import ProcessRequest, ProcessSummary
+from flows.summary import completed, failure_to_read
+from tasks.leases import kept_leases
+from tasks.outcomes import WINDOW
+from tasks.reread import by_words, claim_transcripts, find_transcripts, not_read, read_again
+from tasks.run_settings import run_settings
+from tasks.runner import dask_task_runner, submit
+
+
+@flow(name="process-text", task_runner=dask_task_runner(), persist_result=False)
+def process_text(request: ProcessRequest) -> ProcessSummary:
+    """Read the wanted transcripts; one that fails keeps the reading that it had, and never stops the others."""
+    settings = run_settings(request.settings)
+    options = to_travel(settings)
+    owner = str(flow_run.id)
+    found = find_transcripts(request.channel, request.since, request.limit, owner)
+    read, failures = 0, []
+    with kept_leases(owner):
+        for start in range(0, 0 if request.dry_run else len(found), WINDOW):
+            videos = claim_transcripts(found[start : start + WINDOW], settings.lease_seconds)
+            for group, future in [(group, submit("CPU", read_again, group, options)) for group in by_words(videos)]:
+                failed = not_read(group, future)
+                failures += [failure_to_read(video, error) for video, error in failed]
+                read += len(group) - len(failed)
+    return completed(ProcessSummary(found=len(found), read=read, failures=failures, flow_run=owner))

@@ -1,0 +1,21 @@
+"""sweep: gives lost work back, applies the retention, deletes what nothing points to.
+
+Caches: nothing. Needs: the database and the store of this worker's settings; leftovers of other machines are theirs.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prefect import flow
+
+from flows.forms import SweepRequest
+from tasks import keeping
+from tasks.run_settings import run_settings
+
+
+@flow(name="sweep", persist_result=False)
+def sweep(request: SweepRequest) -> dict[str, Any]:
+    """One sweep; returns its report."""
+    retention = run_settings(request.settings).retention
+    return keeping.sweep(retention.model_dump(), request.dry_run)

@@ -1,0 +1,59 @@
+"""Which transcripts are made anew, and which version is the current one."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from channelscribe.catalogue import Catalogue
+from channelscribe.catalogue.choosing import Wanted
+from channelscribe.errors import UnknownSource, UnknownVideo
+from channelscribe.transcript import Transcript
+from tests.catalogue.records import OWNER, Listed, Video, published, spoken
+
+
+def made_by(model: str, coverage: float | None, *texts: str) -> Transcript:
+    transcript = spoken(*texts)
+    transcript.models = {"recognizer": {"name": model}, "aligner": None, "diarizer": None}
+    transcript.quality = {"coverage": coverage}
+    return transcript
+
+
+def chosen(catalogue: Catalogue, **wanted: object) -> list[str]:
+    return [each.video_id for each in catalogue.choose(Wanted(**wanted))]  # type: ignore[arg-type]
+
+
+def test_each_condition_and_all_together(catalogue: Catalogue) -> None:
+    other = Listed(source_id="UC2", url="https://www.youtube.com/@two", title="Channel Two")
+    published(catalogue, made_by("small", 0.5, "a"), Video("v1", published=date(2024, 1, 1)))
+    published(catalogue, made_by("small", 0.95, "b"), Video("v2", published=date(2024, 1, 2)))
+    published(catalogue, made_by("large", None, "c"), Video("v3", published=date(2024, 1, 3)), other)
+    assert chosen(catalogue) == ["v3", "v2", "v1"]
+    assert chosen(catalogue, model="small") == ["v2", "v1"]
+    assert chosen(catalogue, quality_below=0.9) == ["v1"]
+    assert chosen(catalogue, channel="channel two") == ["v3"]
+    today = datetime.now(UTC).date()
+    assert chosen(catalogue, older_than=today - timedelta(days=1)) == []
+    assert chosen(catalogue, older_than=today + timedelta(days=2), model="large") == ["v3"]
+    assert chosen(catalogue, model="small", channel="Channel Two") == []
+    with pytest.raises(UnknownSource, match="Channel One"):
+        chosen(catalogue, channel="nobody")
+    (one,) = catalogue.choose(Wanted(model="large"))
+    assert (one.channel, one.seconds, one.version) == ("Channel Two", 2.0, 1)
+
+
+def test_the_pointer_moves_and_rows_stay(catalogue: Catalogue) -> None:
+    video = published(catalogue, spoken("first"), Video("v1"))
+    catalogue.claim([video.id], OWNER, 60, only_due=False)
+    catalogue.publish(video.id, OWNER, "b" * 64, spoken("second"), {"sentences": [], "entities": []}, {})
+    assert [hit.text for hit in catalogue.search("second")] == ["second"]
+    assert catalogue.make_current(video.id, 1)
+    assert not catalogue.make_current(video.id, 1)
+    assert catalogue.search("second") == []
+    assert [hit.text for hit in catalogue.search("first")] == ["first"]
+    assert [row.version for row in catalogue.versions(video.id)] == [1, 2]
+    assert catalogue.transcript_of(video.id, 2)[2].text == "second"
+    for wrong in (video.id, video.id + 1):
+        with pytest.raises(UnknownVideo):
+            catalogue.make_current(wrong, 3)

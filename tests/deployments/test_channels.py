@@ -1,0 +1,98 @@
+"""The list of channels: what each entry becomes, and what is said of a wrong one."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from channelscribe.errors import InvalidSetting
+from deployments.channels import FILE, channels
+
+GOOD = """
+channels:
+  - name: city-radio
+    source: https://www.youtube.com/@city-radio
+    cron: "15 6 * * *"
+    timezone: Europe/Berlin
+    limit: 20
+    since: 2026-01-01
+    settings:
+      speech.model: small
+      filters: {min_minutes: 5}
+  - {name: feed, source: "https://example.org/feed.xml", cron: "0 */4 * * *", active: false}
+"""
+
+
+def written(folder: Path, text: str) -> Path:
+    file = folder / "channels.yaml"
+    file.write_text(text)
+    return file
+
+
+def test_each_entry_is_a_schedule(tmp_path: Path) -> None:
+    radio, feed = channels(written(tmp_path, GOOD))
+    assert (radio.slug, radio.cron, radio.timezone, radio.active) == (
+        "git-city-radio",
+        "15 6 * * *",
+        "Europe/Berlin",
+        True,
+    )
+    assert radio.parameters["request"] == {
+        "source": "https://www.youtube.com/@city-radio",
+        "limit": 20,
+        "since": "2026-01-01",
+        "settings": {"speech.model": "small", "filters": {"min_minutes": 5}},
+    }
+    assert (feed.timezone, feed.active) == ("UTC", False)
+    assert feed.parameters == {"request": {"source": "https://example.org/feed.xml"}}
+
+
+def test_nothing_is_synced_by_itself() -> None:
+    assert channels() == []
+
+
+def test_its_commented_examples_are_right(tmp_path: Path) -> None:
+    text = FILE.read_text()
+    examples = text[text.index("# channels:") : text.index("channels: []")]
+    assert len(channels(written(tmp_path, re.sub("(?m)^# ?", "", examples)))) == 2
+
+
+ENTRY = (
+    "channels:\n  - {name: ok, source: 'https://a.org', cron: '0 1 * * *'}\n  - name: bad\n    source: https://b.org\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (ENTRY + "    cron: every day\n", "line 3 (bad): cron"),
+        (ENTRY + "    cron: 0 1 * * *\n    timezone: Europe/Berln\n", "line 3 (bad): timezone: is no time zone"),
+        (ENTRY, "line 3 (bad): cron: Field required"),
+        (ENTRY + "    cron: 0 1 * * *\n    limti: 3\n", "line 3 (bad): limti"),
+        (ENTRY + "    cron: 0 1 * * *\n    limit: 0\n", "line 3 (bad): limit"),
+        (ENTRY + "    cron: 0 1 * * *\n    settings: {speech.modle: x}\n", "speech.modle"),
+        (ENTRY + "    cron: 0 1 * * *\n    settings: {speech: {hub_token: canary-3}}\n", "speech.hub_token"),
+        (ENTRY + "    cron: 0 1 * * *\n    settings: {database.url: canary-3}\n", "database.url"),
+        (ENTRY.replace("name: bad", "name: ok") + "    cron: 0 1 * * *\n", "line 3 (ok): there is another"),
+        (ENTRY.replace("https://b.org", "b.org") + "    cron: 0 1 * * *\n", "line 3 (bad): source"),
+        ("channels:\n  - just a word\n", "line 2"),
+        ("channels:\n  a: b\n", "line 2: channels is no list"),
+        ("channel: []\n", "holds no list"),
+        ("channels:\n  - {name: [\n", "line 3"),
+        ("- a\n- b\n", "holds no list"),
+        ("", "holds no list"),
+    ],
+)
+def test_a_wrong_entry_is_named_with_its_line(tmp_path: Path, text: str, says: str) -> None:
+    with pytest.raises(InvalidSetting) as caught:
+        channels(written(tmp_path, text))
+    assert says in str(caught.value)
+    assert "channels.yaml" in str(caught.value)
+    assert "canary-3" not in str(caught.value)
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(InvalidSetting, match="cannot be read"):
+        channels(tmp_path / "none.yaml")

@@ -1,0 +1,113 @@
+"""The command line of docs/operating.md that CI runs: its exit code is the run's.
+
+A process worker serves the pool `default` and starts the runs, as on a server.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.actions import VariableCreate
+
+from channelscribe.catalogue import Catalogue
+from channelscribe.laptop import LaptopStack
+from channelscribe.laptop.services import prefect_environment
+from channelscribe.sample.server import SampleServer
+from channelscribe.settings import Settings
+from deployments.provision import provision
+from tasks.run_settings import VARIABLE
+from tests.conftest import clean_environment
+
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
+
+DOC = (Path(__file__).parent.parent.parent / "docs" / "operating.md").read_text(encoding="utf-8")
+ON_SAMPLE = {"speech.model": "sample", "text.models": {"en": "sample"}, "sources.allow_private_addresses": True}
+ENDS = {True: (0, "Completed"), False: (1, "Failed")}
+
+
+@pytest.fixture(scope="module")
+def environment(stack: LaptopStack, data_dir: Path) -> dict[str, str]:
+    """That of a worker: where everything is."""
+    addresses = stack.addresses
+    return {
+        **clean_environment(data_dir),
+        **prefect_environment(stack.places, addresses.prefect_api_url or ""),
+        "CHANNELSCRIBE_DATABASE__URL": addresses.database_url or "",
+        "CHANNELSCRIBE_DASK__SCHEDULER": addresses.scheduler or "",
+        "PREFECT_WORKER_QUERY_SECONDS": "1",
+    }
+
+
+@pytest.fixture(scope="module")
+def worker(
+    server: SyncPrefectClient, environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[None]:
+    """Started in an empty folder: the pull step stands where the code is."""
+    catalogue = Catalogue(environment["CHANNELSCRIBE_DATABASE__URL"])
+    catalogue.migrate()
+    catalogue.close()
+    provision(Settings())
+    folder = tmp_path_factory.mktemp("worker")
+    command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", "default", "--type", "process"]
+    with (folder / "log").open("wb") as log:
+        running = subprocess.Popen(command, env=environment, cwd=folder, stdout=log, stderr=log)
+    yield
+    # Prefect turns SIGTERM into SIGINT, which a job in the background of a shell has been told to ignore.
+    running.terminate()
+    try:
+        running.wait(15)
+    except subprocess.TimeoutExpired:
+        running.kill()
+        running.wait()
+
+
+def documented(request: dict[str, object]) -> list[str]:
+    """The documented command line, with another request."""
+    line = next(line for line in DOC.splitlines() if line.strip().startswith("prefect deployment run"))
+    program, *arguments = shlex.split(line)
+    place = next(number for number, each in enumerate(arguments) if each.startswith("request="))
+    assert set(json.loads(arguments[place].partition("=")[2])) <= {"source", "limit"}
+    arguments[place] = "request=" + json.dumps(request)
+    return [sys.executable, "-m", program, *arguments]
+
+
+def test_the_exit_code_is_the_runs(
+    worker: None, server: SyncPrefectClient, environment: dict[str, str], tmp_path: Path
+) -> None:
+    """Two at once, the good one with a setting of the Prefect variable, which leaves two of the eight out."""
+    server.create_variable(VariableCreate(name=VARIABLE, value={"filters": {"not_title": "night train|interlude"}}))
+    try:
+        with SampleServer() as sample:
+            sources = {True: sample.feed_url, False: f"{sample.url}/nothing-here"}
+            running = {
+                good: subprocess.Popen(
+                    documented({"source": source, "dry_run": True, "settings": ON_SAMPLE}),
+                    env=environment,
+                    cwd=tmp_path,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT,
+                    text=True,
+                )
+                for good, source in sources.items()
+            }
+            ended = {
+                good: (process.communicate(timeout=500)[0], process.returncode) for good, process in running.items()
+            }
+    finally:
+        server.delete_variable_by_name(VARIABLE)
+    for good, (out, code) in ended.items():
+        expected, state = ENDS[good]
+        assert code == expected, out
+        assert state in out.splitlines()[-1]
+    here = set(sources.values())
+    found = [run for run in server.read_flow_runs() if run.parameters.get("request", {}).get("source") in here]
+    runs = {run.state_name: run for run in found}
+    assert runs["Completed"].state.message.endswith("2 left out")  # type: ignore[union-attr]
+    assert "nothing-here" in runs["Failed"].state.message  # type: ignore[union-attr,operator]

@@ -1,0 +1,149 @@
+"""A channel as one file: what others read in it, and that it is whole or absent."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+import tracemalloc
+from datetime import date
+from pathlib import Path
+
+import pandas
+import pytest
+
+from channelscribe.catalogue import Catalogue
+from channelscribe.errors import StoreNotWritable, UnknownSource, UsageError
+from channelscribe.exports import export_channel, parquet, whole_file
+from channelscribe.transcript import Segment, Transcript, Turn, Word
+from tests.catalogue.records import OWNER, Listed, Video, published, spoken
+
+COLUMNS = [
+    "site", "video", "title", "url", "published", "channel", "language", "segment", "start", "end", "speaker", "text",
+    "words", "avg_logprob", "flags", "transcript", "version", "model",
+]  # fmt: skip
+
+
+@pytest.fixture
+def library(catalogue: Catalogue) -> Catalogue:
+    """Three videos of a channel, one of another; an older version that is not exported."""
+    dialogue = Transcript(
+        "en",
+        4.0,
+        [
+            Segment(0.0, 2.0, "Ada «met» Bo\t\n", "S0", -0.5, [Word("Ada", 0.0, 0.5, 0.9, "S0"), Word("Bo", 0.5, 2.0)]),
+            Segment(2.0, 4.0, "", None, None, [], ["unsure"]),
+        ],
+        [Turn(0.0, 2.0, "S0")],
+        {"recognizer": {"name": "tiny"}},
+    )
+    row = published(catalogue, spoken("An older version"), Video("b", 'Title, "quoted"', published=date(2024, 1, 2)))
+    catalogue.claim([row.id], OWNER, 60, only_due=False)
+    catalogue.publish(row.id, OWNER, "newer", dialogue, {}, {})
+    published(catalogue, spoken("First of all"), Video("a", published=date(2024, 1, 1)))
+    published(catalogue, spoken("Zuletzt", language="de"), Video("c", published=None))
+    other = Listed(url="https://example.org/feed", title="Other", source_id="o", site="generic")
+    published(catalogue, spoken("elsewhere"), Video("x", site="generic", url="https://example.org/x"), other)
+    return catalogue
+
+
+def exported(library: Catalogue, name: str, folder: Path, **filters: object) -> Path:
+    path = folder / f"corpus.{name}"
+    with whole_file(path) as file:
+        export_channel(library, "channel ONE", name, file, **filters)  # type: ignore[arg-type]
+    return path
+
+
+def test_pandas_reads_the_same_in_both(library: Catalogue, tmp_path: Path) -> None:
+    lines = pandas.read_json(exported(library, "jsonl", tmp_path), lines=True, dtype={"published": str})
+    arrow = pandas.read_parquet(exported(library, "parquet", tmp_path))
+    assert list(lines.columns) == list(arrow.columns) == COLUMNS
+    for frame in (lines, arrow):
+        assert frame["video"].tolist() == ["a", "b", "b", "c"]
+        assert frame["segment"].tolist() == [0, 0, 1, 0]
+        assert frame["text"].tolist() == ["First of all", "Ada «met» Bo\t\n", "", "Zuletzt"]
+        assert set(frame["channel"]) == {"Channel One"}
+        assert frame["version"].tolist() == [1, 2, 2, 1]
+        assert list(frame["flags"][2]) == ["unsure"]
+        assert frame["words"][1][0] == {
+            "word": "Ada", "start": 0.0, "end": 0.5, "score": 0.9, "speaker": "S0", "aligned": True,
+        }  # fmt: skip
+        assert frame["words"][1][1]["speaker"] is None
+        assert [str(day) for day in frame["published"][:2]] == ["2024-01-01", "2024-01-02"]
+    assert arrow["published"][3] is None
+    assert arrow["avg_logprob"].dtype == float
+
+
+def test_each_line_is_an_object(library: Catalogue, tmp_path: Path) -> None:
+    text = exported(library, "jsonl", tmp_path).read_text(encoding="utf-8")
+    rows = [json.loads(line) for line in text.split("\n")[:-1]]
+    assert [list(row) for row in rows] == [COLUMNS] * 4
+    assert (rows[1]["model"], rows[1]["transcript"], rows[1]["url"]) == (
+        "tiny", "newer", "https://www.youtube.com/watch?v=b",
+    )  # fmt: skip
+    assert rows[3]["published"] is None
+
+
+def test_filters(library: Catalogue, tmp_path: Path) -> None:
+    def videos(**filters: object) -> list[str]:
+        return [json.loads(line)["video"] for line in exported(library, "jsonl", tmp_path, **filters).open()]
+
+    assert videos(language="DE") == ["c"]
+    assert videos(since=date(2024, 1, 2)) == ["b", "b"]
+    assert videos(until=date(2024, 1, 1)) == ["a"]
+
+
+def test_an_unknown_channel_leaves_no_file(library: Catalogue, tmp_path: Path) -> None:
+    with pytest.raises(UnknownSource, match=r"Channel One.*Other"), whole_file(tmp_path / "x") as file:
+        export_channel(library, "nobody", "jsonl", file)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_break_leaves_the_file_before_as_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "corpus.jsonl"
+    path.write_text("before")
+    with pytest.raises(KeyboardInterrupt), whole_file(path) as file:
+        file.write(b"half")
+        raise KeyboardInterrupt
+    assert path.read_text() == "before"
+    assert list(tmp_path.iterdir()) == [path]
+    with pytest.raises(StoreNotWritable, match=r"Choose another place"), whole_file(tmp_path / "no" / "x"):
+        pass
+    with pytest.raises(StoreNotWritable, match=r"No space left"), whole_file(path) as file:
+        raise OSError(28, "No space left on device")
+    assert path.read_text() == "before"
+
+
+def test_without_pyarrow_the_remedy_is_told(library: Catalogue, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(UsageError, match=r"channelscribe\[parquet\].*jsonl"):
+        export_channel(library, "Channel One", "parquet", io.BytesIO())
+
+
+def test_an_export_shows_one_moment(library: Catalogue) -> None:
+    rows = library.corpus("Channel One")
+    first = next(rows)[0].video
+    published(library, spoken("while it goes on"), Video("d", published=date(2024, 3, 1)))
+    assert [first, *(video.video for video, _ in rows)] == ["a", "b", "b", "c"]
+
+
+@pytest.mark.parametrize("name", ["jsonl", "parquet"])
+def test_memory_does_not_grow_with_the_channel(
+    catalogue: Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(parquet, "ROWS_A_GROUP", 100)
+    texts = ["so many words that are said in one segment"] * 100
+
+    def peak() -> int:
+        tracemalloc.start()
+        exported(catalogue, name, tmp_path)
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return most
+
+    published(catalogue, spoken(*texts), Video("v0"))
+    exported(catalogue, name, tmp_path)  # what is imported and compiled once
+    one = peak()
+    for number in range(1, 6):
+        published(catalogue, spoken(*texts), Video(f"v{number}"))
+    assert peak() < 1.5 * one
