@@ -61,7 +61,8 @@ Cli = Callable[..., Ended]
 
 def clean_environment(data: Path) -> dict[str, str]:
     """The environment of a user: no settings of the developer's, a data folder of the test's."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("CHANNELSCRIBE_", "PREFECT_"))}
+    dropped = ("CHANNELSCRIBE_", "PREFECT_", "PYTHONUNBUFFERED")  # the last one hides output that is not flushed
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(dropped)}
     return {**kept, "CHANNELSCRIBE_DATA_DIR": str(data), "HF_HUB_OFFLINE": "1", "COLUMNS": "160"}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import signal
+import sys
 import threading
 from contextlib import suppress
 
@@ -49,7 +50,8 @@ def provisioned(settings: Settings) -> int:
 def report(as_json: bool, url: str, *, already: bool) -> None:
     if as_json:
         print_json({"ui": url, "api": f"{url}/api", "already_up": already})
-        return
-    say(f"{'Already up' if already else 'Up'}: {url}")
-    if not already:
-        say("Start runs there, or with `prefect deployment run`; Ctrl-C stops everything.")
+    else:
+        say(f"{'Already up' if already else 'Up'}: {url}")
+        if not already:
+            say("Start runs there, or with `prefect deployment run`; Ctrl-C stops everything.")
+    sys.stdout.flush()  # it stays: whoever reads this from a pipe would wait until it ends
