@@ -35,9 +35,7 @@ import soundfile  # type: ignore[import-untyped]
 
 from benchmarks.random_models import REAL, TINY, random_models
 from benchmarks.report import print_report
-from benchmarks.sample_speech import speech_of
 from benchmarks.whisperx import write_files
-from channelscribe.sample import world
 from channelscribe.settings.options import SpeechModel, SpeechOptions
 from channelscribe.settings.registry import SettingsRegistry
 from channelscribe.speech import decoding
@@ -173,8 +171,7 @@ def main() -> None:
         options = base.model_copy(update={"models": {**base.models, "measured": entry}})
         if not given.recognizer:
             fix_tokens(options)
-        speech = speech_of(world.episode("two-views-of-a-comet"))
-        files = write_files(folder, given.minutes, given.files, speech)
+        files = write_files(folder, given.minutes, given.files)
         measure(options, files, given.minutes, given.rounds)
 
 

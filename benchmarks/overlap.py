@@ -89,7 +89,7 @@ def main(rounds: int, count: int) -> None:
     size = CLIP_SECONDS * SAMPLE_RATE
     clips = [np.ascontiguousarray(speech[number * size : (number + 1) * size]) for number in range(4 * count)]
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        files = write_files(Path(folder), 1, count, speech)
+        files = write_files(Path(folder), 1, count)
         chain(files[:1], 0)  # the first run of a network costs more
         ways = {"in turn": 0, "default": None, "all ahead": 1}
         ahead, same_chain = compare(rounds, {name: partial(chain, files, by) for name, by in ways.items()})

@@ -27,12 +27,11 @@ import numpy as np
 import soundfile  # type: ignore[import-untyped]
 
 from benchmarks.report import print_report
-from benchmarks.sample_speech import speech_of
+from benchmarks.sample_speech import whole_channel
 from channelscribe.audio.ffmpeg import ffmpeg_path
 from channelscribe.audio.speech_track import SAMPLE_RATE
 from channelscribe.quality.metrics import word_error_rate
 from channelscribe.sample import world
-from channelscribe.speech.track import Samples
 
 MINUTE = 60 * SAMPLE_RATE
 OFFLINE = {"HF_HUB_OFFLINE": "1", "PYANNOTE_METRICS_ENABLED": "0"}
@@ -113,25 +112,34 @@ def same_words(files: Sequence[Path], folder: Path) -> float:
     return 1.0 - word_error_rate(*(" ".join(side) for side in texts)).rate
 
 
-def write_files(folder: Path, minutes: int, count: int, speech: Samples) -> list[Path]:
-    """`count` files of `minutes`, each cut from another place of the sample channel's speech, again and again."""
-    paths = []
+def write_files(folder: Path, minutes: int, count: int) -> list[Path]:
+    """`count` files of `minutes` of the sample channel's speech, again and again, each begun at another place.
+
+    They hold whole sentences, and silence after the last: of half a word everybody makes something else.
+    """
+    speech, sentences = whole_channel()
+    size, paths = minutes * MINUTE, []
     for number in range(count):
-        places = (np.arange(minutes * MINUTE) + number * MINUTE) % len(speech)
+        wanted = number * MINUTE % len(speech)
+        first = next((start for start, _ in sentences if start >= wanted), sentences[0][0])
+        rounds = range(1 + (first + size) // len(speech))
+        ends = [end + each * len(speech) - first for each in rounds for _, end in sentences]
+        kept = max(end for end in ends if end <= size)
+        samples = np.zeros(size, dtype=speech.dtype)
+        samples[:kept] = speech[(np.arange(kept) + first) % len(speech)]
         paths.append(folder / f"{minutes}-minutes-{number:02d}.wav")
-        soundfile.write(paths[-1], speech[places], SAMPLE_RATE, subtype="PCM_16")
+        soundfile.write(paths[-1], samples, SAMPLE_RATE, subtype="PCM_16")
     return paths
 
 
 def main(rounds: int, short: int, minutes: int) -> None:
-    speech = np.concatenate([speech_of(episode) for episode in world.episodes() if episode.script.sentences])
     rows: list[list[str]] = []
     figures: dict[str, float] = {}
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         folder = Path(name)
         cases = {
-            "short": write_files(folder, 1, short, speech),
-            "long": write_files(folder, minutes, 1, speech),
+            "short": write_files(folder, 1, short),
+            "long": write_files(folder, minutes, 1),
         }
         for case, files in cases.items():
             seconds: dict[str, list[float]] = {"whisperx": [], "channelscribe": []}

@@ -2,7 +2,7 @@
 
 The format is that of the PostgreSQL manual, "COPY", text format, and "Array Input and Output Syntax": columns are
 parted by tabs, NULL is `\\N`, an array is `{"a","b"}` or `{1,2}`; a backslash comes before what would mean something.
-What PostgreSQL cannot hold is left out (NUL) or becomes `?` (lone surrogates). Needs nothing.
+What PostgreSQL cannot hold is left out (NUL) or becomes `?` (lone surrogates). Needs orjson, which writes lists.
 """
 
 from __future__ import annotations
@@ -11,13 +11,12 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
+import orjson
+
 __all__ = ["copy_blocks"]
 
 BLOCK_CHARACTERS = 1 << 13
 """Small ones: the server takes a block in while the next one is rendered."""
-_BETWEEN = "\x1f"
-# Of a list of texts that are joined: whatever needs care.
-_SPECIAL = re.compile('[\\\\"\t\n\r\x08\x0b\x0c\x00]')
 _MEANS_SOMETHING = re.compile("[\\\\\t\n\r\x08\x0b\x0c\x00]")
 _ESCAPES = {
     "\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r", "\x08": "\\b", "\x0b": "\\v", "\x0c": "\\f", "\x00": "",
@@ -56,18 +55,16 @@ def _text(value: str) -> str:
     return _MEANS_SOMETHING.sub(lambda found: _ESCAPES[found[0]], value)
 
 
-def _elements(values: list[Any]) -> str:
-    kinds = set(map(type, values))
-    kind = kinds.pop() if len(kinds) == 1 else None
-    if kind is float or kind is int:
-        return ",".join(map(repr, values))
-    if kind is bool:
-        return ",".join(["t" if value else "f" for value in values])
-    if kind is str:
-        joined = _BETWEEN.join(values)
-        if _SPECIAL.search(joined) is None and joined.count(_BETWEEN) == len(values) - 1:
-            return '"' + joined.replace(_BETWEEN, '","') + '"'
-    return ",".join(["NULL" if value is None else _element(value) for value in values])
+def _array(values: list[Any]) -> str:
+    """Mostly a JSON list is the array but for its brackets; where it is not, each element is looked at."""
+    try:
+        rendered = orjson.dumps(values)
+    except TypeError:  # a number that JSON has no room for, a lone surrogate
+        rendered = b"\\"
+    # A backslash is where something needed care. JSON has `null` for infinities, too.
+    if b"\\" in rendered or (b"null" in rendered and rendered.count(b"null") != values.count(None)):
+        return "{" + ",".join(["NULL" if value is None else _element(value) for value in values]) + "}"
+    return f"{{{rendered[1:-1].decode()}}}"
 
 
 def _element(value: Any) -> str:
@@ -83,6 +80,6 @@ _RENDER: dict[type, Callable[[Any], str]] = {
     int: int.__repr__,
     float: float.__repr__,
     bool: lambda value: "t" if value else "f",
-    list: lambda value: f"{{{_elements(value)}}}",
+    list: _array,
     type(None): lambda _: "\\N",
 }

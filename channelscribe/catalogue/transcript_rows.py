@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from operator import attrgetter
 from typing import Any
 
 from channelscribe.transcript import Segment, Transcript, Turn, Word
@@ -34,12 +35,14 @@ COLUMNS: dict[str, tuple[str, ...]] = {
 
 Row = tuple[Any, ...]
 
+_WORD_FIELDS = attrgetter("text", "start", "end", "score", "aligned", "speaker")
+
 
 def segment_rows(transcript_pk: int, transcript: Transcript) -> Iterator[Row]:
     """One row a segment, with its words as arrays."""
     for index, segment in enumerate(transcript.segments):
-        words = segment.words
-        same_speaker = {word.speaker for word in words} <= {segment.speaker}
+        columns = map(list, zip(*map(_WORD_FIELDS, segment.words), strict=True))
+        texts, starts, ends, scores, aligned, speakers = columns if segment.words else ([] for _ in range(6))
         yield (
             transcript_pk,
             index,
@@ -49,12 +52,12 @@ def segment_rows(transcript_pk: int, transcript: Transcript) -> Iterator[Row]:
             segment.text,
             segment.speaker,
             segment.avg_logprob,
-            [word.text for word in words],
-            [float(word.start) for word in words],
-            [float(word.end) for word in words],
-            [None if (score := word.score) is None else float(score) for word in words],
-            [word.aligned for word in words],
-            None if same_speaker else [word.speaker for word in words],
+            texts,
+            starts,
+            ends,
+            scores,
+            aligned,
+            None if set(speakers) <= {segment.speaker} else speakers,
             segment.flags,
         )
 

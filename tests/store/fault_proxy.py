@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import random
+import re
 import threading
 import time
 from collections import Counter
@@ -23,6 +24,7 @@ class FaultProxy:
         self.unavailable = self.cut = self.slow = 0.0
         self.requests: Counter[str] = Counter()
         self.most_bytes = 0
+        self.keys: set[str] = set()  # the access keys that requests were signed with
         self._random = random.Random(seed)
         self._lock = threading.Lock()
 
@@ -76,6 +78,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_response_only(100)
             self.end_headers()
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        if signed := re.search(r"Credential=([^/]+)/", self.headers.get("Authorization") or ""):
+            self.owner.keys.add(signed[1])
         fate = self.owner.fate(self.command, len(body))
         if fate == "unavailable":
             self._answer(503, [("Content-Type", "application/xml")], UNAVAILABLE if self.command != "HEAD" else b"")

@@ -12,6 +12,7 @@ import pytest
 from channelscribe.errors import StoreNotWritable, StoreUnreachable
 from channelscribe.settings.options import StoreOptions
 from channelscribe.store import MediaStore
+from tests.store.fault_proxy import FaultProxy
 
 
 def test_a_missing_bucket_is_for_the_operator(s3: StoreOptions) -> None:
@@ -52,6 +53,27 @@ def test_what_the_server_refuses_is_for_the_operator(
     assert ("room" if code == "XMinioStorageFull" else "store.secret_key") in caught.value.remedy
     assert "canary-secret" not in str(caught.value)
     assert store.list() == []
+
+
+def test_without_keys_the_environments_own_chain_is_asked(
+    s3: StoreOptions, bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    profiles = tmp_path / "credentials"
+    profiles.write_text("[archive]\naws_access_key_id = of-the-profile\naws_secret_access_key = secret\n")
+    proxy = FaultProxy(s3.endpoint_url or "")
+    with proxy.serving() as address:
+        bare = s3.model_copy(update={"endpoint_url": address, "access_key": None, "secret_key": None})
+        monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(profiles))
+        monkeypatch.setenv("AWS_PROFILE", "archive")
+        MediaStore(f"s3://{bucket}", bare).put_bytes(b"x", "a.txt")
+        monkeypatch.delenv("AWS_PROFILE")
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "of-the-environment")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+        MediaStore(f"s3://{bucket}", bare).put_bytes(b"x", "b.txt")
+        assert proxy.keys == {"of-the-profile", "of-the-environment"}
+        proxy.keys.clear()
+        MediaStore(f"s3://{bucket}", s3.model_copy(update={"endpoint_url": address})).put_bytes(b"x", "c.txt")
+        assert proxy.keys == {"key"}  # ours win
 
 
 def test_an_empty_object(s3: StoreOptions, bucket: str) -> None:
