@@ -8,10 +8,10 @@ BIN := .venv/bin
 export UV_PROJECT_ENVIRONMENT := .venv
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help setup demo test test-long test-fast check sample sample-report deploy bench clean
+.PHONY: help setup demo test test-long test-fast check sample sample-report deploy bench bench-report chaos containers-check clean
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: .venv/.ready  ## the environment in .venv, from the lock, bytecode compiled
 
@@ -54,9 +54,18 @@ sample-report: setup  ## how good the sample models are, on what they were not t
 deploy: setup  ## bring a Prefect server (prefect.api_url) to what is declared in git
 	$(BIN)/channelscribe deploy
 
-bench: setup  ## make bench NAME=name: one benchmark of benchmarks/
+bench: setup  ## make bench NAME=name: one benchmark of benchmarks/; its figures are kept in benchmarks/results/
 	@test -f "benchmarks/$(NAME).py" || { echo "make bench NAME=laptop (one of benchmarks/)"; exit 2; }
-	$(BIN)/python -m benchmarks.$(NAME)
+	set -o pipefail; $(BIN)/python -m benchmarks.$(NAME) | $(BIN)/python -m benchmarks.keep
+
+bench-report: setup  ## write the README's table "What it costs" from benchmarks/results/
+	$(BIN)/python -m benchmarks.readme
+
+containers-check: setup  ## what can be told of docker/ without building it: linters, names, nginx and Prometheus
+	$(BIN)/python -m deployments.containers.check
+
+chaos: setup  ## kill any process at any step, then the same again: a table; half an hour
+	$(BIN)/python -m tests.chaos $(if $(VICTIM),--victim $(VICTIM)) $(if $(STEP),--step $(STEP))
 
 clean:  ## remove the environment; data/ stays
 	rm -rf .venv .uv

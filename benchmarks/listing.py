@@ -74,6 +74,7 @@ def report(
     figures = {
         "listing.extra_seconds": statistics.median(extra),
         "listing.sync_over_listing": statistics.median(syncs) / statistics.median(listings),
+        "listing.peak_megabytes": few,
         "memory.100000_over_10000": many / few,
     }
     goal = {"listing.extra_seconds": "<= 3", "memory.100000_over_10000": "<= 1.2"}

@@ -16,12 +16,7 @@ from prefect.events.schemas.automations import AutomationCore, EventTrigger, Pos
 from channelscribe.settings import Settings
 from deployments.declared import TAG
 from deployments.plan import Plan
-
-HEARTBEAT_SECONDS = 180
-"""How often Prefect has a run give a sign of life (`flows.heartbeat_frequency`, 3.8)."""
-
-LOST_AFTER = timedelta(seconds=3 * HEARTBEAT_SECONDS)
-"""With less, one heartbeat that comes late ends a healthy run."""
+from tasks.lost_runs import HEARTBEAT, LOST_AFTER
 
 ENDED = {f"prefect.flow-run.{state}" for state in ("Completed", "Failed", "Crashed", "Cancelled")}
 OURS = {"prefect.resource.role": "tag", "prefect.resource.id": f"prefect.tag.{TAG}"}
@@ -38,11 +33,10 @@ def automations(settings: Settings) -> list[AutomationCore]:
 
 def lost_runs(within: timedelta) -> AutomationCore:
     """A run whose process was killed never says so: without heartbeats it counts as crashed."""
-    heartbeat = "prefect.flow-run.heartbeat"
     return AutomationCore(
         name="channelscribe: lost runs",
         description=f"A run without a heartbeat for {within.total_seconds():.0f} s has crashed.",
-        trigger=silent_since({heartbeat}, {heartbeat, *ENDED}, within),
+        trigger=silent_since({HEARTBEAT}, {HEARTBEAT, *ENDED}, within),
         actions=[
             ChangeFlowRunState(
                 state=StateType.CRASHED, name="Crashed", message="No sign of life: the process was killed, or its host."

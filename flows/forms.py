@@ -26,10 +26,20 @@ RunSettings = Annotated[
 ]
 
 
-class SyncRequest(BaseModel):
-    """What to sync, and how much of it."""
+def in_order(schema: dict[str, Any]) -> None:
+    """The UI shows fields by their position: that in which they stand here."""
+    for position, field in enumerate(schema["properties"].values()):
+        field["position"] = position
 
-    model_config = ConfigDict(extra="forbid")
+
+class Form(BaseModel):
+    """The parameters of a flow. A field that nobody knows is refused."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra=in_order)
+
+
+class SyncRequest(Form):
+    """What to sync, and how much of it."""
 
     source: str = Field(
         title="Source",
@@ -37,45 +47,26 @@ class SyncRequest(BaseModel):
         pattern=WEB_ADDRESS,
         min_length=1,
         max_length=2000,
-        json_schema_extra={"position": 0},
     )
     limit: int | None = Field(
-        None,
-        title="Limit",
-        description="work on at most this many videos; empty: all that are due",
-        ge=1,
-        le=100_000,
-        json_schema_extra={"position": 1},
+        None, title="Limit", description="work on at most this many videos; empty: all that are due", ge=1, le=100_000
     )
-    since: Day | None = Field(
-        None,
-        title="Since",
-        description="leave out what was published before this day",
-        json_schema_extra={"position": 2},
-    )
+    since: Day | None = Field(None, title="Since", description="leave out what was published before this day")
     dry_run: bool = Field(
-        False,
-        title="Dry run",
-        description="only list the source and say what would be done, and why",
-        json_schema_extra={"position": 3},
+        False, title="Dry run", description="only list the source and say what would be done, and why"
     )
     full: bool = Field(
-        False,
-        title="Full listing",
-        description="read a channel to its end, however recently that was done",
-        json_schema_extra={"position": 4},
+        False, title="Full listing", description="read a channel to its end, however recently that was done"
     )
     again: list[Annotated[str, Field(pattern=r"^[a-z_]+$", max_length=40)]] = Field(
         default_factory=list,
         title="Try again",
         description="reason codes whose videos are tried again now, such as members_only; all: every one",
-        json_schema_extra={"position": 5},
     )
     settings: RunSettings = Field(
         default_factory=dict,
         title="Settings",
         description='settings for this run only, such as {"speech.model": "small"}',
-        json_schema_extra={"position": 6},
     )
 
     def own_settings(self) -> dict[str, Any]:
@@ -84,20 +75,16 @@ class SyncRequest(BaseModel):
         return {**self.settings, **since}
 
 
-class TranscribeRequest(BaseModel):
+class TranscribeRequest(Form):
     """A batch of prepared audio; what a sync hands to the speech workers."""
-
-    model_config = ConfigDict(extra="forbid")
 
     videos: list[VideoWork] = Field(title="Videos", description="leased videos", min_length=1)
     audio: list[PreparedAudio] = Field(title="Audio", description="their audio, in the same order")
     options: dict[str, Any] = Field(title="Options", description="the settings of the run that sent them")
 
 
-class ProcessRequest(BaseModel):
+class ProcessRequest(Form):
     """Which transcripts to read again."""
-
-    model_config = ConfigDict(extra="forbid")
 
     channel: str | None = Field(
         None,
@@ -105,72 +92,40 @@ class ProcessRequest(BaseModel):
         description="only of this source: its title, id or URL; empty: all",
         min_length=1,
         max_length=2000,
-        json_schema_extra={"position": 0},
     )
-    since: Day | None = Field(
-        None,
-        title="Since",
-        description="only what was published since this day",
-        json_schema_extra={"position": 1},
-    )
+    since: Day | None = Field(None, title="Since", description="only what was published since this day")
     limit: int | None = Field(
         None,
         title="Limit",
         description="at most this many transcripts, the newest first; empty: all",
         ge=1,
         le=1_000_000,
-        json_schema_extra={"position": 2},
     )
-    dry_run: bool = Field(
-        True,
-        title="Dry run",
-        description="only say how many there are; switch it off to read them",
-        json_schema_extra={"position": 3},
-    )
+    dry_run: bool = Field(True, title="Dry run", description="only say how many there are; switch it off to read them")
     settings: RunSettings = Field(
         default_factory=dict,
         title="Settings",
         description='settings for this run only, such as {"text.key_phrases": 30}',
-        json_schema_extra={"position": 4},
     )
 
 
-class SweepRequest(BaseModel):
+class SweepRequest(Form):
     """What a sweep may do. By the settings under `retention`."""
 
-    model_config = ConfigDict(extra="forbid")
-
-    dry_run: bool = Field(
-        True,
-        title="Dry run",
-        description="only say what would be deleted; switch it off to delete",
-        json_schema_extra={"position": 0},
-    )
+    dry_run: bool = Field(True, title="Dry run", description="only say what would be deleted; switch it off to delete")
     settings: RunSettings = Field(
         default_factory=dict,
         title="Settings",
         description='settings for this run only, such as {"retention.originals_days": 30}',
-        json_schema_extra={"position": 1},
     )
 
 
-class TakedownRequest(BaseModel):
+class TakedownRequest(Form):
     """Which video is taken down."""
 
-    model_config = ConfigDict(extra="forbid")
-
-    video: str = Field(
-        title="Video",
-        description="its id, site:id or URL",
-        min_length=1,
-        max_length=2000,
-        json_schema_extra={"position": 0},
-    )
+    video: str = Field(title="Video", description="its id, site:id or URL", min_length=1, max_length=2000)
     dry_run: bool = Field(
-        True,
-        title="Dry run",
-        description="only say what there is of it; switch it off to delete it for good",
-        json_schema_extra={"position": 1},
+        True, title="Dry run", description="only say what there is of it; switch it off to delete it for good"
     )
 
 
@@ -185,10 +140,8 @@ class Failure(BaseModel):
     retry_at: str | None
 
 
-class RetranscribeRequest(BaseModel):
+class RetranscribeRequest(Form):
     """Which transcripts are made anew. All that is given must hold."""
-
-    model_config = ConfigDict(extra="forbid")
 
     channel: str | None = Field(
         None,
@@ -196,7 +149,6 @@ class RetranscribeRequest(BaseModel):
         description="only of this source: its title, id or URL; empty: all",
         min_length=1,
         max_length=2000,
-        json_schema_extra={"position": 0},
     )
     model: str | None = Field(
         None,
@@ -204,41 +156,27 @@ class RetranscribeRequest(BaseModel):
         description="only what this speech model made, such as small; empty: any",
         min_length=1,
         max_length=200,
-        json_schema_extra={"position": 1},
     )
-    older_than: Day | None = Field(
-        None,
-        title="Older than",
-        description="only what was transcribed before this day",
-        json_schema_extra={"position": 2},
-    )
+    older_than: Day | None = Field(None, title="Older than", description="only what was transcribed before this day")
     quality_below: float | None = Field(
         None,
         title="Quality below",
         description="only where less than this share of the speech is covered by words, such as 0.8",
         gt=0,
         le=1,
-        json_schema_extra={"position": 3},
     )
     limit: int | None = Field(
-        None,
-        title="Limit",
-        description="at most this many, the newest first; empty: all",
-        ge=1,
-        le=1_000_000,
-        json_schema_extra={"position": 4},
+        None, title="Limit", description="at most this many, the newest first; empty: all", ge=1, le=1_000_000
     )
     dry_run: bool = Field(
         True,
         title="Dry run",
         description="only say how many there are and how long they take; switch it off to transcribe them",
-        json_schema_extra={"position": 5},
     )
     settings: RunSettings = Field(
         default_factory=dict,
         title="Settings",
         description='settings for this run only, such as {"speech.model": "large-v3-turbo"}',
-        json_schema_extra={"position": 6},
     )
 
     def wanted(self) -> Wanted:

@@ -14,6 +14,7 @@ from flows.forms import RetranscribeRequest, RetranscribeSummary
 from flows.summary import completed, failures_of
 from flows.work import work_through
 from tasks.chosen import ChosenVideos, choose_transcripts, hours_of_work
+from tasks.progress import followed
 from tasks.run_settings import run_settings
 from tasks.runner import dask_task_runner
 
@@ -33,5 +34,6 @@ def retranscribe(request: RetranscribeRequest) -> RetranscribeSummary:
         return completed(summary)
 
     videos = ChosenVideos(chosen, owner, settings.lease_seconds)
-    published, failed = work_through(videos, settings, options, owner)
+    with followed("progress-retranscribe", f"{summary.chosen} videos transcribed again", videos.share):
+        published, failed = work_through(videos, settings, options, owner)
     return completed(summary.model_copy(update={"published": len(published), "failures": failures_of(failed)}))

@@ -18,12 +18,16 @@ from typing import Any
 
 from channelscribe.catalogue import Catalogue
 from channelscribe.laptop import LaptopStack
+from channelscribe.laptop.places import places_of
 from channelscribe.laptop.services import prefect_environment
 from channelscribe.settings import Settings
 from channelscribe.settings.registry import SettingsRegistry, parse_assignment
 from channelscribe.settings.travel import refuse_own
 
 Told = Callable[[str, float], None]
+
+TOLD_LESS = ("aiobotocore", "botocore", "httpcore", "s3transfer", "urllib3", "websockets")
+"""Libraries that write passwords and keys into their DEBUG lines: the headers of requests, and what they send."""
 
 
 def run_settings(options: argparse.Namespace, **more: Any) -> tuple[Settings, dict[str, Any]]:
@@ -101,6 +105,12 @@ def export(stack: LaptopStack) -> None:
         os.environ.pop(stray, None)
 
 
+def export_prefect(settings: Settings, api_url: str) -> None:
+    """For a command that asks a Prefect server something beside its work: where it is, and not to wait for it long."""
+    os.environ.update(prefect_environment(places_of(settings.data_dir), api_url))
+    os.environ.update({"PREFECT_CLIENT_MAX_RETRIES": "1", "PREFECT_API_REQUEST_TIMEOUT": "10"})
+
+
 def log_to_file(path: Path, level: str) -> None:
     """Everything that is logged in this process goes to the file."""
     handler = RotatingFileHandler(path, maxBytes=10_000_000, backupCount=3, encoding="utf-8")
@@ -108,6 +118,8 @@ def log_to_file(path: Path, level: str) -> None:
     root = logging.getLogger()
     root.addHandler(handler)
     root.setLevel(level)
+    for library in TOLD_LESS:
+        logging.getLogger(library).setLevel(logging.INFO)
     logging.getLogger("httpx").setLevel(logging.WARNING)  # a line a request tells nothing
 
 

@@ -1,4 +1,4 @@
-"""sweep: gives lost work back, applies the retention, deletes what nothing points to.
+"""sweep: closes lost runs, gives lost work back, applies the retention, deletes what nothing points to.
 
 Caches: nothing. Needs: the database and the store of this worker's settings; leftovers of other machines are theirs.
 """
@@ -11,6 +11,7 @@ from prefect import flow
 
 from flows.forms import SweepRequest
 from tasks import keeping
+from tasks.lost_runs import close_lost_runs
 from tasks.run_settings import run_settings
 
 
@@ -18,4 +19,5 @@ from tasks.run_settings import run_settings
 def sweep(request: SweepRequest) -> dict[str, Any]:
     """One sweep; returns its report."""
     retention = run_settings(request.settings).retention
-    return keeping.sweep(retention.model_dump(), request.dry_run)
+    lost_runs = close_lost_runs(request.dry_run)
+    return {"lost_runs": lost_runs, **keeping.sweep(retention.model_dump(), request.dry_run)}

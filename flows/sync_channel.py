@@ -17,10 +17,11 @@ from flows.forms import SyncRequest, SyncSummary
 from flows.run_names import sync_name
 from flows.summary import completed, summarize, summarize_rehearsal
 from flows.work import work_through
-from tasks.artifacts import show_sync
+from tasks.artifacts import show_sync, source_key
 from tasks.asking import unblock
 from tasks.due import DueVideos
 from tasks.listing import list_source, make_due, rehearse
+from tasks.progress import followed
 from tasks.run_settings import run_settings
 from tasks.runner import dask_task_runner
 
@@ -41,6 +42,7 @@ def sync_channel(request: SyncRequest) -> SyncSummary:
     owner = str(flow_run.id)
     begun = datetime.now(UTC)
     videos = DueVideos(listed, owner, options, request.limit)
-    published, failed = work_through(videos, settings, options, owner)
+    with followed(source_key("progress-sync", request.source), f"sync of {listed['title']}"[:200], videos.share):
+        published, failed = work_through(videos, settings, options, owner)
     show_sync(request.source, listed["title"], published, [video for video, _ in failed], begun)
     return completed(summarize(request, listed, published, failed))

@@ -13,6 +13,7 @@ from tasks.audio import prepare
 from tasks.fetch import download
 from tasks.leases import kept_leases
 from tasks.outcomes import Chain, ready_batches, stops_source
+from tasks.patience import patiently
 from tasks.publishing import record_failure
 from tasks.records import Published, VideoWork
 from tasks.runner import submit
@@ -65,7 +66,8 @@ class AtHand:
     def take(self, batch: Sequence[Work]) -> None:
         work, audio = zip(*batch, strict=True)
         request = TranscribeRequest(videos=list(work), audio=list(audio), options=self._options)
-        done, broken = transcribe_audio(request)
+        # Made anew it finds done what was done.
+        done, broken = patiently(lambda: transcribe_audio(request))
         self.published += done
         self.failed += broken
 

@@ -18,7 +18,9 @@ from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 from channelscribe.catalogue.outcomes import Outcome
 from channelscribe.formats import VideoMeta
 from channelscribe.quality.summary import page
+from channelscribe.sites.addresses import display_url
 from channelscribe.transcript import Transcript
+from tasks.progress import STAGES
 from tasks.records import Published, VideoWork
 from tasks.workplace import catalogue
 
@@ -32,9 +34,19 @@ def transcript_artifact_key(site: str, video_id: str) -> str:
     return artifact_key("transcript", f"{site}-{video_id}")
 
 
-def artifact_key(kind: str, name: str) -> str:
+def progress_key(stage: str, site: str, video_id: str) -> str:
+    """The bars of a stage of a video, whichever try."""
+    return artifact_key(f"progress-{stage}", f"{site}-{video_id}")
+
+
+def source_key(kind: str, source: str) -> str:
+    """What a run leaves of a source. The URL of a private feed has a token in it, which is not for the key."""
+    return artifact_key(kind, source, display_url(source))
+
+
+def artifact_key(kind: str, name: str, shown: str | None = None) -> str:
     """Prefect's keys have a-z, 0-9 and dashes only. A name that loses something by that gets a bit of its hash."""
-    plain = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:LONGEST_KEY].strip("-")
+    plain = re.sub(r"[^a-z0-9]+", "-", (shown or name).lower()).strip("-")[:LONGEST_KEY].strip("-")
     digits = "" if plain == name else f"-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
     return f"{kind}-{plain}{digits}"
 
@@ -62,7 +74,7 @@ def show_sync(
         rows = catalogue().outcomes([*(each.pk for each in published), *(video.pk for video in failed)])
         work = catalogue().work_seconds(list(rows), since)
         create_table_artifact(
-            key=artifact_key("sync", source),
+            key=source_key("sync", source),
             table=[_line(row, work.get(pk, 0.0)) for pk, row in rows.items()],
             description=" ".join(title.split())[:200],
         )
@@ -82,9 +94,10 @@ def _line(row: Outcome, work: float) -> dict[str, str | float | None]:
     }
 
 
-def forget_transcript(site: str, video_id: str) -> int:
-    """Delete all pages of a video, which hold its title and first words; returns how many there were."""
-    wanted = ArtifactFilter(key=ArtifactFilterKey(any_=[transcript_artifact_key(site, video_id)]))
+def forget_artifacts(site: str, video_id: str) -> int:
+    """Delete all pages of a video, which hold its title and first words, and its bars; returns how many there were."""
+    bars = [progress_key(stage, site, video_id) for stage in STAGES]
+    wanted = ArtifactFilter(key=ArtifactFilterKey(any_=[transcript_artifact_key(site, video_id), *bars]))
     gone = 0
     with get_client(sync_client=True) as client:
         while found := client.read_artifacts(artifact_filter=wanted):

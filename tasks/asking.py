@@ -29,6 +29,7 @@ from channelscribe.errors import (
 from channelscribe.settings import SourceOptions
 from channelscribe.sites.budgets import budget_of, egress_of
 from channelscribe.sites.scope import scope_of
+from tasks.patience import patiently
 from tasks.workplace import catalogue
 
 ANSWERS = (FilteredOut, NoMedia, NotYet, SignInRequired, SourceNotFound, VideoUnavailable)
@@ -65,7 +66,7 @@ def learn(scope: str, options: SourceOptions, error: ChannelscribeError) -> Chan
         opened = catalogue().note_suspicion(scope, egress_of(options), error)
         return opened.error() if opened else error
     # Cookies are looked at before anything is asked; a bare "Video unavailable" is said to banned addresses, too.
-    if isinstance(error, ANSWERS) and error.reason not in ("cookies", VideoUnavailable.reason):
+    if isinstance(error, ANSWERS) and error.reason not in ("cookies", "proxy", VideoUnavailable.reason):
         catalogue().note_success(scope, egress_of(options))
     return error
 
@@ -76,7 +77,7 @@ def take_turn(scope: str, options: SourceOptions) -> None:
     if limit is None:
         return
     try:
-        rate_limit(limit.name, occupy=1, strict=True)
+        patiently(lambda: rate_limit(limit.name, occupy=1, strict=True))
     except (ConcurrencySlotAcquisitionError, RuntimeError) as error:
         raise StackError(
             f"The limit {limit.name} is not on the Prefect server, or not to be had: {error}.",

@@ -18,7 +18,7 @@ from channelscribe.audio.prepare import prepare as prepare_media
 from channelscribe.hashing import content_key
 from channelscribe.store.layout import archive_key, part_key, speech_key
 from tasks.leases import step
-from tasks.policies import RETRY_DELAYS, ContentPolicy, worth_retrying
+from tasks.policies import RETRIES, ContentPolicy
 from tasks.records import AudioPart, Original, PreparedAudio, VideoWork
 from tasks.workplace import catalogue, scratch, settings_of, store
 
@@ -44,10 +44,8 @@ PREPARE = ContentPolicy(
     name="prepare",
     task_run_name="prepare {video.video_id}",
     cache_policy=PREPARE,
-    retries=len(RETRY_DELAYS),
-    retry_delay_seconds=RETRY_DELAYS,
-    retry_condition_fn=worth_retrying,
     tags=["audio"],
+    **RETRIES,
 )
 def prepare(video: VideoWork, original: Original, options: dict[str, Any]) -> PreparedAudio:
     """Decode once; the files are whole in the store before this returns."""

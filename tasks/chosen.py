@@ -9,6 +9,7 @@ from prefect import task
 from channelscribe.catalogue.choosing import Candidate, Wanted
 from channelscribe.settings.options import SpeechOptions
 from channelscribe.speech.registry import resolve_model
+from tasks.progress import share_done
 from tasks.records import VideoWork
 from tasks.reread import claim_transcripts
 from tasks.workplace import catalogue, settings_of
@@ -54,13 +55,19 @@ class ChosenVideos:
         self._left = list(chosen)
         self._owner = owner
         self._seconds = lease_seconds
+        self._taken = 0
 
     def __call__(self, count: int) -> list[VideoWork]:
         found: list[VideoWork] = []
         while self._left and len(found) < count:
             some, self._left = self._left[: count - len(found)], self._left[count - len(found) :]
             found += claim_transcripts([work(each, self._owner) for each in some], self._seconds)
+        self._taken += len(found)
         return found
+
+    def share(self) -> float | None:
+        """About how much of the run is done, 0 to 1."""
+        return share_done(self._taken, len(self._left), catalogue().progress(self._owner))
 
     def stop(self) -> None:
         """Nothing more in this run."""

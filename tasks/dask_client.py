@@ -33,6 +33,8 @@ from prefect.tasks import Task
 from prefect.utilities.engine import collect_task_run_inputs_sync
 from prefect_dask.client import PrefectDaskClient
 
+from tasks.logs import tell_runs
+
 __all__ = ["StepClient"]
 
 
@@ -92,6 +94,7 @@ def run_step(
     now: dict[str, Any],
 ) -> State[Any] | None:
     """In the worker: the task run, in the context of the run that submitted it. Returns its final state."""
+    tell_runs()
     with ExitStack() as stack:
         client = stack.enter_context(SyncClientContext(_httpx_settings())).client
         stack.enter_context(hydrated_context({**_unpacked(packed), **now}, client=client))

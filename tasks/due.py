@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from tasks.listing import claim_due
+from tasks.progress import share_done
 from tasks.records import VideoWork
+from tasks.workplace import catalogue
 
 
 class DueVideos:
@@ -18,6 +20,7 @@ class DueVideos:
         self._left = limit
         self._had: list[int] = []
         self._over = bool(listed["blocked"])
+        self._expected: int | None = None
 
     def __call__(self, count: int) -> list[VideoWork]:
         wanted = count if self._left is None else min(count, self._left)
@@ -29,6 +32,14 @@ class DueVideos:
             self._left -= len(videos)
         self._over = len(videos) < wanted
         return videos
+
+    def share(self) -> float | None:
+        """About how much of the run is done, 0 to 1: of what was due at the first look."""
+        if self._expected is None:
+            due = catalogue().due(self._listed["source_pk"], self._left)
+            self._expected = len(self._had) + len(due)
+        left = 0 if self._over else max(0, self._expected - len(self._had))
+        return share_done(len(self._had), left, catalogue().progress(self._owner))
 
     def stop(self) -> None:
         """Nothing more of this source in this run."""

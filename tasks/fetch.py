@@ -15,7 +15,7 @@ from channelscribe.sites.spool import ListedVideo
 from channelscribe.store.layout import cover_key, original_key
 from tasks.asking import asking
 from tasks.leases import step
-from tasks.policies import RETRY_DELAYS, ContentPolicy, worth_retrying
+from tasks.policies import RETRIES, ContentPolicy
 from tasks.records import Original, VideoWork
 from tasks.workplace import catalogue, kept_scratch, settings_of, source_options, store
 
@@ -30,10 +30,8 @@ DOWNLOAD = ContentPolicy(
     name="download",
     task_run_name="download {video.video_id}",
     cache_policy=DOWNLOAD,
-    retries=len(RETRY_DELAYS),
-    retry_delay_seconds=RETRY_DELAYS,
-    retry_condition_fn=worth_retrying,
     tags=["download"],
+    **RETRIES,
 )
 def download(video: VideoWork, options: dict[str, Any]) -> Original:
     """Fetch the track into the store; a failed try leaves its part for the next one to resume."""

@@ -8,7 +8,7 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowFilter, FlowFilterName
 from prefect.client.schemas.objects import FlowRun
 
-from tasks.artifacts import forget_transcript
+from tasks.artifacts import forget_artifacts
 
 FLOW = "transcribe-audio"
 """The flow whose parameters are videos; the others' are sources."""
@@ -17,7 +17,7 @@ PAGE = 200
 
 def forget_video(site: str, video_id: str) -> int:
     """Delete pages and runs; returns how many there were. A run that goes on is left: it has lost the video."""
-    return forget_transcript(site, video_id) + _forget_runs(site, video_id)
+    return forget_artifacts(site, video_id) + _forget_runs(site, video_id)
 
 
 def _forget_runs(site: str, video_id: str) -> int:

@@ -11,24 +11,17 @@ from channelscribe.keeping.sweep import sweep as sweep_library
 from channelscribe.keeping.takedown import find_one, take_down
 from channelscribe.settings import RetentionOptions
 from tasks.forgetting import forget_video
-from tasks.policies import RETRY_DELAYS, worth_retrying
+from tasks.policies import RETRIES
 from tasks.workplace import catalogue, own_settings, store
 
-AGAIN: dict[str, Any] = {
-    "retries": len(RETRY_DELAYS),
-    "retry_delay_seconds": RETRY_DELAYS,
-    "retry_condition_fn": worth_retrying,
-    "persist_result": False,
-}
 
-
-@task(name="sweep-library", **AGAIN)
+@task(name="sweep-library", persist_result=False, **RETRIES)
 def sweep(retention: dict[str, Any], dry_run: bool) -> dict[str, Any]:
     """Lost leases, retention, orphans; returns what went, or would go."""
     return sweep_library(library(), RetentionOptions(**retention), delete=not dry_run).to_dict()
 
 
-@task(name="take-down", **AGAIN)
+@task(name="take-down", persist_result=False, **RETRIES)
 def takedown(video: str, dry_run: bool) -> dict[str, Any]:
     """Everything of one video, and what this Prefect server remembers of it; returns what went, or would go."""
     row = find_one(library(), video)

@@ -12,6 +12,8 @@ from contextlib import contextmanager
 
 from channelscribe.errors import CatalogueUnreachable, ChannelscribeError
 from channelscribe.memory_use import peak_rss_bytes, reset_peak_rss
+from tasks.artifacts import progress_key
+from tasks.progress import bar
 from tasks.records import VideoWork
 from tasks.workplace import catalogue, own_settings
 
@@ -24,19 +26,21 @@ def step(video: VideoWork, name: str) -> Iterator[Report]:
     """Run a step under the video's lease. The yielded function takes the fraction done (0 to 1).
 
     Raises LeaseLost, at the start or at any report, when somebody else has the video by now. What the step took is
-    kept, whether it was done or not.
+    kept, whether it was done or not; one that takes long has a bar in the UI.
     """
     seconds = own_settings().lease_seconds
     catalogue().renew(video.pk, video.owner, seconds, name, 0.0)
     last = time.monotonic()
+    shown = bar(progress_key(name, video.site, video.video_id), f"{name} {video.video_id}")
 
     def report(fraction: float | None) -> None:
         nonlocal last
+        fill(fraction)
         if time.monotonic() - last >= REPORT_SECONDS:
             last = time.monotonic()
             catalogue().renew(video.pk, video.owner, seconds, name, fraction)
 
-    with taken(video, name):
+    with taken(video, name), shown as fill:
         yield report
 
 

@@ -17,17 +17,12 @@ from channelscribe.sites.listing import Listing
 from channelscribe.sites.listing import list_source as list_videos
 from channelscribe.sites.scope import scope_of
 from tasks.asking import asking, learn
-from tasks.policies import RETRY_DELAYS, worth_retrying
+from tasks.policies import RETRIES
 from tasks.records import VideoWork
 from tasks.workplace import catalogue, settings_of, source_options
 
 # Without tags: a task that has some asks the server for slots of each first, which took up to seconds here.
-LISTING: dict[str, Any] = {
-    "retries": len(RETRY_DELAYS),
-    "retry_delay_seconds": RETRY_DELAYS,
-    "retry_condition_fn": worth_retrying,
-    "persist_result": False,
-}
+LISTING: dict[str, Any] = {**RETRIES, "persist_result": False}
 
 
 @task(name="list-source", **LISTING)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from prefect.cache_policies import CachePolicy
@@ -21,8 +22,10 @@ from channelscribe.hashing import content_key
 
 Parts = Callable[[dict[str, Any]], tuple[Any, ...]]
 
-# Seconds before each further try of a step.
 RETRY_DELAYS: list[float] = [2, 15]
+"""Seconds before each further try of a step, on average."""
+JITTER = 0.5
+"""What is at most added to them, as a share. Steps that failed together are not tried again together."""
 
 
 @dataclass
@@ -40,6 +43,20 @@ class ContentPolicy(CachePolicy):
 
 
 def worth_retrying(task: Task[..., Any], task_run: TaskRun, state: State[Any]) -> bool:
-    """Prefect's retry condition: only what the error tree calls transient. Must stay a plain function."""
+    """Prefect's retry condition: only what the error tree calls transient. Must stay a plain function.
+
+    Where a site said when to come again, and the next try would be before that, the video waits until then.
+    """
     error = getattr(state.data, "result", state.data)
-    return isinstance(error, ChannelscribeError) and error.then is Then.RETRY_NOW
+    if not isinstance(error, ChannelscribeError) or error.then is not Then.RETRY_NOW:
+        return False
+    return error.not_before is None or error.not_before <= datetime.now(UTC) + timedelta(seconds=RETRY_DELAYS[0])
+
+
+RETRIES: dict[str, Any] = {
+    "retries": len(RETRY_DELAYS),
+    "retry_delay_seconds": RETRY_DELAYS,
+    "retry_jitter_factor": JITTER,
+    "retry_condition_fn": worth_retrying,
+}
+"""What each step that can be tried again is declared with."""

@@ -10,7 +10,7 @@ from channelscribe.transcript import Transcript
 from tasks.artifacts import show_transcript
 from tasks.audio import record_audio
 from tasks.leases import step
-from tasks.policies import RETRY_DELAYS, worth_retrying
+from tasks.policies import RETRIES
 from tasks.records import PreparedAudio, Published, ReadTranscript, VideoWork
 from tasks.workplace import catalogue, store
 
@@ -18,11 +18,9 @@ from tasks.workplace import catalogue, store
 @task(
     name="publish",
     task_run_name="publish {video.video_id}",
-    retries=len(RETRY_DELAYS),
-    retry_delay_seconds=RETRY_DELAYS,
-    retry_condition_fn=worth_retrying,
     persist_result=False,
     tags=["publish"],
+    **RETRIES,
 )
 def publish(video: VideoWork, audio: PreparedAudio, read: ReadTranscript) -> Published:
     """Files first: a transcript is current only when all of it can be read. Idempotent, hence not cached."""

@@ -24,7 +24,7 @@ from channelscribe.text.records import Reading
 from channelscribe.transcript import Transcript
 from tasks.leases import step
 from tasks.outcomes import failure_of
-from tasks.policies import RETRY_DELAYS, worth_retrying
+from tasks.policies import RETRIES
 from tasks.records import VideoWork
 from tasks.text import READ, reading_parts
 from tasks.workplace import catalogue, settings_of, store
@@ -49,11 +49,9 @@ def claim_transcripts(videos: list[VideoWork], seconds: float) -> list[VideoWork
 
 @task(
     name="read-again",
-    retries=len(RETRY_DELAYS),
-    retry_delay_seconds=RETRY_DELAYS,
-    retry_condition_fn=worth_retrying,
     persist_result=False,
     tags=["text"],
+    **RETRIES,
 )
 def read_again(videos: list[VideoWork], options: dict[str, Any]) -> dict[int, ChannelscribeError | None]:
     """The current transcripts of several videos, together; by number what went wrong, None where nothing did.

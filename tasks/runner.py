@@ -18,6 +18,7 @@ from prefect_dask.task_runners import DaskTaskRunner
 from channelscribe.errors import InvalidSetting
 from channelscribe.settings.options import DaskOptions
 from tasks.dask_client import StepClient
+from tasks.logs import tell_runs
 from tasks.workplace import own_settings
 
 Resource = Literal["CPU", "NET", "GPU"]
@@ -43,6 +44,7 @@ class StepRunner(DaskTaskRunner):
 
 def dask_task_runner() -> Any:
     """By address where one is set (`cluster=` objects are lost when Prefect duplicates a runner)."""
+    tell_runs()
     settings = own_settings()
     if settings.dask.scheduler:
         return StepRunner(address=settings.dask.scheduler, client_kwargs=tls(settings.dask))

@@ -21,7 +21,7 @@ from channelscribe.speech.registry import ResolvedModel, resolve_model
 from channelscribe.speech.track import open_track
 from channelscribe.store.layout import checkpoint_key
 from tasks.leases import Report, step
-from tasks.policies import RETRY_DELAYS, ContentPolicy, worth_retrying
+from tasks.policies import RETRIES, ContentPolicy
 from tasks.records import Checkpoint, PreparedAudio, VideoWork
 from tasks.together import Due, make_together
 from tasks.workplace import catalogue, settings_of, store
@@ -52,12 +52,7 @@ RECOGNIZE = _policy("recognize", "recognizer")
 ALIGN = _policy("align", "aligner")
 DIARIZE = _policy("diarize", "diarizer")
 
-ON_SPEECH_WORKER: dict[str, Any] = {
-    "retries": len(RETRY_DELAYS),
-    "retry_delay_seconds": RETRY_DELAYS,
-    "retry_condition_fn": worth_retrying,
-    "tags": ["speech"],
-}
+ON_SPEECH_WORKER: dict[str, Any] = {**RETRIES, "tags": ["speech"]}
 
 
 def _timeline(audio: PreparedAudio) -> Timeline | None:

@@ -22,6 +22,7 @@ from prefect.exceptions import ObjectNotFound
 from channelscribe.catalogue import State
 from channelscribe.catalogue.outcomes import Outcome
 from channelscribe.errors import SpeechFailed, StackError, WorkerDied
+from tasks.patience import patiently
 from tasks.publishing import record_failure
 from tasks.records import PreparedAudio, Published, VideoWork
 from tasks.workplace import catalogue
@@ -72,7 +73,8 @@ class SpeechPool:
             self._look()
 
     def _send(self, batch: Sequence[Work], number: int, attempt: int) -> None:
-        run = send(self._deployment, list(batch), self._options, f"{self._owner}-{number}-{attempt}")
+        key = f"{self._owner}-{number}-{attempt}"  # sent twice with the same one, it is the same run
+        run = patiently(lambda: send(self._deployment, list(batch), self._options, key))
         self._running.append(Sent(batch, number, attempt, run))
 
     def _look(self) -> None:
@@ -147,8 +149,12 @@ def send(deployment: str, batch: list[Work], options: dict[str, Any], key: str) 
 
 def final_state(run: UUID) -> str | None:
     """The name of a run's final state; None while it goes on."""
-    with get_client(sync_client=True) as client:
-        state = client.read_flow_run(run).state
+
+    def read() -> Any:
+        with get_client(sync_client=True) as client:
+            return client.read_flow_run(run).state
+
+    state = patiently(read)
     return state.name if state is not None and state.is_final() else None
 
 

@@ -16,7 +16,7 @@ from channelscribe.store.layout import checkpoint_key, reading_key
 from channelscribe.text.models import readers
 from channelscribe.text.reading import read as read_transcript
 from tasks.leases import step
-from tasks.policies import RETRY_DELAYS, ContentPolicy, worth_retrying
+from tasks.policies import RETRIES, ContentPolicy
 from tasks.records import Checkpoint, ReadTranscript, VideoWork
 from tasks.workplace import catalogue, settings_of, store
 
@@ -49,10 +49,8 @@ READ = ContentPolicy(
     name="read",
     task_run_name="read {video.video_id}",
     cache_policy=READ,
-    retries=len(RETRY_DELAYS),
-    retry_delay_seconds=RETRY_DELAYS,
-    retry_condition_fn=worth_retrying,
     tags=["text"],
+    **RETRIES,
 )
 def read(
     video: VideoWork,

@@ -115,7 +115,7 @@ class Database:
 def execute(session: Session | Connection, statement: str, **values: Any) -> CursorResult[Any]:
     """Run one SQL statement with named parameters."""
     connection = session.connection() if isinstance(session, Session) else session
-    return cast("CursorResult[Any]", connection.execute(text(statement), values))
+    return connection.execute(text(statement), values)
 
 
 def driver_connection(session: Session) -> psycopg.Connection[Any]:

@@ -131,6 +131,7 @@ class LaptopStack:
             for name in [name for name in waiting if waits[name]()]:
                 waiting.remove(name)
                 self._ready.add(name)
+                self._ask({"answered": [name]})  # from now on the keeper starts it again when it dies
                 self.told(name, time.monotonic() - self._started)
             self._check(waiting, self._started)
             if waiting:

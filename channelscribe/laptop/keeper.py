@@ -4,8 +4,9 @@
 
 Commands connect to its Unix socket, say what they need, and keep the connection for as long as they live. The kernel
 closes it however a command ends, so the keeper always knows who is left; with nobody left it stops every service and
-goes. It runs in a session of its own: Ctrl-C in the terminal reaches the command, not the services. If the keeper
-itself is killed, the kernel signals its children (Linux), and the next keeper stops what is still there.
+goes. It runs in a session of its own: Ctrl-C in the terminal reaches the command, not the services. A service that
+answered and then died is started again, where it was. If the keeper itself is killed, the kernel signals its children
+(Linux), and the next keeper stops what is still there.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from typing import Any
 
 from channelscribe.laptop.places import Places
 from channelscribe.laptop.processes import Running, note_processes, spawn, stop, sweep_orphans
+from channelscribe.laptop.revivals import Revivals
 from channelscribe.laptop.services import (
     STACKS,
     Addresses,
@@ -62,6 +64,7 @@ class Keeper:
         self.scheduler: str | None = None
         self.clients: dict[int, Client] = {}
         self.selector = selectors.DefaultSelector()
+        self.revivals = Revivals()
         self.stopping = False
 
     def serve(self) -> None:
@@ -75,6 +78,7 @@ class Keeper:
                         self._welcome(listener)
                     else:
                         self._hear(self.clients[key.fd])
+                self._revive()
                 if self.clients:
                     deadline = time.monotonic()
                 elif time.monotonic() >= deadline:
@@ -121,6 +125,8 @@ class Keeper:
             self._part(client)
             return
         client.who = message.get("who", client.who)
+        for stack in message.get("answered", ()):
+            self.revivals.answered(STACKS[stack])
         try:
             for stack in message.get("want", ()):
                 client.wants.add(stack)
@@ -131,9 +137,20 @@ class Keeper:
             reply = {"error": f"{type(error).__name__}: {error}" if not str(error) else str(error)}
             reply["remedy"] = getattr(error, "remedy", "")
         reply["commands"] = [other.who for other in self.clients.values() if other is not client]
-        reply["exited"] = [name for name, (_, process) in self.running.items() if process.poll() is not None]
+        reply["exited"] = [name for name in self._dead() if not self.revivals.hopeful(name)]
         with contextlib.suppress(OSError):
             client.connection.sendall(json.dumps(reply).encode() + b"\n")
+
+    def _dead(self) -> list[str]:
+        return [name for name, (_, process) in self.running.items() if process.poll() is not None]
+
+    def _revive(self) -> None:
+        for name in self._dead():
+            if self.revivals.due(name):
+                service, process = self.running[name]
+                sys.stderr.write(f"{name} ended with {process.returncode}: starting it again\n")
+                sys.stderr.flush()
+                self._start(service)
 
     def _part(self, client: Client) -> None:
         """A polite end: the last command waits until everything has stopped, so that nothing outlives it."""

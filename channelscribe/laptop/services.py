@@ -17,6 +17,8 @@ from typing import Any
 from channelscribe.laptop.places import Places
 
 LOOPBACK = "127.0.0.1"
+CODE = Path(__file__).parents[2]
+"""Where our packages are."""
 STACKS: dict[str, tuple[str, ...]] = {
     "database": ("database",),
     "prefect": ("prefect",),
@@ -106,13 +108,16 @@ def prefect_server(places: Places, options: StackOptions) -> tuple[Service, str]
     """
     port = options.prefect_port or free_port()
     url = f"http://{LOOPBACK}:{port}/api"
-    argv = [sys.executable, "-m", "uvicorn", "--factory", "prefect.server.api.server:create_app"]
+    argv = [sys.executable, "-m", "uvicorn", "--factory", "deployments.server:create_app"]
+    argv += ["--app-dir", str(CODE)]  # otherwise the folder that the command stands in comes first
     argv += ["--host", LOOPBACK, "--port", str(port), "--timeout-keep-alive", "5", "--log-level", "warning"]
     argv += ["--timeout-graceful-shutdown", "1"]
     env = {
         **prefect_environment(places, url),
-        "PREFECT_UI_API_URL": url,
+        "PREFECT_UI_API_URL": "/api",  # pages ask the server that they came from, and nobody else
         "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
+        # Runs that ended 90 days ago go, with their logs and artifacts; without this they stay for good.
+        "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
     }
     return Service("prefect", argv, places.logs / "prefect-server.log", env), url
 

@@ -1,6 +1,6 @@
 """The sample channel as a web site on 127.0.0.1: a podcast feed and its media, for demonstrations and tests.
 
-`python -m channelscribe.sample.server [--port N]` prints the feed's URL and serves until interrupted.
+`python -m channelscribe.sample.server [--host NAME] [--port N]` prints the feed's URL and serves until interrupted.
 
     /feed.xml        the feed, made anew for each request from `SampleServer.items`
     /media/NAME      the media files, with ranges, so that downloads resume
@@ -36,7 +36,8 @@ class SampleServer:
 
     ``items`` may be changed while it runs, to publish or withdraw an episode. ``extra`` adds or replaces
     paths: bytes are served like a file, a function gets the request handler and answers by itself (a failure,
-    a connection cut in the middle). ``bytes_per_second`` slows bodies down.
+    a connection cut in the middle). ``bytes_per_second`` slows bodies down. ``host`` is the name or address that is
+    listened on and that stands in URLs.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class SampleServer:
         extra: Mapping[str, bytes | Callable[[BaseHTTPRequestHandler], None]] | None = None,
         port: int = 0,
         bytes_per_second: int | None = None,
+        host: str = "127.0.0.1",
     ) -> None:
         self.items = list(sample_items() if items is None else items)
         self.extra = dict(extra or {})
@@ -52,12 +54,13 @@ class SampleServer:
         self._started = time.time()
         self._requests: list[Request] = []
         self._lock = threading.Lock()
-        self._server = _Server(("127.0.0.1", port), type("SiteHandler", (Handler,), {"site": self}))
+        self._host = host
+        self._server = _Server((host, port), type("SiteHandler", (Handler,), {"site": self}))
         self._thread = threading.Thread(target=self._server.serve_forever, name="sample-server", daemon=True)
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
+        return f"http://{self._host}:{self._server.server_address[1]}"
 
     @property
     def feed_url(self) -> str:
@@ -121,9 +124,11 @@ class SampleServer:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Serve the sample channel as a podcast feed on 127.0.0.1.")
+    parser = argparse.ArgumentParser(description="Serve the sample channel as a podcast feed.")
+    parser.add_argument("--host", default="127.0.0.1", help="name or address to listen on (default: this machine only)")
     parser.add_argument("--port", type=int, default=0, help="port to listen on (default: any free one)")
-    with SampleServer(port=parser.parse_args().port) as server, contextlib.suppress(KeyboardInterrupt):
+    given = parser.parse_args()
+    with SampleServer(host=given.host, port=given.port) as server, contextlib.suppress(KeyboardInterrupt):
         sys.stdout.write(f"{server.feed_url}\n")
         sys.stdout.flush()
         server.wait()

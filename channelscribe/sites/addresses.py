@@ -8,16 +8,18 @@ time.
 from __future__ import annotations
 
 import ipaddress
+import re
 import socket
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 from urllib.request import getproxies, proxy_bypass
 
 from channelscribe.errors import AddressRefused, NotAURL, SourceUnreachable
 
-__all__ = ["check_address", "check_url", "display_url"]
+__all__ = ["check_address", "check_url", "display_url", "display_urls"]
 
 _EXAMPLE = "Give an address such as https://www.youtube.com/@channel or https://example.org/feed.xml."
 _REMEDY = "If it is yours, set sources.allow_private_addresses to true."
+_URL = re.compile(r"\b[A-Za-z][A-Za-z0-9+.-]*://[^\s\"'<>]+")
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -60,8 +62,13 @@ def display_url(url: str) -> str:
         parts = urlsplit(url)
         host = parts.netloc.rpartition("@")[2]
     except ValueError:
-        return repr(url[:200])
+        return repr(re.split(r"[?#]", re.sub(r"//[^/]*@", "//", url))[0][:200])
     return urlunsplit((parts.scheme, host, parts.path, "", ""))[:200] or repr(url)
+
+
+def display_urls(text: str) -> str:
+    """A text with each URL in it as messages show it."""
+    return _URL.sub(lambda found: display_url(found.group()), text)
 
 
 def _split(url: str) -> SplitResult:

@@ -15,7 +15,7 @@ import av
 from channelscribe.audio.containers import DEMUXERS, PROTOCOLS, refuse_playlists
 from channelscribe.errors import ChannelscribeError, CorruptMedia, NoMedia
 from channelscribe.settings.options import SourceOptions
-from channelscribe.sites.addresses import check_url, display_url
+from channelscribe.sites.addresses import check_url, display_url, display_urls
 from channelscribe.sites.direct import direct_media
 from channelscribe.sites.download import FORMAT_OPTIONS, describe
 from channelscribe.sites.entries import Info
@@ -72,8 +72,8 @@ def try_canary(url: str, options: SourceOptions, cache: Path | None = None) -> S
         except ChannelscribeError:
             raise
         except Exception as error:
-            raise classify(error, url) from error
-        return _sung(info, Path(folder), tuple(log.warnings))
+            raise classify(error, url) from None
+        return _sung(info, Path(folder), tuple(map(display_urls, log.warnings)))
 
 
 def _stop(status: dict[str, Any]) -> None:

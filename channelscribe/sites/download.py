@@ -93,7 +93,7 @@ def download(
     except Exception as error:
         if meter.interruption is error:
             raise
-        raise classify(error, video_url) from error
+        raise classify(error, video_url) from None
     return replace(_result(info, path, video_url), cover=cover)
 
 

@@ -82,7 +82,7 @@ def list_source(
     except Exception as error:
         known = error if isinstance(error, ChannelscribeError) else classify(error, url)
         if listing is None or not listing.videos:
-            raise known from error
+            raise known from None
         listing.complete, listing.error = False, known
     return listing
 

@@ -5,7 +5,9 @@ yt-dlp has few exception classes and many sentences, most of them the sites' own
 
 from __future__ import annotations
 
+import logging
 import re
+import traceback
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -31,7 +33,7 @@ from channelscribe.errors import (
     Then,
     VideoUnavailable,
 )
-from channelscribe.sites.addresses import display_url
+from channelscribe.sites.addresses import display_url, display_urls
 from channelscribe.sites.wording_table import (
     CONNECTION_REMEDY,
     COOKIES_REMEDY,
@@ -41,6 +43,8 @@ from channelscribe.sites.wording_table import (
 )
 
 __all__ = ["classify"]
+
+_log = logging.getLogger(__name__)
 
 # Advice to users of yt-dlp's command line, and the repr of an exception.
 _BUG_REPORT = re.compile(r"; please report this issue|\(caused by ")
@@ -66,12 +70,14 @@ def classify(error: BaseException, url: str) -> ChannelscribeError:
     """The failure that `error`, raised by yt-dlp for `url`, stands for, and when to try again if that was told.
 
     One of ours inside it comes out as it is. The message is one line with the site's own words; it has no
-    traceback and no secret parts of the URL.
+    traceback and no secret parts of the URL. Raise it `from None`: yt-dlp's own error may quote a URL as it is,
+    and what is raised from it is written with it. The whole goes into the log at DEBUG, without such parts.
     """
     chain = list(_chain(error))
     for each in chain:
         if isinstance(each, ChannelscribeError):
             return each
+    _log.debug("%s", display_urls("".join(traceback.format_exception(error))))
     words = _words(chain)
     failure = _by_words(chain, display_url(url), words)
     if isinstance(failure, NotYet):
@@ -152,9 +158,7 @@ def _words(chain: list[BaseException]) -> str:
 
 def _said(words: str) -> str:
     """The words as messages show them: without advice to others and secrets, at most 300 characters."""
-    text = _ADVICE.split(words, maxsplit=1)[0]
-    text = re.sub(r"https?://\S+", lambda found: display_url(found.group()), text)
-    return text[:300].strip(" .")
+    return display_urls(_ADVICE.split(words, maxsplit=1)[0])[:300].strip(" .")
 
 
 def _start(words: str) -> datetime | None:

@@ -42,6 +42,7 @@ BLOCKED_REMEDY = "Wait, or ask from another address; nothing is asked of this si
 SUSPECTED_REMEDY = "If others say the same, the site has blocked this address; else the video is gone."
 CONNECTION_REMEDY = "Check the address and the network connection; it is tried again."
 _DISK_REMEDY = "Free some disk space, or check the permissions of the data folder."
+_PROXY_REMEDY = "Correct the user and the password in sources.proxy."
 _EXPORT_REMEDY = "Export sources.cookies_file again, in Netscape format."
 
 
@@ -56,6 +57,8 @@ class Wording:
 
 
 WORDINGS = [
+    # HTTP status 407 is the proxy's, whatever the address says.
+    Wording(SignInRequired, "proxy", _PROXY_REMEDY, (r"proxy authentication required",)),
     Wording(
         SourceBlocked,
         "bot_check",

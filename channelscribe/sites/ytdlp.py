@@ -20,6 +20,7 @@ import yt_dlp.plugins  # type: ignore[import-untyped]
 
 from channelscribe.settings.access import AccessOptions
 from channelscribe.settings.options import SourceOptions
+from channelscribe.sites.addresses import display_urls
 from channelscribe.sites.cookies import checked_cookies
 from channelscribe.sites.network import checked_handlers
 
@@ -41,24 +42,28 @@ yt_dlp.plugins.default_plugin_paths = _installed_plugin_paths
 
 
 class YtdlpLog:
-    """Takes yt-dlp's messages to Python's logging and keeps `warnings` and `errors` (newest last)."""
+    """Takes yt-dlp's messages to Python's logging and keeps `warnings` and `errors` (newest last).
+
+    What is logged is seen with the run in the Prefect UI: addresses are without what is secret in them.
+    """
 
     def __init__(self) -> None:
         self.warnings: list[str] = []
         self.errors: list[str] = []
 
     def debug(self, message: str) -> None:
-        _log.debug("%s", message)
+        if _log.isEnabledFor(logging.DEBUG):
+            _log.debug("%s", display_urls(message))
 
     info = debug
 
     def warning(self, message: str) -> None:
         self.warnings.append(message)
-        _log.info("%s", message)
+        _log.info("%s", display_urls(message))
 
     def error(self, message: str) -> None:
         self.errors.append(message)
-        _log.info("%s", message)
+        _log.info("%s", display_urls(message))
 
 
 class SafeYoutubeDL(yt_dlp.YoutubeDL):  # type: ignore[misc]

@@ -80,6 +80,24 @@ class Bucket:
     def url(self, key: str) -> str:
         return f"{self.root}/{key}"
 
+    def create(self, region: str | None = None) -> bool:
+        """Make the bucket where there is none; whether it was made. Of two at once, both find it there afterwards."""
+        # us-east-1 has no name in this request.
+        where = {"LocationConstraint": region} if region not in (None, "us-east-1") else {}
+        with self._translated(""):
+            try:
+                self._call("head_bucket")
+                return False
+            except FileNotFoundError:
+                pass
+            try:
+                self._call("create_bucket", **({"CreateBucketConfiguration": where} if where else {}))
+            except OSError as error:
+                if code_of(error) not in ("BucketAlreadyOwnedByYou", "BucketAlreadyExists"):
+                    raise
+                return False
+        return True
+
     def sha256(self, key: str) -> str | None:
         """The sha256 of what is there; None if nothing is. Read from the content where no metadata tells."""
         found = self._head(key)

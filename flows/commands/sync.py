@@ -41,6 +41,7 @@ def run(options: argparse.Namespace) -> int:
                 # One bad source never stops the others.
                 errors.append({"source": source, "reason": error.reason, "message": str(error)})
                 tell(f"channelscribe: {error}")
+        tell_held(catalogue)
     if options.json:
         done = [*(summary.model_dump(mode="json") for summary in summaries), *errors]
         print_json(done[0] if len(done) == 1 else {"sources": done})
@@ -51,6 +52,14 @@ def run(options: argparse.Namespace) -> int:
         return EXIT_FAILED
     not_all = any(summary.failed or summary.incomplete for summary in summaries)
     return EXIT_SOME_FAILED if errors or not_all else EXIT_DONE
+
+
+def tell_held(catalogue: Catalogue) -> None:
+    """What this command could not have: without a word, a killed run's videos would look as if all were done."""
+    held = catalogue.progress()
+    if held:
+        free = max(video.lease_until for video in held).astimezone()
+        tell(f"{len(held)} videos are with other runs; those of a killed one are free from {free:%H:%M:%S} on.")
 
 
 def provide_limits(settings: Settings) -> None:

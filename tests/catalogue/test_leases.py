@@ -8,6 +8,7 @@ import pytest
 
 from channelscribe.catalogue import Catalogue, State
 from channelscribe.errors import LeaseLost
+from flows.commands.sync import tell_held
 from tests.catalogue.records import OWNER, spoken, with_videos
 
 
@@ -66,3 +67,13 @@ def test_what_is_not_due_is_claimed_only_on_purpose(catalogue: Catalogue) -> Non
     catalogue.publish(video.id, OWNER, "t", spoken("hello"), {}, {})
     assert catalogue.claim([video.id], OWNER, 60) == []
     assert len(catalogue.claim([video.id], OWNER, 60, only_due=False)) == 1
+
+
+def test_a_sync_tells_of_videos_that_others_hold(catalogue: Catalogue, capsys: pytest.CaptureFixture[str]) -> None:
+    pk = with_videos(catalogue, 1)[0].id
+    tell_held(catalogue)
+    assert capsys.readouterr().err == ""
+    catalogue.claim([pk], OWNER, 60)
+    until = catalogue.progress()[0].lease_until.astimezone()
+    tell_held(catalogue)
+    assert "1 videos are with other runs" in (told := capsys.readouterr().err) and f"{until:%H:%M:%S}" in told

@@ -12,7 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, BinaryIO
 
 from tests.conftest import clean_environment
 
@@ -28,14 +28,15 @@ ON_STANDIN = {
 
 
 class Syncs:
-    """A process that syncs, in a ``with`` block."""
+    """A process that syncs, in a ``with`` block; `environment` is instead of that of a user."""
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, environment: dict[str, str] | None = None, stderr: BinaryIO | None = None) -> None:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.e2e.syncing"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env=clean_environment(data),
+            stderr=stderr,
+            env=environment or clean_environment(data),
             cwd=Path(__file__).parent.parent.parent,
             text=True,
         )

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import urllib.request
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +17,9 @@ from channelscribe.quality.metrics import word_error_rate
 from channelscribe.sample import world
 from channelscribe.sample.feed import FeedItem, sample_items
 from channelscribe.sample.server import SampleServer
-from tests.conftest import ON_SAMPLE, Cli
+from tests.conftest import ON_SAMPLE, Cli, clean_environment, command
+
+ROOT = Path(__file__).parent.parent.parent
 
 pytestmark = [pytest.mark.stack, pytest.mark.speech, pytest.mark.timeout(900)]
 
@@ -57,14 +61,42 @@ def test_dry_run_limit_and_what_is_left(library: Catalogue, cli: Cli, stack: Lap
         assert one.code == 0, str(one)
         assert (one.json["published"], one.json["skipped"]) == (1, 1)
 
-        rest = cli("sync", server.feed_url, "--json", *ON_SAMPLE)
+        rest = cli("sync", server.feed_url, "--json", *ON_SAMPLE, "--set", "speech.diarize_step=0.4")
         assert rest.code == 0, str(rest)
         assert (rest.json["published"], rest.json["skipped"]) == (1, 1)
     assert set(rest.json) >= {"source", "listed", "new", "skipped", "published", "waiting", "failed", "failures"}
     # The same audio under another id: fetched and prepared, but its speech was known.
-    states = states_of(rest.json["flow_run"], stack)
+    states = states_of(one.json["flow_run"], stack)
     assert states["download"] == states["prepare"] == {"Completed"}
     assert states["recognize"] == states["align"] == states["diarize"] == {"Cached"}
+    # Another way to tell speakers apart costs that stage alone.
+    states = states_of(rest.json["flow_run"], stack)
+    assert states["recognize"] == states["align"] == {"Cached"}
+    assert states["diarize"] == {"Completed"}
+
+
+def test_readers_answer_while_a_sync_runs(library: Catalogue, cli: Cli, data_dir: Path) -> None:
+    (item, *_) = known_audio("meanwhile")
+    with SampleServer(items=[item], bytes_per_second=10_000) as server:  # half a minute for a download
+        arguments = command("sync", server.feed_url, "--json", *ON_SAMPLE)
+        sync = subprocess.Popen(arguments, env=clean_environment(data_dir), cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        try:
+            while "download" not in steps_of(cli, item.id):
+                assert sync.poll() is None
+            assert cli("search", "train", "--json").json["hits"]
+            assert "train" in cli("show", "night-train").out
+            assert cli("entities", "--json").json["entities"]
+            assert "night-train" in cli("export", library.sources()[0].url).out
+            assert "download" in steps_of(cli, item.id)  # it was going on all the time
+        finally:
+            server.bytes_per_second = None
+            answer, _ = sync.communicate(timeout=300)
+    assert (sync.returncode, json.loads(answer)["published"]) == (0, 1)
+
+
+def steps_of(cli: Cli, video: str) -> list[str]:
+    """What is being done with a video now."""
+    return [each["step"] for each in cli("status", "--json").json["running"] if each["video_id"] == video]
 
 
 def test_a_media_url_is_a_source_too(library: Catalogue, cli: Cli) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -160,3 +162,18 @@ def test_services_listen_on_loopback_only(stack: LaptopStack, data_dir: Path) ->
     ]
     assert len(listening) >= 4  # the Prefect server, the scheduler, the workers
     assert set(listening) <= {"127.0.0.1", "::1"}
+
+
+def test_a_service_that_answered_and_was_killed_is_started_again(tmp_path: Path) -> None:
+    with LaptopStack(Settings(data_dir=tmp_path), ["database"]) as stack:
+        stack.wait_ready()
+        noted = json.loads(stack.places.noted_processes.read_text())
+        psutil.Process(noted[0]["pid"]).kill()
+        answered = False
+        while not answered:  # the time limit of tests ends this
+            with contextlib.suppress(psycopg.OperationalError):
+                psycopg.connect(stack.addresses.database_url or "").close()
+                answered = json.loads(stack.places.noted_processes.read_text()) != noted
+        with LaptopStack(Settings(data_dir=tmp_path), ["database"]) as second:
+            second.wait_ready()
+    assert services(tmp_path) == []

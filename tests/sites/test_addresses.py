@@ -5,7 +5,7 @@ import socket
 import pytest
 
 from channelscribe.errors import AddressRefused, NotAURL, SourceUnreachable
-from channelscribe.sites.addresses import check_url, display_url
+from channelscribe.sites.addresses import check_url, display_url, display_urls
 
 
 @pytest.mark.parametrize(
@@ -58,3 +58,16 @@ def test_behind_a_proxy_names_are_the_proxys_business(monkeypatch: pytest.Monkey
 
 def test_shown_addresses_hold_no_secrets() -> None:
     assert display_url("https://user:pa55@example.org/f.xml?token=t0ken#frag") == "https://example.org/f.xml"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("no address at all: a/b?c=d", "no address at all: a/b?c=d"),
+        ("at https://user:pa55@example.org/f?token=t0ken, then", "at https://example.org/f then"),
+        ("'http://a:b@c.org/d?e' and socks5h://u:p@h.org:1080/", "'http://c.org/d' and socks5h://h.org:1080/"),
+        ("http://u:pa55@[broken?x", "'http://[broken'"),
+    ],
+)
+def test_a_text_is_shown_without_what_is_secret_in_its_addresses(text: str, shown: str) -> None:
+    assert display_urls(text) == shown

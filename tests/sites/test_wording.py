@@ -32,6 +32,8 @@ from channelscribe.sites.wording import classify
 URL = "https://user:pa55word@example.org/watch?v=x&token=t0ken"
 
 SENTENCES = [
+    ("Unable to download webpage: HTTP Error 407: Proxy Authentication Required", SignInRequired, "proxy"),
+    ("Tunnel connection failed: 407 Proxy Authentication Required", SignInRequired, "proxy"),
     ("Sign in to confirm you’re not a bot. Use --cookies-from-browser or --cookies", SourceBlocked, "bot_check"),
     ("Sign in to confirm you're not a robot", SourceBlocked, "bot_check"),
     ("Got HTTP Error 403 caused by Cloudflare anti-bot challenge; try again", SourceBlocked, "bot_check"),

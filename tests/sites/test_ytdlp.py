@@ -1,14 +1,20 @@
 from __future__ import annotations
 
+import logging
 import os
 import subprocess
 import sys
+import traceback
 from pathlib import Path
 
 import pytest
 
+from channelscribe.errors import SourceError
 from channelscribe.settings.options import SourceOptions
+from channelscribe.sites.download import download
+from channelscribe.sites.listing import list_source
 from channelscribe.sites.ytdlp import YtdlpLog, deno_path, open_ytdlp
+from tests.standin.site import StandinSite, Video
 
 
 def test_a_javascript_runtime_that_yt_dlp_accepts() -> None:
@@ -45,3 +51,28 @@ def test_the_cookies_file_is_read_and_never_written(tmp_path: Path) -> None:
         assert [each.name for each in ydl.cookiejar] == ["session"]
         ydl.cookiejar.clear()
     assert cookies.read_text() == text
+
+
+def test_what_yt_dlp_says_is_logged_without_what_is_secret_in_addresses(caplog: pytest.LogCaptureFixture) -> None:
+    """Its own lists keep the words: they are classified."""
+    caplog.set_level(logging.DEBUG)
+    log = YtdlpLog()
+    for say in (log.debug, log.warning, log.error):
+        say("Got https://user:pa55@example.org/x?sig=s1gned from there")
+    assert caplog.messages == ["Got https://example.org/x from there"] * 3
+    assert len(log.warnings + log.errors) == 2
+
+
+def test_a_traceback_has_no_words_of_yt_dlps(tmp_path: Path) -> None:
+    """Its error may quote an address as it is, and what is raised from it is written with it."""
+    with StandinSite(b"no sound") as site:
+        site.alone.append(Video("v", says="See https://user:pa55@example.org/x?sig=s1gned", says_as="unexpected"))
+        options = SourceOptions(allow_private_addresses=True, retries=0)
+        with pytest.raises(SourceError) as downloaded:
+            download(site.video_url("v"), tmp_path, "v", options)
+        with pytest.raises(SourceError) as listed:
+            list_source(site.video_url("v"), options)
+    for raised in (downloaded, listed):
+        written = "".join(traceback.format_exception(raised.value))
+        assert "https://example.org/x" in written
+        assert "pa55" not in written and "s1gned" not in written

@@ -31,6 +31,17 @@ def test_different_videos_have_different_keys() -> None:
     assert artifacts.transcript_artifact_key("generic", "night-train") == "transcript-generic-night-train"
 
 
+def test_the_key_of_a_source_has_no_token_of_it() -> None:
+    keys = [artifacts.source_key("sync", f"https://user:pa55@example.org/feed?token={each}") for each in ("t0k", "t1k")]
+    assert len(set(keys)) == 2
+    for key in keys:
+        assert key.startswith("sync-https-example-org-feed-")
+        assert ArtifactCreate(key=key).key == key
+    assert artifacts.source_key("sync", "https://example.org/a") == artifacts.artifact_key(
+        "sync", "https://example.org/a"
+    )
+
+
 @pytest.mark.parametrize("broken", ["create_markdown_artifact", "page"])
 def test_a_page_that_cannot_be_made_fails_nothing(broken: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object, **__: object) -> None:
@@ -47,6 +58,6 @@ def test_the_pages_of_a_video_can_be_deleted(stack: LaptopStack) -> None:
     with temporary_settings({PREFECT_API_URL: stack.addresses.prefect_api_url}):
         for video_id in ("gone", "gone", "stays"):
             create_markdown_artifact("# page", key=artifacts.transcript_artifact_key("nowhere", video_id))
-        assert artifacts.forget_transcript("nowhere", "gone") == 2
-        assert artifacts.forget_transcript("nowhere", "gone") == 0
-        assert artifacts.forget_transcript("nowhere", "stays") == 1
+        assert artifacts.forget_artifacts("nowhere", "gone") == 2
+        assert artifacts.forget_artifacts("nowhere", "gone") == 0
+        assert artifacts.forget_artifacts("nowhere", "stays") == 1

@@ -16,9 +16,9 @@ from channelscribe.errors import InvalidSetting
 from channelscribe.laptop import LaptopStack
 from channelscribe.laptop.services import free_port, prefect_environment
 from channelscribe.settings.options import DaskOptions
+from deployments.certificates import make_certificates
 from tasks.runner import tls
 from tests.conftest import clean_environment
-from tests.tasks.certificates import make_certificates
 
 pytestmark = pytest.mark.stack
 
@@ -68,17 +68,19 @@ print(json.dumps(everywhere()))
 def cluster(tmp_path_factory: pytest.TempPathFactory, stack: LaptopStack, data_dir: Path) -> Iterator[dict[str, str]]:
     """The environment of a command that uses the cluster."""
     folder = tmp_path_factory.mktemp("cluster")
-    authority, own = make_certificates(folder, "cluster")
+    make_certificates(folder / "tls")
     port = free_port()
-    files = ["--tls-ca-file", str(authority), "--tls-cert", str(own), "--tls-key", str(own)]
-    common = [*files, "--host", "127.0.0.1", "--no-dashboard", "--dashboard-address", "127.0.0.1:0"]
+    common = ["--host", "127.0.0.1", "--no-dashboard", "--dashboard-address", "127.0.0.1:0"]
     environment = clean_environment(data_dir) | prefect_environment(stack.places, stack.addresses.prefect_api_url or "")
     address = f"tls://127.0.0.1:{port}"
 
     with ExitStack() as started:
 
         def start(module: str, *arguments: str) -> None:
-            argv = [sys.executable, "-m", f"distributed.cli.{module}", *arguments, *common]
+            own = folder / "tls" / module.removeprefix("dask_")
+            files = ["--tls-ca-file", str(own / "ca.pem")]
+            files += ["--tls-cert", str(own / "cert.pem"), "--tls-key", str(own / "key.pem")]
+            argv = [sys.executable, "-m", f"distributed.cli.{module}", *arguments, *common, *files]
             log = started.enter_context((folder / f"{len(list(folder.iterdir()))}.log").open("wb"))
             process = subprocess.Popen(argv, env=environment, stdout=log, stderr=log)
             started.callback(process.wait, 30)
@@ -88,11 +90,16 @@ def cluster(tmp_path_factory: pytest.TempPathFactory, stack: LaptopStack, data_d
         for name, resources in (("cpu-1", "CPU=2 NET=1"), ("cpu-2", "CPU=2 NET=1"), ("speech", "GPU=1")):
             options = ("--name", name, "--resources", resources, "--nthreads", "2", "--memory-limit", "0")
             start("dask_worker", address, *options, "--local-directory", str(folder / name))
-        yield environment | {
-            "CHANNELSCRIBE_DASK__SCHEDULER": address,
-            "CHANNELSCRIBE_DASK__TLS_CA": str(authority),
-            "CHANNELSCRIBE_DASK__TLS_CERT": str(own),
-        }
+        yield environment | {"CHANNELSCRIBE_DASK__SCHEDULER": address} | client_files(folder / "tls")
+
+
+def client_files(certificates: Path) -> dict[str, str]:
+    own = certificates / "client"
+    return {
+        "CHANNELSCRIBE_DASK__TLS_CA": str(own / "ca.pem"),
+        "CHANNELSCRIBE_DASK__TLS_CERT": str(own / "cert.pem"),
+        "CHANNELSCRIBE_DASK__TLS_KEY": str(own / "key.pem"),
+    }
 
 
 def run(environment: dict[str, str]) -> Any:
@@ -117,8 +124,8 @@ def test_steps_go_where_their_resource_is_over_tls_without_secrets(cluster: dict
 
 
 def test_another_authority_is_not_believed(cluster: dict[str, str], tmp_path: Path) -> None:
-    authority, own = make_certificates(tmp_path, "stranger")
-    others = {"CHANNELSCRIBE_DASK__TLS_CA": str(authority), "CHANNELSCRIBE_DASK__TLS_CERT": str(own)}
+    make_certificates(tmp_path)
+    others = client_files(tmp_path)
     quick = {"DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "3s"}
     with pytest.raises(AssertionError, match="TLS certificate does not match"):
         run(cluster | others | quick)

@@ -1,0 +1,1 @@
+"""The containers of `docker/`: checked without Docker (`check`), and run as plain processes (`processes`)."""
