@@ -31,7 +31,7 @@ from channelscribe.catalogue.embedded import temporary_server
 from channelscribe.catalogue.tables import EntityRow, SegmentRow, SentenceRow, SpeakerRow
 from channelscribe.transcript import Transcript, Turn
 
-WORDS, ROUNDS = 90_000, 7
+WORDS, ROUNDS = 90_000, 25
 OWNER = "benchmark"
 TABLES = {"segment": SegmentRow, "speaker": SpeakerRow, "sentence": SentenceRow, "entity": EntityRow}
 # One video a publication, and a transcript for each bare COPY.
@@ -41,7 +41,8 @@ FROM generate_series(1, :count) AS n
 """
 MAKE_TRANSCRIPT = """
 INSERT INTO transcript (video_pk, transcript_id, version, language, duration)
-SELECT id, :name, 1, 'en', 36000 FROM video ORDER BY id DESC LIMIT 1 RETURNING id
+SELECT id, :name, (SELECT count(*) + 1 FROM transcript WHERE video_pk = video.id), 'en', 36000
+FROM video ORDER BY id DESC LIMIT 1 RETURNING id
 """
 
 
@@ -118,7 +119,6 @@ def row_by_row(database: Database, pk: int, transcript: Transcript, reading: dic
 
 def new_transcript(database: Database, name: str) -> int:
     with database.connection() as connection:
-        execute(connection, "UPDATE transcript SET version = version + 1000")
         pk: int = execute(connection, MAKE_TRANSCRIPT, name=name).scalar_one()
     return pk
 

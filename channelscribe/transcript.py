@@ -77,7 +77,8 @@ class Transcript:
 
     @property
     def speakers(self) -> list[str]:
-        return sorted({turn.speaker for turn in self.turns} | {w.speaker for w in self.words if w.speaker})
+        named = {word.speaker for segment in self.segments for word in segment.words}
+        return sorted({turn.speaker for turn in self.turns} | {speaker for speaker in named if speaker})
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)

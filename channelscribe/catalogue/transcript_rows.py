@@ -72,8 +72,10 @@ def segment_of(row: Any) -> Segment:
 
 def speaker_rows(transcript_pk: int, transcript: Transcript) -> Iterator[Row]:
     """One row a speaker, with its turns as arrays."""
-    for label in transcript.speakers:
-        turns = [turn for turn in transcript.turns if turn.speaker == label]
+    turns_of_each: dict[str, list[Turn]] = {label: [] for label in transcript.speakers}
+    for turn in transcript.turns:
+        turns_of_each[turn.speaker].append(turn)
+    for label, turns in turns_of_each.items():
         seconds = sum(turn.end - turn.start for turn in turns)
         yield (
             transcript_pk,
