@@ -32,7 +32,7 @@ demo: setup  ## the main job on the bundled sample channel, offline
 test: setup  ## all tests but the longest
 	$(BIN)/pytest -n 3 --no-loadscope-reorder -m "not long"
 
-test-long: setup  ## the longest: a sync through work pools, `channelscribe up`; minutes each
+test-long: setup  ## the longest: what docker/ describes, as containers and as processes
 	$(BIN)/pytest -m long
 
 test-fast: setup  ## the library's tests: no engine, no models, under a minute

@@ -44,20 +44,20 @@ def worker(name: str, seconds: float) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("workers", "said"),
     [
-        ([worker("other", 1), worker(HOST, 5)], ""),
-        ([worker(HOST, 500)], "no sign of life"),
-        ([worker("other", 1)], "has no worker"),
-        ([], "has no worker"),
+        ({"other": 1, HOST: 5}, ""),
+        ({HOST: 500}, "no sign of life"),
+        ({"other": 1}, "has no worker"),
+        ({}, "has no worker"),
     ],
 )
 def test_a_worker_of_a_pool_is_well_when_prefect_hears_of_it(
     health: ModuleType,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-    workers: list[dict[str, Any]],
+    workers: dict[str, float],
     said: str,
 ) -> None:
-    answers(health, monkeypatch, workers)
+    answers(health, monkeypatch, [worker(name, seconds) for name, seconds in workers.items()])
     assert health.main(["pool", "default"]) == bool(said)
     assert said in capsys.readouterr().out
 

@@ -55,7 +55,7 @@ def test_the_cookies_file_is_read_and_never_written(tmp_path: Path) -> None:
 
 def test_what_yt_dlp_says_is_logged_without_what_is_secret_in_addresses(caplog: pytest.LogCaptureFixture) -> None:
     """Its own lists keep the words: they are classified."""
-    caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, "channelscribe.sites.ytdlp")
     log = YtdlpLog()
     for say in (log.debug, log.warning, log.error):
         say("Got https://user:pa55@example.org/x?sig=s1gned from there")
