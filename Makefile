@@ -49,7 +49,7 @@ sample: setup  ## make the sample channel and its models again (needs espeak-ng;
 	$(BIN)/python -m channelscribe.sample.making
 
 sample-report: setup  ## how good the sample models are, on what they were not trained on
-	$(BIN)/python -m channelscribe.quality.sample_report
+	$(BIN)/python -m channelscribe.evaluation.sample_report
 
 deploy: setup  ## bring a Prefect server (prefect.api_url) to what is declared in git
 	$(BIN)/channelscribe deploy

@@ -25,7 +25,7 @@ from typing import Any
 
 from benchmarks.report import print_report
 from channelscribe.audio.ffmpeg import ffmpeg_path
-from channelscribe.laptop import LaptopStack
+from channelscribe.local_stack import LaptopStack
 from channelscribe.sample import world
 from channelscribe.settings import Settings
 

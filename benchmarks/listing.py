@@ -32,7 +32,7 @@ ROUNDS = 3
 
 def measure() -> None:
     from channelscribe.settings import SourceOptions
-    from channelscribe.sites.listing import list_source
+    from channelscribe.sources.listing import list_source
     from flows.session import engine, run_settings
     from tests.standin.site import Generated, StandinSite, Video
 
@@ -101,7 +101,7 @@ def peak_megabytes(source: str, database: str) -> float:
 def record(source: str, database: str) -> None:
     from channelscribe.catalogue import Catalogue
     from channelscribe.settings import SourceOptions
-    from channelscribe.sites.listing import list_source
+    from channelscribe.sources.listing import list_source
 
     catalogue = Catalogue(database)
     catalogue.record_listing(list_source(source, SourceOptions(allow_private_addresses=True)))

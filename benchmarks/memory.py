@@ -38,8 +38,8 @@ from channelscribe.settings.options import SpeechOptions
 from channelscribe.speech import diarize as diarizing
 from channelscribe.speech.align import align
 from channelscribe.speech.decoding import Decoder
-from channelscribe.speech.gate import Decoded
 from channelscribe.speech.loading import load_recognizer
+from channelscribe.speech.quality_gate import Decoded
 from channelscribe.speech.recognize import recognize
 from channelscribe.speech.registry import resolve_model
 from channelscribe.speech.track import Samples, open_track

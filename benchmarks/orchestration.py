@@ -24,8 +24,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from benchmarks.report import print_report
-from channelscribe.laptop import LaptopStack
-from channelscribe.laptop.services import free_port, prefect_environment
+from channelscribe.local_stack import LaptopStack
+from channelscribe.local_stack.services import free_port, prefect_environment
 from channelscribe.settings import Settings
 
 WORKERS = 2

@@ -30,7 +30,7 @@ from benchmarks.report import print_report
 from benchmarks.sample_speech import whole_channel
 from channelscribe.audio.ffmpeg import ffmpeg_path
 from channelscribe.audio.speech_track import SAMPLE_RATE
-from channelscribe.quality.metrics import word_error_rate
+from channelscribe.evaluation.metrics import word_error_rate
 from channelscribe.sample import world
 
 MINUTE = 60 * SAMPLE_RATE

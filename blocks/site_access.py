@@ -8,8 +8,8 @@ from pydantic import Field, SecretStr, ValidationError
 from channelscribe.errors import InvalidSetting
 from channelscribe.settings.access import AccessOptions
 from channelscribe.settings.options import SourceOptions
-from channelscribe.sites.canary import try_canary
-from channelscribe.sites.cookies import checked_cookies
+from channelscribe.sources.canary import try_canary
+from channelscribe.sources.cookies import checked_cookies
 
 
 class SiteAccessBlock(Block):

@@ -6,7 +6,7 @@ from prefect.blocks.core import Block
 from pydantic import Field, SecretStr
 
 from channelscribe.settings import SpeechModel, SpeechOptions
-from channelscribe.speech.reachable import check_models
+from channelscribe.speech.hub_check import check_models
 
 
 class SpeechModelsBlock(Block):

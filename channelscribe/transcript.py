@@ -26,7 +26,7 @@ class Word:
 class Segment:
     """One subtitle-sized stretch of speech. `avg_logprob` is the recognizer's mean token log-probability.
 
-    `flags` says why the quality gate doubts it (`channelscribe.speech.gate.FLAGS`); mostly it does not.
+    `flags` says why the quality gate doubts it (`channelscribe.speech.quality_gate.FLAGS`); mostly it does not.
     """
 
     start: float

@@ -16,7 +16,7 @@ from prefect.events.schemas.automations import AutomationCore, EventTrigger, Pos
 from channelscribe.settings import Settings
 from deployments.declared import TAG
 from deployments.plan import Plan
-from tasks.lost_runs import HEARTBEAT, LOST_AFTER
+from tasks.zombie_runs import HEARTBEAT, LOST_AFTER
 
 ENDED = {f"prefect.flow-run.{state}" for state in ("Completed", "Failed", "Crashed", "Cancelled")}
 OURS = {"prefect.resource.role": "tag", "prefect.resource.id": f"prefect.tag.{TAG}"}

@@ -20,7 +20,7 @@ from channelscribe.errors import ChannelscribeError, StackError
 from channelscribe.settings import Settings
 from channelscribe.settings.access import AccessOptions
 from deployments.plan import Plan
-from tasks.workplace import loaded
+from tasks.resources import loaded
 
 DEFAULT = "default"
 """The name of the documents that are made from settings."""

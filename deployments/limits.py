@@ -10,7 +10,7 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.exceptions import ObjectNotFound
 
 from channelscribe.settings import Settings
-from channelscribe.sites.budgets import RateLimit, budgets
+from channelscribe.sources.budgets import RateLimit, budgets
 from deployments.plan import Plan
 
 

@@ -24,8 +24,8 @@ from typing import Any
 
 from websockets.sync.client import connect
 
-from channelscribe.laptop import LaptopStack
-from channelscribe.laptop.services import LOOPBACK, free_port, prefect_environment
+from channelscribe.local_stack import LaptopStack
+from channelscribe.local_stack.services import LOOPBACK, free_port, prefect_environment
 from channelscribe.sample.server import SampleServer
 from channelscribe.settings import Settings
 from flows.output import say

@@ -12,9 +12,9 @@ from prefect.runtime import flow_run
 from channelscribe.settings.travel import to_travel
 from flows.forms import ProcessRequest, ProcessSummary
 from flows.summary import completed, failure_to_read
+from tasks.batching import WINDOW
 from tasks.leases import kept_leases
-from tasks.outcomes import WINDOW
-from tasks.reread import by_words, claim_transcripts, find_transcripts, not_read, read_again
+from tasks.reannotate import by_words, claim_transcripts, find_transcripts, not_read, read_again
 from tasks.run_settings import run_settings
 from tasks.runner import dask_task_runner, submit
 

@@ -13,8 +13,8 @@ from channelscribe.settings.travel import to_travel
 from flows.forms import RetranscribeRequest, RetranscribeSummary
 from flows.summary import completed, failures_of
 from flows.work import work_through
-from tasks.chosen import ChosenVideos, choose_transcripts, hours_of_work
 from tasks.progress import followed
+from tasks.retranscribe_queue import ChosenVideos, choose_transcripts, hours_of_work
 from tasks.run_settings import run_settings
 from tasks.runner import dask_task_runner
 

@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from channelscribe.catalogue import Catalogue
-from channelscribe.laptop import LaptopStack
-from channelscribe.laptop.places import places_of
-from channelscribe.laptop.services import prefect_environment
+from channelscribe.local_stack import LaptopStack
+from channelscribe.local_stack.places import places_of
+from channelscribe.local_stack.services import prefect_environment
 from channelscribe.settings import Settings
 from channelscribe.settings.registry import SettingsRegistry, parse_assignment
 from channelscribe.settings.travel import refuse_own

@@ -10,9 +10,9 @@ from typing import Any
 from prefect import flow
 
 from flows.forms import SweepRequest
-from tasks import keeping
-from tasks.lost_runs import close_lost_runs
+from tasks import maintenance
 from tasks.run_settings import run_settings
+from tasks.zombie_runs import close_lost_runs
 
 
 @flow(name="sweep", persist_result=False)
@@ -20,4 +20,4 @@ def sweep(request: SweepRequest) -> dict[str, Any]:
     """One sweep; returns its report."""
     retention = run_settings(request.settings).retention
     lost_runs = close_lost_runs(request.dry_run)
-    return {"lost_runs": lost_runs, **keeping.sweep(retention.model_dump(), request.dry_run)}
+    return {"lost_runs": lost_runs, **maintenance.sweep(retention.model_dump(), request.dry_run)}

@@ -18,12 +18,12 @@ from flows.run_names import sync_name
 from flows.summary import completed, summarize, summarize_rehearsal
 from flows.work import work_through
 from tasks.artifacts import show_sync, source_key
-from tasks.asking import unblock
-from tasks.due import DueVideos
 from tasks.listing import list_source, make_due, rehearse
 from tasks.progress import followed
 from tasks.run_settings import run_settings
 from tasks.runner import dask_task_runner
+from tasks.site_guard import unblock
+from tasks.sync_queue import DueVideos
 
 
 @flow(name="sync-channel", flow_run_name=sync_name, task_runner=dask_task_runner(), persist_result=False)

@@ -10,10 +10,10 @@ from typing import Any
 from prefect import flow
 
 from flows.forms import TakedownRequest
-from tasks import keeping
+from tasks import maintenance
 
 
 @flow(name="takedown", persist_result=False)
 def takedown(request: TakedownRequest) -> dict[str, Any]:
     """One takedown; returns its report."""
-    return keeping.takedown(request.video, request.dry_run)
+    return maintenance.takedown(request.video, request.dry_run)

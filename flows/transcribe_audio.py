@@ -13,13 +13,13 @@ from prefect import flow
 from prefect.futures import PrefectFuture
 
 from flows.forms import TranscribeRequest
-from tasks.outcomes import Chain, settle
+from tasks.batch_recognition import short_ones
+from tasks.batching import Chain, settle
 from tasks.publishing import publish, record_failure
 from tasks.records import PreparedAudio, Published, VideoWork
 from tasks.runner import dask_task_runner, submit
 from tasks.speech import align, diarize, recognize, recognize_together
 from tasks.text import read
-from tasks.together import short_ones
 
 
 @flow(name="transcribe-audio", task_runner=dask_task_runner(), persist_result=False)

@@ -10,12 +10,12 @@ from channelscribe.settings import Settings
 from flows.forms import TranscribeRequest
 from flows.transcribe_audio import transcribe_audio
 from tasks.audio import prepare
+from tasks.batching import Chain, ready_batches, stops_source
 from tasks.fetch import download
 from tasks.leases import kept_leases
-from tasks.outcomes import Chain, ready_batches, stops_source
-from tasks.patience import patiently
 from tasks.publishing import record_failure
 from tasks.records import Published, VideoWork
+from tasks.retry_while_away import patiently
 from tasks.runner import submit
 from tasks.speech_pool import Lost, SpeechPool, Work
 

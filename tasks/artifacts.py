@@ -16,13 +16,13 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 
 from channelscribe.catalogue.outcomes import Outcome
+from channelscribe.evaluation.summary import page
 from channelscribe.formats import VideoMeta
-from channelscribe.quality.summary import page
-from channelscribe.sites.addresses import display_url
+from channelscribe.sources.addresses import display_url
 from channelscribe.transcript import Transcript
 from tasks.progress import STAGES
 from tasks.records import Published, VideoWork
-from tasks.workplace import catalogue
+from tasks.resources import catalogue
 
 LONGEST_KEY = 80  # characters of a site and an id
 

@@ -17,10 +17,10 @@ from channelscribe.audio.prepare import Part, Prepared, prepare_key
 from channelscribe.audio.prepare import prepare as prepare_media
 from channelscribe.hashing import content_key
 from channelscribe.store.layout import archive_key, part_key, speech_key
+from tasks.caching import RETRIES, ContentPolicy
 from tasks.leases import step
-from tasks.policies import RETRIES, ContentPolicy
 from tasks.records import AudioPart, Original, PreparedAudio, VideoWork
-from tasks.workplace import catalogue, scratch, settings_of, store
+from tasks.resources import catalogue, scratch, settings_of, store
 
 # What is known of a timeline and of parts is not the catalogue's.
 NOT_IN_ROWS = {"timeline", "archive_timeline", "parts"}

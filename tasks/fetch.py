@@ -8,16 +8,16 @@ from typing import Any
 from prefect import task
 
 from channelscribe.settings import FilterOptions
-from channelscribe.sites.download import download as download_media
-from channelscribe.sites.filters import refuse_filtered
-from channelscribe.sites.scope import scope_of_video
-from channelscribe.sites.spool import ListedVideo
+from channelscribe.sources.download import download as download_media
+from channelscribe.sources.filters import refuse_filtered
+from channelscribe.sources.site_key import scope_of_video
+from channelscribe.sources.spool import ListedVideo
 from channelscribe.store.layout import cover_key, original_key
-from tasks.asking import asking
+from tasks.caching import RETRIES, ContentPolicy
 from tasks.leases import step
-from tasks.policies import RETRIES, ContentPolicy
 from tasks.records import Original, VideoWork
-from tasks.workplace import catalogue, kept_scratch, settings_of, source_options, store
+from tasks.resources import catalogue, kept_scratch, settings_of, source_options, store
+from tasks.site_guard import asking
 
 DOWNLOAD = ContentPolicy(
     step="download",

@@ -15,7 +15,7 @@ from channelscribe.memory_use import peak_rss_bytes, reset_peak_rss
 from tasks.artifacts import progress_key
 from tasks.progress import bar
 from tasks.records import VideoWork
-from tasks.workplace import catalogue, own_settings
+from tasks.resources import catalogue, own_settings
 
 Report = Callable[[float | None], None]
 REPORT_SECONDS = 0.5

@@ -12,14 +12,14 @@ from channelscribe.catalogue import VideoRow
 from channelscribe.catalogue.verdicts import Judge
 from channelscribe.errors import SourceBlocked
 from channelscribe.settings import Settings, SourceOptions
-from channelscribe.sites.filters import verdict
-from channelscribe.sites.listing import Listing
-from channelscribe.sites.listing import list_source as list_videos
-from channelscribe.sites.scope import scope_of
-from tasks.asking import asking, learn
-from tasks.policies import RETRIES
+from channelscribe.sources.filters import verdict
+from channelscribe.sources.listing import Listing
+from channelscribe.sources.listing import list_source as list_videos
+from channelscribe.sources.site_key import scope_of
+from tasks.caching import RETRIES
 from tasks.records import VideoWork
-from tasks.workplace import catalogue, settings_of, source_options
+from tasks.resources import catalogue, settings_of, source_options
+from tasks.site_guard import asking, learn
 
 # Without tags: a task that has some asks the server for slots of each first, which took up to seconds here.
 LISTING: dict[str, Any] = {**RETRIES, "persist_result": False}

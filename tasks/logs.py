@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from functools import cache
 
-from tasks.workplace import own_settings
+from tasks.resources import own_settings
 
 LOGGERS = ("channelscribe", "tasks")
 

@@ -9,10 +9,10 @@ from channelscribe.store.layout import transcript_key
 from channelscribe.transcript import Transcript
 from tasks.artifacts import show_transcript
 from tasks.audio import record_audio
+from tasks.caching import RETRIES
 from tasks.leases import step
-from tasks.policies import RETRIES
 from tasks.records import PreparedAudio, Published, ReadTranscript, VideoWork
-from tasks.workplace import catalogue, store
+from tasks.resources import catalogue, store
 
 
 @task(

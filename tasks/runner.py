@@ -19,7 +19,7 @@ from channelscribe.errors import InvalidSetting
 from channelscribe.settings.options import DaskOptions
 from tasks.dask_client import StepClient
 from tasks.logs import tell_runs
-from tasks.workplace import own_settings
+from tasks.resources import own_settings
 
 Resource = Literal["CPU", "NET", "GPU"]
 R = TypeVar("R")

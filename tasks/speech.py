@@ -20,11 +20,11 @@ from channelscribe.speech.provenance import measured
 from channelscribe.speech.registry import ResolvedModel, resolve_model
 from channelscribe.speech.track import open_track
 from channelscribe.store.layout import checkpoint_key
+from tasks.batch_recognition import Due, make_together
+from tasks.caching import RETRIES, ContentPolicy
 from tasks.leases import Report, step
-from tasks.policies import RETRIES, ContentPolicy
 from tasks.records import Checkpoint, PreparedAudio, VideoWork
-from tasks.together import Due, make_together
-from tasks.workplace import catalogue, settings_of, store
+from tasks.resources import catalogue, settings_of, store
 
 Given = dict[str, Any]
 

@@ -22,10 +22,10 @@ from prefect.exceptions import ObjectNotFound
 from channelscribe.catalogue import State
 from channelscribe.catalogue.outcomes import Outcome
 from channelscribe.errors import SpeechFailed, StackError, WorkerDied
-from tasks.patience import patiently
 from tasks.publishing import record_failure
 from tasks.records import PreparedAudio, Published, VideoWork
-from tasks.workplace import catalogue
+from tasks.resources import catalogue
+from tasks.retry_while_away import patiently
 
 ATTEMPTS = 2
 POLL_SECONDS = 2.0

@@ -15,10 +15,10 @@ from channelscribe.speech.assemble import assemble
 from channelscribe.store.layout import checkpoint_key, reading_key
 from channelscribe.text.models import readers
 from channelscribe.text.reading import read as read_transcript
+from tasks.caching import RETRIES, ContentPolicy
 from tasks.leases import step
-from tasks.policies import RETRIES, ContentPolicy
 from tasks.records import Checkpoint, ReadTranscript, VideoWork
-from tasks.workplace import catalogue, settings_of, store
+from tasks.resources import catalogue, settings_of, store
 
 # Raise when `assemble` starts to give other transcripts for the same checkpoints: it is part of a transcript's id.
 ASSEMBLE_VERSION = 1

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from channelscribe.laptop import LaptopStack
+from channelscribe.local_stack import LaptopStack
 from channelscribe.settings import Settings
 
 pytest_plugins = ["tests.scheduling"]

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from channelscribe.settings import Settings, SourceOptions
-from channelscribe.sites import download as downloading
+from channelscribe.sources import download as downloading
 from flows.cli import main
 from flows.commands import doctor
 from tests.standin.channels import Video

@@ -14,7 +14,7 @@ from channelscribe import errors
 from channelscribe.catalogue.failures import STATE_AFTER
 from channelscribe.errors import ChannelscribeError
 from channelscribe.settings import Settings
-from channelscribe.sites.wording_table import WORDINGS
+from channelscribe.sources.error_patterns import WORDINGS
 
 ROOT = Path(__file__).parent.parent
 DOC = (ROOT / "docs" / "reasons.md").read_text(encoding="utf-8")

@@ -13,7 +13,7 @@ from typing import Any
 from sqlmodel import Session
 
 from channelscribe.catalogue.connection import execute
-from channelscribe.sites.identifiers import safe_id
+from channelscribe.sources.identifiers import safe_id
 
 __all__ = ["SETTLED", "Standing", "VideoName", "locked_standing", "names_of", "standings"]
 

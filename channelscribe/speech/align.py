@@ -18,15 +18,15 @@ from numpy.typing import NDArray
 from channelscribe.audio.speech_track import SAMPLE_RATE
 from channelscribe.errors import ModelUnavailable, SpeechFailed
 from channelscribe.settings.options import SpeechOptions
+from channelscribe.speech.alignment_tokens import Spelling, sentences, spell, timed_words
 from channelscribe.speech.emissions import emissions
 from channelscribe.speech.forced_alignment import narrow, token_spans
-from channelscribe.speech.gate import coverage
 from channelscribe.speech.hub import default_aligner
 from channelscribe.speech.loading import Loaded, load_aligner
 from channelscribe.speech.memory import in_batches, is_out_of_memory
 from channelscribe.speech.progress import Progress
+from channelscribe.speech.quality_gate import coverage
 from channelscribe.speech.registry import ResolvedModel
-from channelscribe.speech.spelling import Spelling, sentences, spell, timed_words
 from channelscribe.speech.threads import in_threads
 from channelscribe.speech.track import Samples, SpeechTrack, as_track, cut
 from channelscribe.speech.word_times import complete_times, spread, words_of

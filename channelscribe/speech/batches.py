@@ -15,13 +15,13 @@ from typing import Any
 from channelscribe.audio.speech_track import SAMPLE_RATE
 from channelscribe.errors import ChannelscribeError, SpeechFailed
 from channelscribe.settings.options import SpeechOptions
-from channelscribe.speech.activity import Chunk, chunks, listen, stretches
 from channelscribe.speech.decoding import Clip, Decoder, Gated, clip_of, decode, encode, features_of
 from channelscribe.speech.language import Decision, decide, windows
 from channelscribe.speech.memory import Room, in_batches, is_out_of_memory
 from channelscribe.speech.progress import Progress, share
 from channelscribe.speech.registry import ResolvedModel
 from channelscribe.speech.track import SpeechTrack, cut
+from channelscribe.speech.vad import Chunk, chunks, listen, stretches
 
 __all__ = ["VAD_SHARE", "Batch", "Opener", "Recognition", "Recording"]
 

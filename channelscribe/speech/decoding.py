@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from channelscribe.speech.activity import Chunk
-from channelscribe.speech.gate import Decoded, flags
 from channelscribe.speech.memory import Room, in_batches
+from channelscribe.speech.quality_gate import Decoded, flags
 from channelscribe.speech.track import Samples, SpeechTrack, cut
+from channelscribe.speech.vad import Chunk
 
 __all__ = ["Clip", "Decoder", "Gated", "clip_of", "decode", "encode", "features_of"]
 

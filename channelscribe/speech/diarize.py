@@ -16,9 +16,9 @@ from channelscribe.settings.options import SpeechOptions
 from channelscribe.speech.loading import Loaded, load_diarizer
 from channelscribe.speech.progress import Progress, share
 from channelscribe.speech.registry import ResolvedModel
+from channelscribe.speech.speaker_linking import space_windows
 from channelscribe.speech.stitching import Stitcher, join_turns
 from channelscribe.speech.track import Samples, SpeechTrack, as_track
-from channelscribe.speech.voices import space_windows
 
 __all__ = ["diarize", "name_speakers"]
 

@@ -18,10 +18,10 @@ from typing import Any
 from channelscribe.audio.prepare import prepare
 from channelscribe.errors import ChannelscribeError, SpeechFailed
 from channelscribe.settings.options import AudioOptions, SpeechOptions
-from channelscribe.speech.ahead import ahead
 from channelscribe.speech.align import align
 from channelscribe.speech.assemble import assemble
 from channelscribe.speech.diarize import diarize
+from channelscribe.speech.prefetch import ahead
 from channelscribe.speech.provenance import measured
 from channelscribe.speech.recognize import Opener, ahead_of_device, each_measured, recognize_all
 from channelscribe.speech.registry import ResolvedModel, resolve_model

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from channelscribe.speech.activity import Chunk
+from channelscribe.speech.vad import Chunk
 
 __all__ = ["Decision", "decide", "windows"]
 

@@ -25,8 +25,8 @@ from channelscribe.settings.options import SpeechOptions
 from channelscribe.speech import hub
 from channelscribe.speech.engines import prepare_engines
 from channelscribe.speech.registry import ResolvedModel
+from channelscribe.speech.speaker_linking import hasten
 from channelscribe.speech.verify import verify_fetched, verify_own, verify_pipeline
-from channelscribe.speech.voices import hasten
 
 __all__ = ["Loaded", "load_aligner", "load_counts", "load_diarizer", "load_recognizer", "seconds_loading"]
 

@@ -20,16 +20,16 @@ from typing import Any
 from channelscribe.audio.speech_track import SAMPLE_RATE
 from channelscribe.errors import ChannelscribeError
 from channelscribe.settings.options import SpeechOptions
-from channelscribe.speech.activity import Chunk
-from channelscribe.speech.ahead import ahead
 from channelscribe.speech.batches import Opener, Recognition, Recording
 from channelscribe.speech.decoding import Gated
 from channelscribe.speech.language import Decision
 from channelscribe.speech.loading import load_recognizer
+from channelscribe.speech.prefetch import ahead
 from channelscribe.speech.progress import Progress
 from channelscribe.speech.provenance import measured
 from channelscribe.speech.registry import ResolvedModel
 from channelscribe.speech.track import Samples, SpeechTrack, as_track
+from channelscribe.speech.vad import Chunk
 
 __all__ = ["Opener", "Progress", "ahead_of_device", "each_measured", "recognize", "recognize_all"]
 

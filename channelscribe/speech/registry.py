@@ -20,7 +20,7 @@ from channelscribe.errors import UnknownModel
 from channelscribe.hashing import content_key, sha256_file
 from channelscribe.sample import world
 from channelscribe.settings.options import SpeechModel, SpeechOptions, SpeechRule
-from channelscribe.speech.footprint import cores, fitting_batch, weight_bytes
+from channelscribe.speech.memory_budget import cores, fitting_batch, weight_bytes
 
 __all__ = ["BUILT_IN", "SAMPLE", "ResolvedModel", "gpu_available", "known_models", "resolve_model"]
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 import re
 
 from channelscribe.errors import KeyRefused
-from channelscribe.sites.identifiers import safe_id
+from channelscribe.sources.identifiers import safe_id
 
 __all__ = [
     "archive_key",

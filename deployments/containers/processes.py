@@ -24,8 +24,8 @@ from types import FrameType
 from typing import Any
 
 from channelscribe.errors import ChannelscribeError, StackError
-from channelscribe.laptop import services as laptop
-from channelscribe.laptop.processes import Running, die_with_parent, stop
+from channelscribe.local_stack import services as laptop
+from channelscribe.local_stack.processes import Running, die_with_parent, stop
 from deployments.containers.compose import Service
 from deployments.containers.hosting import Host
 from deployments.containers.places import Places

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from channelscribe.keeping import Library
-from channelscribe.keeping.backup import back_up
+from channelscribe.retention import Library
+from channelscribe.retention.backup import back_up
 from flows.output import print_json, say
 from flows.session import database, run_settings
 

@@ -7,8 +7,8 @@ from dataclasses import asdict
 
 from channelscribe.errors import ChannelscribeError, UsageError
 from channelscribe.settings.registry import SettingsRegistry, parse_assignment
-from channelscribe.sites.canary import try_canary
-from channelscribe.sites.condition import ytdlp_version
+from channelscribe.sources.canary import try_canary
+from channelscribe.sources.environment import ytdlp_version
 from flows.output import print_json, say, tell
 
 

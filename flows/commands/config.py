@@ -7,7 +7,7 @@ import os
 from typing import Any
 
 from channelscribe.errors import ChannelscribeError
-from channelscribe.laptop.looking import running_addresses
+from channelscribe.local_stack.looking import running_addresses
 from channelscribe.settings.registry import SettingsRegistry, parse_assignment
 from flows.output import print_json, table, tell
 

@@ -16,8 +16,8 @@ from typing import Any
 from channelscribe.catalogue import Catalogue
 from channelscribe.catalogue.tables import VideoRow
 from channelscribe.errors import UnknownVideo
-from channelscribe.laptop.places import Places, places_of
-from channelscribe.quality.metrics import WordErrors, word_error_rate
+from channelscribe.evaluation.metrics import WordErrors, word_error_rate
+from channelscribe.local_stack.places import Places, places_of
 from channelscribe.sample import world
 from channelscribe.sample.server import SampleServer
 from channelscribe.settings import Settings

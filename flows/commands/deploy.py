@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from channelscribe.catalogue import Catalogue
-from channelscribe.laptop import LaptopStack
+from channelscribe.local_stack import LaptopStack
 from channelscribe.settings import Settings
 from flows.output import print_json, say, tell
 from flows.session import export, log_to_file, quiet_terminal, run_settings

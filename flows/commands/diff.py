@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 from channelscribe.catalogue import Catalogue
 from channelscribe.errors import UsageError
-from channelscribe.quality.changes import Changes, changes
+from channelscribe.evaluation.changes import Changes, changes
 from flows.output import duration, print_json, say
 from flows.session import database, run_settings
 

@@ -12,12 +12,13 @@ from importlib.util import find_spec
 from channelscribe.audio.ffmpeg import ffmpeg_path
 from channelscribe.bundle import verify_bundle
 from channelscribe.errors import ChannelscribeError
-from channelscribe.laptop import LaptopStack
-from channelscribe.laptop.looking import running_addresses
-from channelscribe.laptop.places import places_of
+from channelscribe.local_stack import LaptopStack
+from channelscribe.local_stack.looking import running_addresses
+from channelscribe.local_stack.places import places_of
 from channelscribe.settings import Settings
-from channelscribe.sites.canary import try_canary
-from channelscribe.sites.condition import (
+from channelscribe.sources.canary import try_canary
+from channelscribe.sources.cookies import checked_cookies
+from channelscribe.sources.environment import (
     LEAST_DENO,
     LEAST_YTDLP,
     OLD_DAYS,
@@ -27,8 +28,7 @@ from channelscribe.sites.condition import (
     ytdlp_age_days,
     ytdlp_version,
 )
-from channelscribe.sites.cookies import checked_cookies
-from channelscribe.sites.ytdlp import deno_path
+from channelscribe.sources.ytdlp import deno_path
 from channelscribe.speech.hub import is_at_hand
 from channelscribe.speech.registry import resolve_model
 from channelscribe.store import MediaStore

@@ -12,8 +12,8 @@ from typing import Any
 from channelscribe.errors import ChannelscribeError, NoMedia, Then
 from channelscribe.settings import SourceOptions
 from channelscribe.settings.registry import SettingsRegistry, parse_assignment
-from channelscribe.sites.download import Download, ProgressCallback, download
-from channelscribe.sites.listing import ListedVideo, list_source
+from channelscribe.sources.download import Download, ProgressCallback, download
+from channelscribe.sources.listing import ListedVideo, list_source
 from flows.output import duration, print_json, say, tell
 
 EXIT_DONE, EXIT_FAILED, EXIT_SOME_FAILED = 0, 1, 3

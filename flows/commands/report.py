@@ -10,13 +10,13 @@ from typing import Any
 from channelscribe.catalogue import Catalogue
 from channelscribe.catalogue.tables import TranscriptRow, VideoRow
 from channelscribe.errors import UnknownVideo, UsageError
-from channelscribe.quality.figures import against_scripts, of_transcript, real_time_factors
-from channelscribe.quality.measured import Measured, script_of
-from channelscribe.quality.picture import picture
+from channelscribe.evaluation.figures import against_scripts, of_transcript, real_time_factors
+from channelscribe.evaluation.measured import Measured, script_of
+from channelscribe.evaluation.picture import picture
 from channelscribe.sample import world
-from channelscribe.sites.identifiers import safe_id
-from channelscribe.speech.gate import FLAGS
+from channelscribe.sources.identifiers import safe_id
 from channelscribe.speech.provenance import STAGES
+from channelscribe.speech.quality_gate import FLAGS
 from channelscribe.transcript import Transcript
 from flows.output import duration, print_json, say, table
 from flows.session import database, run_settings

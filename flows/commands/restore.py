@@ -6,9 +6,9 @@ import argparse
 from pathlib import Path
 
 from channelscribe.catalogue import Catalogue
-from channelscribe.keeping import Library
-from channelscribe.keeping.backup import restore
-from channelscribe.laptop import LaptopStack
+from channelscribe.local_stack import LaptopStack
+from channelscribe.retention import Library
+from channelscribe.retention.backup import restore
 from flows.output import print_json, say
 from flows.session import run_settings
 

@@ -11,7 +11,7 @@ from channelscribe.catalogue import Catalogue
 from channelscribe.errors import UnknownVideo, UsageError
 from channelscribe.exports import whole_file
 from channelscribe.formats import VideoMeta, render
-from channelscribe.sites.identifiers import safe_id
+from channelscribe.sources.identifiers import safe_id
 from flows.output import print_json, say, tell
 from flows.session import database, run_settings
 

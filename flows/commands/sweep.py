@@ -6,9 +6,9 @@ import argparse
 from datetime import UTC, datetime
 
 from channelscribe.catalogue import Catalogue
-from channelscribe.keeping import Library
-from channelscribe.keeping.sweep import sweep
-from channelscribe.laptop.looking import running_addresses
+from channelscribe.local_stack.looking import running_addresses
+from channelscribe.retention import Library
+from channelscribe.retention.sweep import sweep
 from channelscribe.settings import Settings
 from flows.commands.takedown import print_report
 from flows.output import print_json, say, tell
@@ -41,7 +41,7 @@ def close_lost_runs(settings: Settings, catalogue: Catalogue, *, delete: bool) -
     export_prefect(settings, api_url)
     import httpx
 
-    from tasks.lost_runs import close_lost
+    from tasks.zombie_runs import close_lost
 
     quiet_terminal()
     try:

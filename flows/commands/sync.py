@@ -9,8 +9,8 @@ from typing import Any
 from channelscribe.catalogue import Catalogue
 from channelscribe.errors import ChannelscribeError
 from channelscribe.settings import Settings
-from channelscribe.sites.addresses import check_url
-from channelscribe.sites.budgets import budgets
+from channelscribe.sources.addresses import check_url
+from channelscribe.sources.budgets import budgets
 from channelscribe.speech.registry import resolve_model
 from flows.display import Display
 from flows.output import duration, print_json, say, tell

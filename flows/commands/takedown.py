@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 
-from channelscribe.keeping import Library
-from channelscribe.keeping.report import Report
-from channelscribe.keeping.takedown import find_one, take_down
-from channelscribe.laptop import LaptopStack
-from channelscribe.laptop.places import places_of
+from channelscribe.local_stack import LaptopStack
+from channelscribe.local_stack.places import places_of
+from channelscribe.retention import Library
+from channelscribe.retention.report import Report
+from channelscribe.retention.takedown import find_one, take_down
 from channelscribe.settings import Settings
 from flows.output import print_json, say, table
 from flows.session import database, export, log_to_file, quiet_terminal, run_settings
@@ -53,7 +53,7 @@ def forget(settings: Settings, video: str) -> int:
         export(stack)
         log_to_file(stack.places.log_file, settings.log_level)
         stack.wait_ready()
-        from tasks.forgetting import forget_video
+        from tasks.prefect_history import forget_video
 
         quiet_terminal()
         site, _, video_id = video.partition(":")

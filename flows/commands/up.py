@@ -8,7 +8,7 @@ import sys
 import threading
 from contextlib import suppress
 
-from channelscribe.laptop import LaptopStack
+from channelscribe.local_stack import LaptopStack
 from channelscribe.settings import Settings
 from flows.output import print_json, say, tell
 from flows.session import engine, quiet_terminal, run_settings

@@ -15,11 +15,11 @@ from pydantic import SecretStr
 
 from blocks import BLOCKS, CatalogueBlock, MediaStoreBlock, SiteAccessBlock, SpeechModelsBlock
 from channelscribe.errors import ModelUnavailable, StackError
-from channelscribe.laptop import LaptopStack
+from channelscribe.local_stack import LaptopStack
 from channelscribe.settings import Settings, SpeechModel, SpeechOptions
 from channelscribe.settings.registry import SettingsRegistry
 from flows.commands import doctor
-from tasks import workplace
+from tasks import resources
 
 DOC = (Path(__file__).parent.parent.parent / "docs" / "operating.md").read_text(encoding="utf-8")
 
@@ -87,7 +87,7 @@ def documents(stack: LaptopStack, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     for key in ("DATABASE__BLOCK", "STORE__BLOCK", "SPEECH__BLOCK", "SOURCES__ACCESS"):
         monkeypatch.setenv(f"CHANNELSCRIBE_{key}", name)
     monkeypatch.setenv("CHANNELSCRIBE_PREFECT__API_URL", url)
-    caches = (workplace.own_settings, workplace.catalogue, workplace.store, workplace._speech_models)
+    caches = (resources.own_settings, resources.catalogue, resources.store, resources._speech_models)
     with temporary_settings({PREFECT_API_URL: url}), get_client(sync_client=True) as client:
         made = [
             CatalogueBlock(url=stack.addresses.database_url),
@@ -111,13 +111,13 @@ def documents(stack: LaptopStack, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 def test_workers_and_doctor_use_the_documents_that_settings_name(
     documents: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    workplace.catalogue().migrate()
-    workplace.store().put_bytes(b"x", "doctor/x.txt")
+    resources.catalogue().migrate()
+    resources.store().put_bytes(b"x", "doctor/x.txt")
     assert (tmp_path / "doctor" / "x.txt").exists()
-    speech = workplace.settings_of({"speech": {"block": None, "beam_size": 2}}).speech
+    speech = resources.settings_of({"speech": {"block": None, "beam_size": 2}}).speech
     assert (speech.models["mine"].recognizer, speech.beam_size) == (str(tmp_path), 2)
     assert speech.hub_token == SecretStr("canary-6")
-    workplace.catalogue().close()
+    resources.catalogue().close()
 
     monkeypatch.setattr(huggingface_hub.HfApi, "model_info", lambda *_, **__: None)
     settings = SettingsRegistry().resolve()
@@ -127,7 +127,7 @@ def test_workers_and_doctor_use_the_documents_that_settings_name(
     told = next(each for each in doctor.checked(doctor.blocks, missing) if "nowhere" in each.what)
     assert (told.state, "store.block" in told.remedy) == ("missing", True)
     with pytest.raises(StackError, match="channelscribe-media-store/nowhere"):
-        workplace.loaded(MediaStoreBlock, "nowhere", "store.block")
+        resources.loaded(MediaStoreBlock, "nowhere", "store.block")
 
 
 def test_doctor_looks_at_no_block_that_is_not_named(tmp_path: Path) -> None:

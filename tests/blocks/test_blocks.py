@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from channelscribe.laptop import LaptopStack
-from channelscribe.laptop.services import prefect_environment
+from channelscribe.local_stack import LaptopStack
+from channelscribe.local_stack.services import prefect_environment
 from tests.conftest import clean_environment
 
 pytestmark = pytest.mark.stack

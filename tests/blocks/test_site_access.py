@@ -12,8 +12,8 @@ import pytest
 
 from blocks import SiteAccessBlock
 from channelscribe.errors import InvalidSetting, SignInRequired
-from channelscribe.laptop import LaptopStack
-from channelscribe.laptop.services import prefect_environment
+from channelscribe.local_stack import LaptopStack
+from channelscribe.local_stack.services import prefect_environment
 from tests.conftest import clean_environment
 from tests.standin.channels import Video
 from tests.standin.site import StandinSite
@@ -77,7 +77,7 @@ from blocks import SiteAccessBlock
 from channelscribe.errors import StackError
 from channelscribe.settings.registry import SettingsRegistry
 from channelscribe.settings.travel import to_travel
-from tasks.workplace import source_options
+from tasks.resources import source_options
 
 cookies, secret, own = sys.argv[1:]
 block = SiteAccessBlock(cookies=cookies, proxy=f"http://me:{secret}@proxy:8080", player_clients="web")

@@ -7,7 +7,7 @@ from datetime import date
 
 from channelscribe.catalogue import Catalogue
 from channelscribe.errors import NotYet
-from channelscribe.sites.listing import ListedVideo, Listing
+from channelscribe.sources.listing import ListedVideo, Listing
 from tests.catalogue.records import OWNER, Listed, Video
 
 

@@ -9,7 +9,7 @@ from channelscribe.catalogue import Catalogue
 from channelscribe.catalogue.verdicts import Judge, VideoFacts
 from channelscribe.errors import ChannelscribeError, NotYet, SourceUnreachable
 from channelscribe.settings.options import FilterOptions
-from channelscribe.sites.filters import verdict
+from channelscribe.sources.filters import verdict
 from tests.catalogue.records import OWNER, Listed, Video, spoken
 
 SOON = datetime.now(UTC) + timedelta(days=2)

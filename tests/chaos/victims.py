@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import psutil
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from tasks.lost_runs import NOT_STARTED_AFTER, close_lost
+from tasks.zombie_runs import NOT_STARTED_AFTER, close_lost
 from tests.chaos.world import World, kill, settled
 
 

@@ -25,9 +25,9 @@ import psutil
 import psycopg
 
 from channelscribe.audio.ffmpeg import ffmpeg_path
-from channelscribe.laptop import LaptopStack
-from channelscribe.laptop.looking import running_addresses
-from channelscribe.laptop.places import places_of
+from channelscribe.local_stack import LaptopStack
+from channelscribe.local_stack.looking import running_addresses
+from channelscribe.local_stack.places import places_of
 from channelscribe.sample.feed import sample_items
 from channelscribe.sample.server import SampleServer
 from channelscribe.sample.world import media_dir

@@ -133,7 +133,7 @@ def test_a_sync_through_the_door_publishes(stack: Stack) -> None:
     assert stack.sql(PUBLISHED) == "1"
     objects = stack.compose(
         *("exec", "-T", "orchestrator", "python", "-c"),
-        "from tasks.workplace import store; print(*store().list('transcriptions'), sep='\\n')",
+        "from tasks.resources import store; print(*store().list('transcriptions'), sep='\\n')",
     ).split()
     assert {name.rpartition(".")[2] for name in objects} == {"txt", "srt", "vtt", "tsv", "json"}
     assert len(objects) == 5

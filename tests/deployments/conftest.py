@@ -8,7 +8,7 @@ import pytest
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from channelscribe.laptop import LaptopStack
+from channelscribe.local_stack import LaptopStack
 
 
 @pytest.fixture(scope="module")

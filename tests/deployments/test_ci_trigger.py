@@ -17,8 +17,8 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.actions import VariableCreate
 
 from channelscribe.catalogue import Catalogue
-from channelscribe.laptop import LaptopStack
-from channelscribe.laptop.services import prefect_environment
+from channelscribe.local_stack import LaptopStack
+from channelscribe.local_stack.services import prefect_environment
 from channelscribe.sample.server import SampleServer
 from channelscribe.settings import Settings
 from deployments.provision import provision

@@ -15,8 +15,8 @@ import pytest
 from prefect.client.orchestration import SyncPrefectClient
 
 from channelscribe.catalogue import Catalogue
-from channelscribe.laptop import LaptopStack
-from channelscribe.laptop.services import prefect_environment
+from channelscribe.local_stack import LaptopStack
+from channelscribe.local_stack.services import prefect_environment
 from channelscribe.sample.feed import sample_items
 from channelscribe.sample.server import SampleServer
 from channelscribe.settings import Settings

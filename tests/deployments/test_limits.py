@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from channelscribe.laptop import LaptopStack
-from channelscribe.laptop.services import prefect_environment
+from channelscribe.local_stack import LaptopStack
+from channelscribe.local_stack.services import prefect_environment
 from tests.conftest import clean_environment
 
 pytestmark = pytest.mark.stack
@@ -20,9 +20,9 @@ import json
 from prefect.client.orchestration import get_client
 from channelscribe.errors import StackError
 from channelscribe.settings import SourceOptions
-from channelscribe.sites.budgets import budgets
+from channelscribe.sources.budgets import budgets
 from deployments.limits import provision_limits
-from tasks.asking import take_turn
+from tasks.site_guard import take_turn
 
 options = SourceOptions(budgets={"a-site": 36000.0}, egress="test", pause_seconds=0)
 try:

@@ -14,7 +14,7 @@ from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterId
 from prefect.client.schemas.objects import StateType
 from prefect.client.schemas.schedules import IntervalSchedule
 
-from channelscribe.laptop import LaptopStack
+from channelscribe.local_stack import LaptopStack
 
 pytestmark = pytest.mark.stack
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from channelscribe.catalogue import Catalogue
-from channelscribe.laptop import LaptopStack
+from channelscribe.local_stack import LaptopStack
 from tests.conftest import Cli, Ended
 
 

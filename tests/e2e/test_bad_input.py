@@ -9,7 +9,7 @@ import pytest
 
 from channelscribe.audio.ffmpeg import ffmpeg_path
 from channelscribe.catalogue import Catalogue
-from channelscribe.laptop import LaptopStack
+from channelscribe.local_stack import LaptopStack
 from channelscribe.sample import world
 from channelscribe.sample.feed import sample_items
 from channelscribe.sample.server import SampleServer

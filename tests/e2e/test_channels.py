@@ -15,7 +15,7 @@ import psycopg
 import pytest
 
 from channelscribe.catalogue import Catalogue, VideoRow
-from channelscribe.laptop import LaptopStack
+from channelscribe.local_stack import LaptopStack
 from channelscribe.sample.server import SampleServer
 from tests.conftest import Cli
 from tests.e2e.syncing import Summary, Syncs

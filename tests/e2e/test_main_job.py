@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 
 from channelscribe.catalogue import Catalogue
-from channelscribe.laptop import LaptopStack
-from channelscribe.quality.metrics import word_error_rate
+from channelscribe.evaluation.metrics import word_error_rate
+from channelscribe.local_stack import LaptopStack
 from channelscribe.sample import world
 from channelscribe.sample.server import SampleServer
 from channelscribe.transcript import Transcript

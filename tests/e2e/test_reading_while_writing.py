@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from channelscribe.catalogue import Catalogue
-from channelscribe.laptop import LaptopStack
+from channelscribe.local_stack import LaptopStack
 from tests.catalogue.records import Listed, Video, published, spoken
 from tests.conftest import Cli
 

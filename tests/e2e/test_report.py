@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 import pytest
 
 from channelscribe.catalogue import Catalogue
-from channelscribe.laptop import LaptopStack
+from channelscribe.local_stack import LaptopStack
 from channelscribe.sample import world
 from tests.conftest import Cli, clean_environment
 

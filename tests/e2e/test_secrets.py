@@ -35,7 +35,7 @@ from psycopg import sql
 
 from blocks import BLOCKS, SiteAccessBlock, SpeechModelsBlock
 from channelscribe.catalogue.embedded import temporary_server
-from channelscribe.laptop.looking import running_addresses
+from channelscribe.local_stack.looking import running_addresses
 from channelscribe.settings import Settings
 from tests.conftest import Ended, clean_environment
 from tests.e2e.syncing import Syncs

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from channelscribe.catalogue import Catalogue
-from channelscribe.laptop import LaptopStack
-from channelscribe.quality.metrics import word_error_rate
+from channelscribe.evaluation.metrics import word_error_rate
+from channelscribe.local_stack import LaptopStack
 from channelscribe.sample import world
 from channelscribe.sample.feed import FeedItem, sample_items
 from channelscribe.sample.server import SampleServer

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from channelscribe.laptop import LaptopStack
-from channelscribe.laptop.services import prefect_environment
+from channelscribe.local_stack import LaptopStack
+from channelscribe.local_stack.services import prefect_environment
 from flows.forms import SweepRequest, TakedownRequest
 from tests.conftest import clean_environment
 
@@ -21,9 +21,9 @@ import json
 from flows.forms import SweepRequest, TakedownRequest
 from flows.sweep import sweep
 from flows.takedown import takedown
-from tasks.keeping import library
+from tasks.maintenance import library
 from channelscribe.store import layout
-from tests.keeping.filling import published
+from tests.retention.filling import published
 
 from prefect.artifacts import create_markdown_artifact
 from prefect.client.orchestration import get_client

@@ -9,12 +9,12 @@ import pytest
 
 from channelscribe.catalogue.tables import TranscriptRow, VideoRow
 from channelscribe.errors import UnknownVideo, UsageError
-from channelscribe.quality.measured import Measured
+from channelscribe.evaluation.measured import Measured
 from channelscribe.sample import world
 from channelscribe.transcript import Segment, Transcript, Word
 from flows.cli import main
 from flows.commands import report
-from tests.quality.test_picture import talk
+from tests.evaluation.test_picture import talk
 
 STAGES = {
     "recognize": {

@@ -12,8 +12,8 @@ import soundfile  # type: ignore[import-untyped]
 from channelscribe.audio.prepare import prepare
 from channelscribe.audio.speech_track import read_speech
 from channelscribe.errors import StoreConflict, UsageError
+from channelscribe.evaluation.metrics import word_error_rate
 from channelscribe.formats import Layout
-from channelscribe.quality.metrics import word_error_rate
 from channelscribe.sample import world
 from channelscribe.settings import AudioOptions
 from channelscribe.speech.outputs import already_made, refuse_foreign, write_outputs

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from channelscribe.quality.metrics import diarization_error_rate
+from channelscribe.evaluation.metrics import diarization_error_rate
 from channelscribe.settings import SpeechOptions
 from channelscribe.speech import diarize as diarizing
 from channelscribe.speech.diarize import diarize

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from channelscribe.speech.activity import Chunk
 from channelscribe.speech.language import decide, windows
+from channelscribe.speech.vad import Chunk
 
 
 def _chunks(seconds: list[float]) -> list[Chunk]:

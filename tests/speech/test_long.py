@@ -12,12 +12,12 @@ import pytest
 from channelscribe.audio.speech_track import SAMPLE_RATE
 from channelscribe.settings import SpeechOptions
 from channelscribe.speech import diarize as diarizing
-from channelscribe.speech.activity import chunks, listen, stretches
 from channelscribe.speech.decoding import clip_of, decode
-from channelscribe.speech.gate import Decoded
 from channelscribe.speech.loading import Loaded
+from channelscribe.speech.quality_gate import Decoded
 from channelscribe.speech.registry import resolve_model
 from channelscribe.speech.track import Samples
+from channelscribe.speech.vad import chunks, listen, stretches
 
 HOURS = 10
 SECONDS = HOURS * 3600

@@ -11,7 +11,7 @@ import pytest
 
 from channelscribe.audio.speech_track import SAMPLE_RATE
 from channelscribe.errors import SpeechFailed
-from channelscribe.quality.metrics import word_error_rate
+from channelscribe.evaluation.metrics import word_error_rate
 from channelscribe.settings import SpeechOptions
 from channelscribe.speech.align import align
 from channelscribe.speech.assemble import assemble
@@ -150,8 +150,8 @@ def test_the_language_is_decided_on_several_windows_of_speech(
 ) -> None:
     """The sample's recognizer knows English only, so what CTranslate2 would answer is scripted; the rest is real."""
     from channelscribe.speech import batches
-    from channelscribe.speech.activity import Chunk
     from channelscribe.speech.track import as_track
+    from channelscribe.speech.vad import Chunk
 
     whisper = load_recognizer(model, OPTIONS).engine.model
     answers = iter([("<|fr|>", "<|en|>"), ("<|en|>", "<|fr|>"), ("<|en|>", "<|fr|>")])

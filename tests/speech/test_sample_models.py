@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from channelscribe.audio.speech_track import SAMPLE_RATE
 from channelscribe.errors import ModelUnavailable
-from channelscribe.quality.metrics import (
+from channelscribe.evaluation.metrics import (
     median_and_p90,
     word_error_rate,
     word_speaker_matches,

@@ -11,8 +11,8 @@ import yt_dlp  # type: ignore[import-untyped]
 
 from channelscribe.errors import ChannelscribeError, SourceBlocked, SourceUnreachable
 from channelscribe.settings.options import SourceOptions
-from channelscribe.sites.download import download
-from channelscribe.sites.listing import list_source
+from channelscribe.sources.download import download
+from channelscribe.sources.listing import list_source
 from tests.standin.site import StandinSite, Video
 from tests.standin.test_standin import flat, ids
 

@@ -8,7 +8,7 @@ from prefect.client.schemas.actions import ArtifactCreate
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from channelscribe.formats import VideoMeta
-from channelscribe.laptop import LaptopStack
+from channelscribe.local_stack import LaptopStack
 from channelscribe.transcript import Transcript
 from tasks import artifacts
 from tasks.records import VideoWork

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from channelscribe.laptop import LaptopStack
-from channelscribe.laptop.services import prefect_environment
+from channelscribe.local_stack import LaptopStack
+from channelscribe.local_stack.services import prefect_environment
 from tests.conftest import clean_environment
 from tests.standin.site import StandinSite, Video
 
@@ -29,7 +29,7 @@ from channelscribe.settings.travel import to_travel
 from tasks.fetch import download
 from tasks.listing import claim_due, list_source
 from tasks.publishing import record_failure
-from tasks.workplace import catalogue
+from tasks.resources import catalogue
 
 options = to_travel(SettingsRegistry(run={"sources.allow_private_addresses": True, "sources.retries": 0}).resolve())
 together = Barrier(2)

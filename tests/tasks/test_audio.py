@@ -14,8 +14,8 @@ import soundfile  # type: ignore[import-untyped]
 
 from channelscribe.audio.prepare import prepare
 from channelscribe.audio.speech_track import SAMPLE_RATE, read_speech
-from channelscribe.laptop import LaptopStack
-from channelscribe.laptop.services import prefect_environment
+from channelscribe.local_stack import LaptopStack
+from channelscribe.local_stack.services import prefect_environment
 from channelscribe.sample import world
 from channelscribe.settings import AudioOptions
 from tests.audio.conftest import RATE, speech_like
@@ -33,7 +33,7 @@ from channelscribe.settings.travel import to_travel
 from tasks.audio import prepare
 from tasks.records import Original, VideoWork
 from tasks.runner import dask_task_runner, submit
-from tasks.workplace import catalogue, store
+from tasks.resources import catalogue, store
 from tests.catalogue.records import Listed, Video
 
 def leased(video_id):

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from channelscribe.errors import InvalidSetting
-from channelscribe.laptop import LaptopStack
-from channelscribe.laptop.services import free_port, prefect_environment
+from channelscribe.local_stack import LaptopStack
+from channelscribe.local_stack.services import free_port, prefect_environment
 from channelscribe.settings.options import DaskOptions
 from deployments.certificates import make_certificates
 from tasks.runner import tls
@@ -28,7 +28,7 @@ from distributed import get_worker
 from prefect import flow, get_run_logger, tags, task
 from prefect.runtime import flow_run, task_run
 from prefect.settings import get_current_settings
-from tasks.outcomes import failure_of
+from tasks.batching import failure_of
 from tasks.runner import dask_task_runner, submit
 
 @task

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from channelscribe.laptop import LaptopStack
-from channelscribe.laptop.services import prefect_environment
+from channelscribe.local_stack import LaptopStack
+from channelscribe.local_stack.services import prefect_environment
 from tests.conftest import clean_environment
 
 pytestmark = pytest.mark.stack
@@ -26,8 +26,8 @@ from pathlib import Path
 from prefect import flow, task
 from channelscribe.errors import NoMedia, SourceUnreachable
 from functools import partial
-from tasks.outcomes import failure_of, settle
-from tasks.policies import ContentPolicy, worth_retrying
+from tasks.batching import failure_of, settle
+from tasks.caching import ContentPolicy, worth_retrying
 from tasks.runner import dask_task_runner, submit
 folder = Path(sys.argv[1])
 

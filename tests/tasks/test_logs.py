@@ -11,7 +11,7 @@ from prefect.client.schemas.filters import LogFilter, LogFilterFlowRunId
 from prefect.client.schemas.objects import Log
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from channelscribe.laptop import LaptopStack
+from channelscribe.local_stack import LaptopStack
 from tests.tasks.test_engine import run
 
 pytestmark = pytest.mark.stack
@@ -26,7 +26,7 @@ from prefect.runtime import flow_run, task_run
 @task
 def say(resource):
     get_run_logger().info("said by the task on %s", get_worker().name)
-    logging.getLogger("channelscribe.sites.of_a_test").info("said by the library on %s", resource)
+    logging.getLogger("channelscribe.sources.of_a_test").info("said by the library on %s", resource)
     logging.getLogger("tasks.of_a_test").warning("said by a step on %s", resource)
     logging.getLogger("somebody.else").error("said by another library")
     return [get_worker().name, task_run.id]

@@ -14,7 +14,7 @@ from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRun
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from channelscribe.catalogue.leases import Progress
-from channelscribe.laptop import LaptopStack
+from channelscribe.local_stack import LaptopStack
 from tasks import progress
 from tasks.artifacts import progress_key
 from tests.tasks.test_engine import run

@@ -20,8 +20,8 @@ from prefect.tasks import Task
 
 import tasks
 from channelscribe.errors import NoMedia, SourceUnreachable
-from channelscribe.laptop import LaptopStack
-from tasks.policies import JITTER, RETRY_DELAYS, worth_retrying
+from channelscribe.local_stack import LaptopStack
+from tasks.caching import JITTER, RETRY_DELAYS, worth_retrying
 from tests.tasks.test_engine import run
 
 DELAYS = [0.4, 0.8]
@@ -29,7 +29,7 @@ SECONDS = 30  # until the server has heard of all states
 FLAKY = f"""
 import time
 from prefect.runtime import task_run
-from tasks.policies import RETRIES
+from tasks.caching import RETRIES
 
 AGAIN = {{**RETRIES, "retry_delay_seconds": {DELAYS}}}
 

@@ -13,7 +13,7 @@ from prefect.exceptions import ObjectNotFound
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from channelscribe.errors import InvalidSetting, UnknownSetting
-from channelscribe.laptop import LaptopStack
+from channelscribe.local_stack import LaptopStack
 from tasks.run_settings import VARIABLE, run_settings
 from tests.conftest import Cli
 

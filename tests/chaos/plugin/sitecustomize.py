@@ -24,7 +24,7 @@ BEGINS = {
     "tasks.listing": {"list_videos": "list"},
     "tasks.fetch": {"download_media": "download"},
     "tasks.audio": {"prepare_media": "prepare"},
-    "tasks.together": {"recognize_all": "recognize"},
+    "tasks.batch_recognition": {"recognize_all": "recognize"},
     "channelscribe.speech.recognize": {"recognize": "recognize"},
     "channelscribe.speech.align": {"align": "align"},
     "channelscribe.speech.diarize": {"diarize": "diarize"},

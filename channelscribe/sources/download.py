@@ -1,0 +1,200 @@
+"""The audio of one video, as the site has it: original language, own container, nothing converted.
+
+Needs the network. Leaves `<safe id>.<ext>` in the folder it is given; when broken off, a part of it, from which the
+next try goes on if it is still the same file (`parts`). Safe in threads.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from channelscribe.errors import ChannelscribeError, NoMedia, NotYet, SourceError, TruncatedMedia
+from channelscribe.settings.options import SourceOptions
+from channelscribe.sources.addresses import check_url, display_url
+from channelscribe.sources.direct import direct_media
+from channelscribe.sources.entries import Info, moment, page_facts, published_on
+from channelscribe.sources.error_classification import classify
+from channelscribe.sources.filters import NOT_YET
+from channelscribe.sources.formats import FORMAT_SORT, original_audio
+from channelscribe.sources.identifiers import safe_id
+from channelscribe.sources.limits import Meter, ProgressCallback
+from channelscribe.sources.media import FileChangedError, NotMediaError, StaleAddressError
+from channelscribe.sources.spool import ListedVideo
+from channelscribe.sources.thumbnail import fetch_thumbnail
+from channelscribe.sources.transfer import ShortFileError, transfer
+from channelscribe.sources.ytdlp import SafeYoutubeDL, YtdlpLog, open_ytdlp
+
+__all__ = ["Download", "ProgressCallback", "describe", "download"]
+
+Accept = Callable[[ListedVideo], None]
+
+_TRIES = 3  # so often, at most, a page is asked anew without another byte to show for it
+_MOST_TRIES = 8  # and with: some addresses expire before a long file has come
+_PAUSE_SECONDS = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """A fetched file and what the site says of it; `announced_seconds` is the site's own figure, if any.
+
+    `cover` is the video's picture, if it has one that could be had.
+    """
+
+    path: Path
+    format_id: str
+    extension: str
+    bytes: int
+    announced_seconds: float | None
+    title: str
+    uploader: str | None
+    published: date | None
+    description: str | None
+    webpage_url: str
+    language: str | None
+    chapters: list[dict[str, Any]]
+    cover: Path | None = None
+
+
+def download(
+    video_url: str,
+    folder: Path,
+    video_id: str,
+    options: SourceOptions,
+    progress: ProgressCallback | None = None,
+    cache: Path | None = None,
+    *,
+    even_unfinished: bool = False,
+    accept: Accept | None = None,
+) -> Download:
+    """Fetches the audio of `video_url` to `folder/<safe id>.<ext>`.
+
+    `progress(fraction, bytes)` is called while bytes arrive: fraction 0 to 1, or None where the size is
+    unknown; what it raises ends the download. `even_unfinished` takes a stream that just ended as it is. `accept` is
+    shown what the page says before anything is fetched, and raises for what is not wanted.
+    Raises NotYet, MediaTooLong, MediaTooLarge, EmptyMedia, TruncatedMedia (fewer bytes than announced), NoMedia, and
+    what `sites.wording` makes of yt-dlp's errors.
+    """
+    check_url(video_url, options.allow_private_addresses, proxied=options.proxy is not None or None)
+    folder.mkdir(parents=True, exist_ok=True)
+    log, meter = YtdlpLog(), Meter(options, progress)
+    try:
+        with open_ytdlp(options, log, cache, **FORMAT_OPTIONS, progress_hooks=[meter]) as ydl:
+            fit = Fit(meter, even_unfinished, accept)
+            info, path = _fetch(ydl, log, video_url, (folder.absolute(), safe_id(video_id)), fit)
+            cover = fetch_thumbnail(ydl, info, path.with_suffix(".cover")) if options.covers else None
+    except ChannelscribeError:
+        raise
+    except Exception as error:
+        if meter.interruption is error:
+            raise
+        raise classify(error, video_url) from None
+    return replace(_result(info, path, video_url), cover=cover)
+
+
+FORMAT_OPTIONS: dict[str, Any] = {
+    "format": original_audio,
+    "format_sort": FORMAT_SORT,
+    "noplaylist": True,
+    "keep_fragments": True,  # until the file is whole: see `parts`
+    # What was read but not yet written is lost when a connection breaks: not more than this, in bytes.
+    "buffersize": 1 << 16,
+    "noresizebuffer": True,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """Whether a video is to be fetched, from what its page says."""
+
+    meter: Meter
+    even_unfinished: bool
+    accept: Accept | None
+
+    def check(self, info: Info) -> None:
+        where = display_url(str(info.get("webpage_url") or ""))
+        reason = NOT_YET.get(str(info.get("live_status")))
+        if reason and not (reason == "post_live" and self.even_unfinished):
+            again = moment(info.get("release_timestamp")) if reason == "upcoming" else None
+            told = f"{where} is not a finished recording yet ({reason.replace('_', ' ')})."
+            raise NotYet(told, reason=reason, not_before=again)
+        if self.accept is not None:
+            self.accept(page_facts(info, str(info.get("webpage_url") or "")))
+        self.meter.refuse_long(info.get("duration"), where)
+        self.meter.refuse_large(info.get("filesize"))
+
+
+def _fetch(ydl: SafeYoutubeDL, log: YtdlpLog, url: str, place: tuple[Path, str], fit: Fit) -> tuple[Info, Path]:
+    """Looks at the page and fetches what it offers; once more with a fresh page where that can help."""
+    meter = fit.meter
+    direct = direct_media(url)
+    fruitless = 0
+    for number in range(1, _MOST_TRIES + 1):
+        info = describe(ydl, url, direct)
+        fit.check(info)
+        before = meter.most
+        try:
+            return info, transfer(ydl, log, meter, info, place, only_media=direct is not None)
+        except NotMediaError:
+            direct = None
+            continue
+        except (StaleAddressError, FileChangedError, ShortFileError) as error:
+            if direct is not None and isinstance(error, StaleAddressError):
+                raise  # there is no page that could give another address
+            fruitless = 1 if meter.most > before else fruitless + 1
+            if fruitless == _TRIES or number == _MOST_TRIES:
+                raise _given_up(url, error, number) from error
+        time.sleep(_PAUSE_SECONDS * fruitless * random.uniform(0.5, 1))
+    raise NoMedia(f"{display_url(url)} offers no audio that can be fetched.")
+
+
+def describe(ydl: SafeYoutubeDL, url: str, direct: Info | None = None) -> Info:
+    """What the page of one video says, with the chosen format in it; of a media file's own address, just that."""
+    if direct is not None:
+        info: Info | None = ydl.process_ie_result(dict(direct), download=False)
+    else:
+        info = ydl.extract_info(url, download=False)
+    while info and info.get("_type") in ("playlist", "multi_video"):
+        entries = [each for each in info.get("entries") or () if each]
+        if len(entries) != 1:
+            raise NoMedia(f"{display_url(url)} is a list of {len(entries)}.", remedy="Sync it as a source.")
+        info = entries[0]
+    if not info or not info.get("url"):
+        raise NoMedia(f"{display_url(url)} offers no audio that can be fetched.")
+    return info
+
+
+def _given_up(url: str, error: Exception, tries: int) -> ChannelscribeError:
+    """Later rather than now: the page was asked anew each time, and that did not help."""
+    if isinstance(error, StaleAddressError):
+        return SourceError(
+            f"{display_url(url)}: HTTP status {error.cause.status} for its media, with {tries} fresh addresses.",
+            remedy="Upgrade yt-dlp; see whether other sources.player_clients or a PO token help: channelscribe canary.",
+            reason="forbidden",
+        )
+    return TruncatedMedia(
+        f"{display_url(url)} could not be fetched whole in {tries} tries: {error}",
+        remedy="It is fetched again later.",
+    )
+
+
+def _result(info: Info, path: Path, url: str) -> Download:
+    return Download(
+        path=path,
+        format_id=str(info.get("format_id") or ""),
+        extension=path.suffix.removeprefix("."),
+        bytes=path.stat().st_size,
+        announced_seconds=float(info["duration"]) if info.get("duration") else None,
+        title=str(info.get("title") or ""),
+        uploader=info.get("uploader") or info.get("channel"),
+        published=published_on(info),
+        description=info.get("description"),
+        webpage_url=str(info.get("webpage_url") or url),
+        language=info.get("language"),
+        chapters=list(info.get("chapters") or ()),
+    )

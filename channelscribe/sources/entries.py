@@ -1,0 +1,107 @@
+"""One entry of yt-dlp's listings as a ListedVideo: an id of its own, an address, and what is said of it."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import re
+from datetime import UTC, date, datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from yt_dlp.utils import unsmuggle_url  # type: ignore[import-untyped]
+from yt_dlp.utils.networking import normalize_url  # type: ignore[import-untyped]
+
+from channelscribe.sources.identifiers import safe_id
+from channelscribe.sources.spool import ListedVideo
+
+__all__ = ["GENERIC", "Info", "listed_video", "moment", "page_facts", "published_on", "site_of"]
+
+GENERIC = "generic"
+Info = dict[str, Any]
+
+_log = logging.getLogger(__name__)
+_SERIAL_NUMBER = re.compile(r"\d{1,9}")
+
+
+def site_of(info: Info) -> str:
+    """`youtube` for youtube:tab, Youtube and the like: a video has one site, wherever it is listed."""
+    name = str(info.get("extractor") or info.get("ie_key") or GENERIC).partition(":")[0].lower()
+    return name if re.fullmatch(r"[a-z0-9_.+-]+", name) and name.strip(".") else GENERIC
+
+
+def moment(seconds: Any) -> datetime | None:
+    """Seconds since the epoch as a time of day (UTC); None for what is no such thing."""
+    try:
+        return datetime.fromtimestamp(seconds, UTC)
+    except (TypeError, OverflowError, OSError, ValueError):
+        return None
+
+
+def published_on(info: Info) -> date | None:
+    """The day (UTC) on which yt-dlp says that a video was published."""
+    for key in ("timestamp", "release_timestamp"):
+        if (found := moment(info.get(key))) is not None:
+            return found.date()
+    try:
+        return datetime.strptime(info.get("upload_date") or "", "%Y%m%d").date()  # noqa: DTZ007
+    except ValueError:
+        return None
+
+
+def listed_video(entry: Info, listing_site: str, position: int, tab: str | None) -> ListedVideo | None:
+    """The entry as a video; None for what has no http address. `tab` is the channel's tab it was found in."""
+    raw_url = str(entry.get("webpage_url") or entry.get("url") or entry.get("webpage_url_of_list") or "")
+    url, hidden = unsmuggle_url(raw_url, {})
+    url = normalize_url(url)  # feeds have spaces and umlauts in addresses
+    if urlsplit(url).scheme not in ("http", "https"):
+        _log.warning("left out an entry without an http address: %r", str(entry.get("title"))[:100])
+        return None
+    known = entry.get("ie_key") or entry.get("extractor")
+    site = site_of(entry) if known else listing_site
+    guid = hidden.get("force_videoid")
+    video_id = _generic_id(url, guid) if site == GENERIC else safe_id(str(entry.get("id") or url))
+    return ListedVideo(
+        video_id=video_id,
+        site=site,
+        url=url,
+        title=str(entry.get("title") or entry.get("id") or video_id),
+        duration=float(entry["duration"]) if entry.get("duration") is not None else None,
+        published=published_on(entry),
+        live_status=entry.get("live_status"),
+        description=entry.get("description"),
+        position=position,
+        availability=entry.get("availability"),
+        release_at=moment(entry.get("release_timestamp")),
+        tab=tab or ("shorts" if "/shorts/" in urlsplit(url).path else None),
+    )
+
+
+def page_facts(info: Info, url: str) -> ListedVideo:
+    """What the page of the video at `url` says, with the facts that filters are about."""
+    return ListedVideo(
+        video_id=safe_id(str(info.get("id") or url)),
+        site=site_of(info),
+        url=url,
+        title=str(info.get("title") or ""),
+        duration=info.get("duration"),
+        published=published_on(info),
+        live_status=info.get("live_status"),
+        availability=info.get("availability"),
+        release_at=moment(info.get("release_timestamp")),
+    )
+
+
+def _generic_id(url: str, guid: str | None) -> str:
+    """A feed's guid, else an id made of the media's address.
+
+    Feeds should choose guids that no other feed has; one that merely counts is made unique by its host's
+    name.
+    """
+    parts = urlsplit(url)
+    if guid and guid.strip():
+        guid = guid.strip()
+        return safe_id(f"{guid}@{parts.hostname}" if _SERIAL_NUMBER.fullmatch(guid) else guid)
+    name = parts.path.rpartition("/")[2].rpartition(".")[0] or parts.hostname or "media"
+    address = parts._replace(netloc=parts.netloc.rpartition("@")[2], fragment="").geturl()
+    return f"{safe_id(name)[:80]}-{hashlib.sha256(address.encode()).hexdigest()[:12]}"

@@ -1,0 +1,207 @@
+"""What a source lists: the videos of a channel, playlist or feed, or the one video behind an address.
+
+A flat listing: one request for a feed, one per page of a channel, none per video. Entries are taken page by page
+as yt-dlp reads them, and kept on disk: memory does not grow with the channel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from yt_dlp.utils import PagedList  # type: ignore[import-untyped]
+
+from channelscribe.errors import ChannelscribeError, NoMedia
+from channelscribe.settings.options import SourceOptions
+from channelscribe.sources.addresses import check_url, display_url
+from channelscribe.sources.entries import GENERIC, Info, listed_video, site_of
+from channelscribe.sources.error_classification import classify
+from channelscribe.sources.identifiers import safe_id
+from channelscribe.sources.spool import ListedVideo, VideoSpool
+from channelscribe.sources.ytdlp import SafeYoutubeDL, YtdlpLog, open_ytdlp
+
+__all__ = ["AllKnown", "Kind", "ListedVideo", "Listing", "list_source"]
+
+Kind = Literal["channel", "playlist", "feed", "video"]
+
+AllKnown = Callable[[Sequence[ListedVideo]], bool]
+"""Whether all of some videos were listed before."""
+
+SHORT_LOOK = 30
+"""So many known videos in a row, newest first, and the rest of a tab counts as known. A page of YouTube's."""
+
+_TABS = ("videos", "shorts", "streams")
+_FLAT: dict[str, Any] = {
+    "extract_flat": "in_playlist",
+    "skip_download": True,
+    "ignore_no_formats_error": True,
+}
+_DEEPEST = 2  # a channel holds tabs, a tab holds videos
+_PAGE = 50
+
+
+@dataclass(slots=True)
+class Listing:
+    """A source and what it lists. `source_id` is safe in paths; `site` is the extractor, lower-case.
+
+    `videos` may name a video more than once (a channel's tabs share some). It is not `complete` when only the newest
+    were looked at, or when the site failed on the way; then `error` says how.
+    """
+
+    site: str
+    source_id: str
+    title: str
+    url: str
+    kind: Kind
+    videos: VideoSpool = field(default_factory=VideoSpool)
+    complete: bool = True
+    error: ChannelscribeError | None = None
+
+
+def list_source(
+    url: str, options: SourceOptions, cache: Path | None = None, all_known: AllKnown | None = None
+) -> Listing:
+    """Everything that `url` lists; with `all_known`, of a channel's tabs only until a page of videos is known.
+
+    `cache` is a folder where yt-dlp may keep players and tokens. What goes wrong before the first video is raised:
+    NotAURL, AddressRefused, and what `sites.wording` makes of yt-dlp's errors: SourceUnreachable, SourceNotFound,
+    NoMedia, SourceBlocked, SignInRequired, VideoUnavailable, NotYet. Later it ends the listing, as its `error`.
+    """
+    check_url(url, options.allow_private_addresses, proxied=options.proxy is not None or None)
+    listing: Listing | None = None
+    try:
+        with open_ytdlp(options, YtdlpLog(), cache, **_FLAT) as ydl:
+            _as_listings_need(ydl)
+            info = _open(ydl, url)
+            listing = _head(info, url)
+            _Reader(ydl, listing, options.tabs, all_known).read(info)
+    except Exception as error:
+        known = error if isinstance(error, ChannelscribeError) else classify(error, url)
+        if listing is None or not listing.videos:
+            raise known from None
+        listing.complete, listing.error = False, known
+    return listing
+
+
+def _as_listings_need(ydl: SafeYoutubeDL) -> None:
+    """YouTube tells the age of videos in words; yt-dlp makes dates of them when it is asked to. And a page of YouTube's
+    that did not come is only warned of, unless told otherwise: the rest of the channel would count as gone.
+    """
+    arguments = ydl.params.get("extractor_args") or {}
+    ydl.params["extractor_args"] = {
+        **arguments,
+        "youtube": {**arguments.get("youtube", {}), "raise_incomplete_data": [""]},
+        "youtubetab": {**arguments.get("youtubetab", {}), "approximate_date": [""]},
+    }
+
+
+def _open(ydl: SafeYoutubeDL, url: str) -> Info:
+    """What yt-dlp finds behind the address. A list's entries are not read yet; a video is looked at whole."""
+    info: Info | None = ydl.extract_info(url, download=False, process=False)
+    hops = 0
+    while info and info.get("_type") in ("url", "url_transparent") and hops < 10:
+        info = ydl.extract_info(info["url"], download=False, process=False, ie_key=info.get("ie_key"))
+        hops += 1
+    if not info:
+        raise NoMedia(f"{display_url(url)} has nothing to play.", remedy="Check the address.")
+    if not is_list(info):
+        info = ydl.process_ie_result(info, download=False) or info
+    return info
+
+
+def _head(info: Info, url: str) -> Listing:
+    site = site_of(info)
+    title = str(info.get("title") or display_url(url))
+    return Listing(site, safe_id(str(info.get("id") or url)), title, url, _kind(info, site))
+
+
+def is_list(info: Info) -> bool:
+    return info.get("_type", "video") in ("playlist", "multi_video", "compat_list")
+
+
+def _kind(info: Info, site: str) -> Kind:
+    if not is_list(info):
+        return "video"
+    # The generic extractor gives a feed the feed's URL as id, and a page with several players another id.
+    if site == GENERIC and "://" in str(info.get("id")):
+        return "feed"
+    return "channel" if info.get("id") in (info.get("channel_id"), info.get("uploader_id")) else "playlist"
+
+
+class _Reader:
+    """Takes entries into a listing, in the source's order."""
+
+    def __init__(self, ydl: SafeYoutubeDL, listing: Listing, tabs: Sequence[str], all_known: AllKnown | None) -> None:
+        self._ydl = ydl
+        self._listing = listing
+        self._tabs = tabs
+        # Only channels list the newest first: a playlist may grow anywhere.
+        self._all_known = all_known if listing.kind == "channel" else None
+
+    def read(self, info: Info) -> None:
+        if self._listing.kind != "video":
+            self._read_list(info, _tab(str(info.get("webpage_url") or self._listing.url)))
+            return
+        video = self._add(info, None)
+        if video is not None:
+            self._listing.source_id = video.video_id
+
+    def _read_list(self, info: Info, tab: str | None, depth: int = 0) -> None:
+        page: list[ListedVideo] = []
+        for entry in entries_of(info):
+            if depth < _DEEPEST and self._is_nested(entry):
+                self._read_nested(entry, depth + 1)
+                continue
+            entry.setdefault("webpage_url_of_list", info.get("webpage_url"))
+            video = self._add(entry, tab)
+            if video is None or self._all_known is None:
+                continue
+            page.append(video)
+            if len(page) == SHORT_LOOK:
+                if self._all_known(page):
+                    self._listing.complete = False
+                    return
+                page.clear()
+
+    def _read_nested(self, entry: Info, depth: int) -> None:
+        """A tab of a channel: a list in the list (YouTube's), or an address of one."""
+        url = str(entry.get("webpage_url") or entry.get("url") or "")
+        tab = _tab(url)
+        if tab is None or tab in self._tabs:
+            self._read_list(entry if is_list(entry) else _open(self._ydl, url), tab, depth)
+
+    def _is_nested(self, entry: Info) -> bool:
+        if is_list(entry):
+            return True
+        if not entry.get("ie_key") or not entry.get("url"):
+            return False
+        extractor = self._ydl.get_info_extractor(entry["ie_key"])
+        single = extractor.is_single_video(entry["url"])
+        # "any" is youtube:tab's: what it lists as an address of its own is a list.
+        return single is False or (single is None and extractor._RETURN_TYPE == "any")
+
+    def _add(self, entry: Info, tab: str | None) -> ListedVideo | None:
+        video = listed_video(entry, self._listing.site, len(self._listing.videos), tab)
+        if video is not None:
+            self._listing.videos.append(video)
+        return video
+
+
+def entries_of(info: Info) -> Iterator[Info]:
+    """A list's entries, asked for page by page."""
+    entries = info.get("entries") or ()
+    if isinstance(entries, PagedList):
+        pages = (entries.getslice(start, start + _PAGE) for start in count(0, _PAGE))
+        entries = (entry for page in iter(lambda: next(pages), []) for entry in page)
+    for entry in entries:
+        if entry:
+            yield entry
+
+
+def _tab(url: str) -> str | None:
+    last = urlsplit(url).path.rstrip("/").rpartition("/")[2]
+    return last if last in _TABS else None

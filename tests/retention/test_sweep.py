@@ -1,0 +1,238 @@
+"""Orphans and retention: what goes, what stays, and that nobody's work is taken away."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from channelscribe.catalogue import State
+from channelscribe.catalogue.connection import execute
+from channelscribe.errors import LeaseLost, VideoUnavailable
+from channelscribe.retention import Library
+from channelscribe.retention.sweep import SweepReport, sweep
+from channelscribe.settings import RetentionOptions
+from channelscribe.store import layout
+from tests.catalogue.records import OWNER, SITE, spoken
+from tests.retention.filling import (
+    DAY,
+    HOUR,
+    age,
+    broken_off,
+    content,
+    digits,
+    finished,
+    listed,
+    prepared,
+    published,
+    recognized,
+    result,
+)
+
+AT_ONCE = RetentionOptions(orphan_hours=0)
+
+
+def root(library: Library) -> Path:
+    return library.results.parent
+
+
+def tallies(report: SweepReport) -> dict[tuple[str, str], int]:
+    return {(each.why, each.kind): each.count for each in report.going.tallies}
+
+
+def test_what_rows_point_to_stays_and_nothing_else(any_library: Library) -> None:
+    published(any_library, "a")
+    published(any_library, "a", made="2")  # other audio options: the first version's files are still its own
+    kept = content(any_library)
+    orphans = [
+        layout.original_key(SITE, "a", "251", "webm"),
+        layout.speech_key(SITE, "a", digits("gone")),
+        layout.part_key(SITE, "a", digits("gone"), "archive-001", "mp3"),
+        layout.transcript_key(SITE, "a", digits("gone"), "txt"),
+        layout.reading_key(SITE, "a", digits("gone")),
+        layout.checkpoint_key("align", digits("gone")),
+        layout.archive_key(SITE, "unknown"),
+        layout.cover_key(SITE, "unknown"),
+    ]
+    for key in orphans:
+        any_library.store.put_bytes(b"orphan", key)
+    any_library.store.put_bytes(b"of somebody else", "doctor/probe.txt")
+    any_library.store.put_bytes(b"not as we name things", "originals/readme.txt")
+    before = content(any_library)
+    result(any_library, "of-an-orphan", orphans[1])
+
+    told = sweep(any_library, AT_ONCE, delete=False)
+    assert content(any_library) == before
+    assert set(told.going.examples) == {*orphans, "of-an-orphan"}
+
+    assert sweep(any_library, RetentionOptions(), delete=True).going.count() == 0  # all are too young
+    done = sweep(any_library, AT_ONCE, delete=True)
+    assert tallies(done) == tallies(told)
+    left = content(any_library)
+    assert set(left) == {*kept, "doctor/probe.txt", "originals/readme.txt"}
+    assert not (any_library.results / "of-an-orphan").exists()
+    assert sweep(any_library, AT_ONCE, delete=True).going.count() == 0
+
+
+def test_unfinished_and_leased_work_keeps_all_it_has(library: Library) -> None:
+    """A failed aligner must not cost the recognition, however long its video waits for the operator."""
+    waiting = prepared(library, "waiting")
+    recognized(library, waiting)
+    library.catalogue.record_state(waiting.id, OWNER, State.RETRYING, reason="model_unavailable")
+    in_work = published(library, "in-work")
+    library.catalogue.claim([in_work.id], OWNER, 600, only_due=False)
+    library.store.put_bytes(b"new", layout.speech_key(SITE, "in-work", digits("new")))
+    folder = broken_off(library, "waiting")
+    age(root(library), library.partial, seconds=400 * DAY)
+    everything = RetentionOptions(
+        orphan_hours=0, originals_days=0, archives_days=0, speech_tracks_days=0, audio_parts_days=0,
+        checkpoints_days=0, old_versions_days=0,
+    )  # fmt: skip
+    before = content(library)
+    report = sweep(library, everything, delete=True)
+    assert (report.going.count(), content(library)) == (0, before)
+    assert folder.exists()
+
+
+def test_retention_by_kind(library: Library) -> None:
+    published(library, "old")
+    age(root(library), seconds=40 * DAY)
+    published(library, "new")
+    options = RetentionOptions(originals_days=30, speech_tracks_days=30)
+    report = sweep(library, options, delete=True)
+    assert tallies(report) == {("expired", "originals"): 2, ("expired", "speech_tracks"): 1, ("stale", "results"): 2}
+    left = content(library)
+    assert not [key for key in left if "/old" in key and key.startswith(("originals", "speech"))]
+    assert [key for key in left if "/new/" in key and key.startswith("originals")]
+    # What a step remembers of what is gone goes with it; the rest is still known.
+    assert sorted(path.name.partition("-")[0] for path in library.results.glob("*-old-*")) == []
+    assert library.catalogue.find_videos("old")[0].state == State.PUBLISHED
+    assert library.catalogue.transcript_of("old")[2].text
+    again = tallies(sweep(library, replace_all(0), delete=True))
+    kinds = {kind for _, kind in again if kind != "results"}
+    assert kinds == {"originals", "archives", "audio_parts", "speech_tracks", "checkpoints"}
+    assert {key.partition("/")[0] for key in content(library)} == {"transcriptions", "processed"}
+
+
+def replace_all(days: float) -> RetentionOptions:
+    names = [name for name in RetentionOptions.model_fields if name.endswith("_days")]
+    return RetentionOptions(**dict.fromkeys(names, days))
+
+
+def test_old_versions_go_and_the_current_one_stays(library: Library) -> None:
+    published(library, "a")
+    current = published(library, "a", made="2")
+    options = RetentionOptions(old_versions_days=0)
+    told = sweep(library, options, delete=False)
+    assert told.going.examples == [f"{SITE}:a version 1"]
+    assert len(library.catalogue.versions(current.id)) == 2
+    sweep(library, options, delete=True)
+    assert [row.version for row in library.catalogue.versions(current.id)] == [2]
+    identity = digits("transcript", "a", "2")[:12]
+    files = library.store.list("transcriptions")
+    assert len(files) == 5 and all(identity in key for key in files)
+    assert len(library.store.list("processed")) == 1
+    assert len(library.store.list("checkpoints/transcript")) == 1
+    assert sweep(library, options, delete=True).going.count() == 0
+
+
+def test_a_version_that_becomes_current_again_is_not_deleted(library: Library) -> None:
+    published(library, "a")
+    row = published(library, "a", made="2")
+    (old,) = library.catalogue.keeping.old_versions(row.created_at.replace(year=2999))
+    library.catalogue.claim([row.id], OWNER, 600, only_due=False)
+    finished(library, row, [], made="1")
+    assert not library.catalogue.keeping.delete_old_version(old)
+    assert len(library.catalogue.versions(row.id)) == 2
+
+
+def test_lost_leases_are_given_back(library: Library) -> None:
+    row = prepared(library, "a")
+    library.catalogue.renew(row.id, OWNER, -1)
+    assert sweep(library, AT_ONCE, delete=False).lost_leases == 1
+    assert sweep(library, AT_ONCE, delete=True).lost_leases == 1
+    assert library.catalogue.find_videos("a")[0].lease_owner is None
+    with pytest.raises(LeaseLost):  # who held it may still be alive
+        library.catalogue.publish(row.id, OWNER, "t", spoken("late"), {}, {})
+
+
+def test_a_run_that_takes_a_video_up_meanwhile_keeps_it(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the decision and the deletion the video is claimed: what it has is not touched."""
+    row = published(library, "a")
+    orphan = layout.speech_key(SITE, "a", digits("again"))
+    library.store.put_bytes(b"to be used again", orphan)
+    keeping = type(library.catalogue.keeping)
+    whole = keeping.locked_standing
+
+    @contextmanager
+    def late(self: Any, name: tuple[str, str]) -> Iterator[Any]:
+        library.catalogue.claim([row.id], "another run", 600, only_due=False)
+        with whole(self, name) as standing:
+            yield standing
+
+    monkeypatch.setattr(keeping, "locked_standing", late)
+    assert sweep(library, AT_ONCE, delete=True).going.count() == 0
+    assert library.store.exists(orphan)
+
+
+def test_nobody_can_take_up_a_video_while_its_files_are_deleted(library: Library) -> None:
+    row = published(library, "a")
+    with library.catalogue.keeping.locked_standing((SITE, "a")):
+        assert library.catalogue.claim([row.id], "another run", 600, only_due=False) == []
+    assert len(library.catalogue.claim([row.id], "another run", 600, only_due=False)) == 1
+
+
+def test_a_checkpoint_that_somebody_begins_to_use_meanwhile_stays(library: Library) -> None:
+    key = layout.checkpoint_key("align", digits("x"))
+    library.store.put_bytes(b"x", key)
+    row = listed(library, "a")
+    library.catalogue.note_checkpoint(row.id, key)
+    gone: list[str] = []
+    with library.catalogue.keeping.locked_uses_of([key], gone) as uses:
+        assert uses[key].busy  # discovered: it is to be used
+    library.catalogue.claim([row.id], OWNER, 600)
+    library.catalogue.record_failure(row.id, OWNER, VideoUnavailable("private", reason="private"))
+    assert sweep(library, AT_ONCE, delete=True).going.count() == 0  # a row points to it
+    assert tallies(sweep(library, replace_all(0), delete=True)) == {("expired", "checkpoints"): 1}
+    with library.catalogue._database.session() as session:
+        assert execute(session, "SELECT count(*) FROM checkpoint").scalar_one() == 0
+
+
+def test_leftovers_of_given_up_videos(library: Library) -> None:
+    row = listed(library, "given-up")
+    library.catalogue.claim([row.id], OWNER, 600)
+    library.catalogue.record_failure(row.id, OWNER, VideoUnavailable("private", reason="private"))
+    listed(library, "to-be-resumed")
+    folders = [broken_off(library, name) for name in ("given-up", "to-be-resumed", "unknown")]
+    library.store.put_bytes(b"of no use", layout.original_key(SITE, "given-up", "140", "m4a"))
+    age(root(library), library.partial, seconds=3 * HOUR)
+    assert sweep(library, RetentionOptions(), delete=True).going.count() == 0
+    report = sweep(library, RetentionOptions(orphan_hours=2), delete=True)
+    assert tallies(report) == {("orphan", "partial downloads"): 2, ("orphan", "originals"): 1}
+    assert [folder.exists() for folder in folders] == [False, True, False]
+
+
+def test_what_a_killed_process_was_writing(library: Library) -> None:
+    partial = root(library) / ".partial" / "0123"
+    partial.parent.mkdir(parents=True)
+    partial.write_bytes(b"half")
+    assert tallies(sweep(library, RetentionOptions(), delete=True)) == {}
+    age(partial, seconds=3 * DAY)
+    assert tallies(sweep(library, RetentionOptions(), delete=False)) == {("unfinished", "uploads"): 1}
+    assert partial.exists()
+    sweep(library, RetentionOptions(), delete=True)
+    assert not partial.exists()
+
+
+def test_rows_from_before_pointers_were_kept(library: Library) -> None:
+    """Rows of an older schema do not tell parts and readings: then those of their video stay."""
+    published(library, "a")
+    with library.catalogue._database.session() as session:
+        execute(session, "UPDATE audio SET part_keys = NULL, format_id = NULL")
+        execute(session, "UPDATE transcript SET reading_key = NULL")
+    before = content(library)
+    sweep(library, AT_ONCE, delete=True)
+    assert content(library) == before

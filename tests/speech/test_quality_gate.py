@@ -1,0 +1,136 @@
+"""What the gate doubts, what it lets pass, and what is said of the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from channelscribe.sample import world
+from channelscribe.speech.decoding import Clip, decode
+from channelscribe.speech.hallucinations import is_boilerplate
+from channelscribe.speech.quality_gate import FLAGS, Decoded, coverage, flags
+from channelscribe.speech.vad import Chunk
+
+
+def _flags(text: str, seconds: float, language: str = "en", logprob: float = -0.2, silent: float = 0.0) -> list[str]:
+    return flags(Decoded(text, logprob, silent), seconds, language)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds", "given", "expected"),
+    [
+        ("Good morning, this is Helena Brooks from the Polar Observatory.", 4, {}, []),
+        ("", 3, {}, ["no_text"]),
+        ("", 0.4, {}, []),  # a cough
+        ("the same and " * 20, 30, {}, ["repetitive"]),
+        ("Good morning to all of you.", 3, {"logprob": -1.2}, ["unsure"]),
+        ("one two three four five six seven eight nine ten", 1, {}, ["too_fast"]),
+        ("Hm.", 20, {}, ["too_sparse"]),
+        ("Yes.", 0.2, {}, []),
+        ("早上好大家好欢迎收看", 1.5, {"language": "zh"}, []),  # ten characters are not ten words
+        ("Thanks for watching!", 1, {"silent": 0.8}, ["boilerplate"]),
+        ("Thanks for watching!", 1, {}, []),  # somebody said it
+        ("ご視聴ありがとうございました", 3, {"language": "ja", "silent": 0.5}, ["boilerplate"]),
+    ],
+)
+def test_flags(text: str, seconds: float, given: dict[str, Any], expected: list[str]) -> None:
+    assert _flags(text, seconds, **given) == expected
+    assert set(expected) <= set(FLAGS)
+
+
+def test_the_sample_channel_passes() -> None:
+    for episode in world.episodes():
+        for sentence in episode.script.sentences:
+            assert _flags(sentence.text, sentence.end - sentence.start) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "expected"),
+    [
+        ("Untertitel der Amara.org-Community", "de", True),
+        ("Untertitelung im Auftrag des ZDF, 2020", "de", True),
+        ("Thank you.", "en", True),
+        ("Thank you for the flowers.", "en", False),
+        ("You", "en", True),
+        ("You are late.", "en", False),
+        ("Thanks for watching! " * 12, "en", True),
+        ("Продолжение следует...", "ru", True),
+        ("Продолжение следует...", "en", False),
+        ("", "en", False),
+        ("We talked with volunteers of Amara.org about subtitles, about time, about money, about what is next for all.",
+         "en", False),
+    ],
+)  # fmt: skip
+def test_boilerplate(text: str, language: str, expected: bool) -> None:
+    assert is_boilerplate(text, language) is expected
+
+
+def test_coverage_says_where_speech_has_no_word() -> None:
+    covered, gaps = coverage([(0.0, 10.0), (20.0, 30.0)], [(1.0, 2.0), (2.1, 4.0), (25.0, 26.0)])
+    assert covered == pytest.approx(4.0 + 2.0)
+    assert gaps == [(4.5, 10.0), (20.0, 24.5), (26.5, 30.0)]
+    assert coverage([], []) == (0.0, [])
+
+
+_stretches = st.lists(st.tuples(st.integers(0, 60), st.integers(1, 9)), max_size=8)
+
+
+@given(_stretches, _stretches)
+def test_coverage_is_what_counting_finds(speech: list[tuple[int, int]], words: list[tuple[int, int]]) -> None:
+    spoken, position = [], 0
+    for gap, length in speech:
+        spoken.append((float(position + gap), float(position + gap + length)))
+        position += gap + length
+    said = [(float(start), float(start + length)) for start, length in words]
+    covered, gaps = coverage(spoken, said)
+    half_seconds = [(start + i / 2) for start, end in spoken for i in range(int((end - start) * 2))]
+    expected = sum(any(a - 0.5 <= at and at + 0.5 <= b + 0.5 for a, b in said) for at in half_seconds) / 2
+    assert covered == pytest.approx(expected)
+    assert sum(b - a for a, b in gaps) <= sum(b - a for a, b in spoken) - covered + 1e-6
+
+
+class _Scripted:
+    """Stands in for a recognizer whose tries are known: what is chosen among them is what is tested."""
+
+    def __init__(self, first: Decoded, *more: Decoded) -> None:
+        self.first, self.more, self.tries = first, more, 0
+
+    def decode(self, audio: list[Any]) -> list[Decoded]:
+        return [self.first] * len(audio)
+
+    def decode_again(self, audio: Any) -> Iterator[Decoded]:
+        for candidate in self.more:
+            self.tries += 1
+            yield candidate
+
+
+def _gated(decoder: _Scripted) -> Any:
+    return next(decode(decoder, [Clip(0, Chunk(0, 10, ((0, 10),)), None)], "en", 4))  # type: ignore[arg-type]
+
+
+def test_a_stretch_that_fails_is_decoded_again_until_it_passes() -> None:
+    passes = Decoded("What was really said, in ten seconds or a little less.", -0.4, 0.0, 0.4)
+    decoder = _Scripted(Decoded("so so so " * 30, -0.1, 0.0), Decoded("", -0.1, 0.0, 0.2), passes, Decoded("no", 0, 0))
+    gated = _gated(decoder)
+    assert (gated.decoded, gated.flags, gated.again) == (passes, [], True)
+    assert decoder.tries == 2
+    assert not _gated(_Scripted(passes)).again
+
+
+def test_what_still_fails_is_kept_and_flagged() -> None:
+    first, unsure = (
+        Decoded("so so so " * 30, -1.4, 0.0),
+        Decoded("words that may be wrong, all of them", -1.1, 0.0, 0.6),
+    )
+    gated = _gated(_Scripted(first, unsure, Decoded("words that are worse than those before", -1.3, 0.0, 0.8)))
+    assert (gated.decoded, gated.flags) == (unsure, ["unsure"])
+
+
+def test_doubtful_words_are_not_given_up_for_silence() -> None:
+    first = Decoded("words that may be wrong, all of them", -1.1, 0.0)
+    gated = _gated(_Scripted(first, *[Decoded("", -0.1, 0.9, 0.2)] * 5))
+    assert (gated.decoded, gated.flags) == (first, ["unsure"])

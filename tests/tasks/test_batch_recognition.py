@@ -1,0 +1,92 @@
+"""Short videos of one request: recognized together, kept apart."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import soundfile  # type: ignore[import-untyped]
+
+from channelscribe.audio.prepare import prepare
+from channelscribe.audio.speech_track import read_speech
+from channelscribe.local_stack import LaptopStack
+from channelscribe.sample import world
+from channelscribe.settings import AudioOptions
+from tasks.batch_recognition import SHORT_SECONDS, TOGETHER_SECONDS, short_ones
+from tasks.records import PreparedAudio
+from tests.tasks.test_audio import run
+
+SCRIPT = """
+from tasks.records import PreparedAudio
+from tasks.speech import recognize, recognize_together
+from tasks.batching import failure_of
+import uuid
+
+def audio(name):
+    key = f"speech_tracks/generic/{uuid.uuid4()}.flac"
+    sha256 = store().put_file(source / name, key).sha256
+    rest = dict(archive_key=key, format_id="0", bytes=1, loudness=None, options_key="")
+    return PreparedAudio(source_sha256=sha256, speech_sha256=sha256, speech_key=key, seconds=6, **rest)
+
+@flow(task_runner=dask_task_runner())
+def transcribed(work, options):
+    videos, tracks = zip(*work)
+    batch = submit("GPU", recognize_together, list(videos), list(tracks), options)
+    alone = [submit("GPU", recognize, video, track, options, batch) for video, track in work]
+    errors = [failure_of([each]) for each in alone]
+    return batch.result(), errors, [e or store().read_json(a.result().key) for a, e in zip(alone, errors)]
+
+names = ("one", "broken", "two")
+leased("together-0")
+videos = [Video(f"together-{name}", site="generic") for name in names]
+rows = catalogue().list_videos(catalogue().record_listing(Listed(videos, site="generic", source_id="t")).source_pk)
+rows = {row.video_id: row for row in catalogue().claim([row.id for row in rows], "test", 600, only_due=False)}
+fixed = dict(site="generic", url="http://x", title="T", channel="C", owner="test")
+found = [VideoWork(pk=rows[v.video_id].id, video_id=v.video_id, **fixed) for v in videos]
+work = [(video, audio(f"{name}.flac")) for video, name in zip(found, names)]
+first, errors, answers = transcribed(work, options())
+again = transcribed(work, options())[0]
+said = [type(answer).__name__ if error else answer for error, answer in zip(errors, answers)]
+print(json.dumps([first, again, said]))
+"""
+
+
+@pytest.mark.stack
+@pytest.mark.speech
+def test_each_has_its_own_checkpoint_and_its_own_failure(
+    stack: LaptopStack, data_dir: Path, dialogue_folder: Path
+) -> None:
+    first, again, (one, broken, two) = run(SCRIPT, stack, data_dir, dialogue_folder)
+    assert (first, again) == (2, 0)
+    assert broken == "CorruptMedia"
+    for answer in (one, two):
+        assert answer["segments"]
+        assert answer["audio_seconds"] == 6
+        assert answer["made"]["seconds"] > 0
+    assert one["segments"] != two["segments"]
+
+
+@pytest.fixture
+def dialogue_folder(tmp_path: Path) -> Path:
+    """Two stretches of the dialogue as speech tracks, and what is none."""
+    whole = prepare(world.episode("two-views-of-a-comet").path, tmp_path, AudioOptions(steps=()), {}, name="whole")
+    samples = read_speech(whole.speech)
+    for name, start in (("one", 0), ("two", 9)):
+        soundfile.write(tmp_path / f"{name}.flac", samples[start * 16000 : (start + 6) * 16000], 16000)
+    (tmp_path / "broken.flac").write_bytes(b"fLaC and nothing more")
+    return tmp_path
+
+
+def _audio(*seconds: float) -> list[PreparedAudio]:
+    fixed = {"source_sha256": "", "speech_sha256": "", "archive_key": "", "speech_key": "", "format_id": ""}
+    rest = {"bytes": 1, "loudness": None, "options_key": ""}
+    return [PreparedAudio.model_validate({**fixed, **rest, "seconds": each}) for each in seconds]
+
+
+def test_short_ones_go_together_and_long_ones_alone() -> None:
+    assert short_ones(_audio(60, 3600, 60, SHORT_SECONDS + 1, 60)) == [[0, 2, 4]]
+    assert short_ones(_audio(60, 3600)) == short_ones([]) == []
+    many = short_ones(_audio(*[200.0] * 10))
+    assert [len(group) for group in many] == [4, 4, 2]
+    assert all(len(group) * 200 <= TOGETHER_SECONDS for group in many)
+    assert [place for group in many for place in group] == list(range(10))
