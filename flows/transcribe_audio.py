@@ -15,11 +15,11 @@ from prefect.futures import PrefectFuture
 from flows.forms import TranscribeRequest
 from tasks.batch_recognition import short_ones
 from tasks.batching import Chain, settle
-from tasks.publishing import publish, record_failure
+from tasks.publish import publish, record_failure
+from tasks.read import read
 from tasks.records import PreparedAudio, Published, VideoWork
 from tasks.runner import dask_task_runner, submit
 from tasks.speech import align, diarize, recognize, recognize_together
-from tasks.text import read
 
 
 @flow(name="transcribe-audio", task_runner=dask_task_runner(), persist_result=False)

@@ -9,11 +9,11 @@ from typing import Any, Protocol
 from channelscribe.settings import Settings
 from flows.forms import TranscribeRequest
 from flows.transcribe_audio import transcribe_audio
-from tasks.audio import prepare
 from tasks.batching import Chain, ready_batches, stops_source
-from tasks.fetch import download
+from tasks.download import download
 from tasks.leases import kept_leases
-from tasks.publishing import record_failure
+from tasks.prepare import prepare
+from tasks.publish import record_failure
 from tasks.records import Published, VideoWork
 from tasks.retry_while_away import patiently
 from tasks.runner import submit

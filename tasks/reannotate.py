@@ -25,9 +25,9 @@ from channelscribe.transcript import Transcript
 from tasks.batching import failure_of
 from tasks.caching import RETRIES
 from tasks.leases import step
+from tasks.read import READ, reading_parts
 from tasks.records import VideoWork
 from tasks.resources import catalogue, settings_of, store
-from tasks.text import READ, reading_parts
 
 WORDS = 20_000
 """Of a task: some seconds of work, so that what a task costs does not show, and workers share the rest evenly."""

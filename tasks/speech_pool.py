@@ -22,7 +22,7 @@ from prefect.exceptions import ObjectNotFound
 from channelscribe.catalogue import State
 from channelscribe.catalogue.outcomes import Outcome
 from channelscribe.errors import SpeechFailed, StackError, WorkerDied
-from tasks.publishing import record_failure
+from tasks.publish import record_failure
 from tasks.records import PreparedAudio, Published, VideoWork
 from tasks.resources import catalogue
 from tasks.retry_while_away import patiently

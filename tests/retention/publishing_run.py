@@ -1,7 +1,7 @@
 """Runs that publish one video and are struck in the middle, for `test_publishing_killed.py`.
 
 Each line of stdin, FAULT N DSN FOLDER, is one run in a process of its own, on a real PostgreSQL and a folder, through
-the step's own code (`tasks.publishing`). At its N-th moment, before a call of the store or the catalogue or after the
+the step's own code (`tasks.publish`). At its N-th moment, before a call of the store or the catalogue or after the
 last one, FAULT happens: `kill` (SIGKILL), `database` (all connections are terminated, as by a restart) or `none`.
 Answers each line with the exit status of the run, and how many moments it had.
 """
@@ -22,7 +22,7 @@ from channelscribe.catalogue import publishing as rows_of_publishing
 from channelscribe.errors import CatalogueUnreachable
 from channelscribe.retention import Library
 from channelscribe.store import MediaStore, layout
-from tasks import publishing
+from tasks import publish
 from tasks.records import PreparedAudio, ReadTranscript, VideoWork
 from tests.catalogue.records import OWNER, SITE, spoken
 from tests.retention.filling import digits, listed
@@ -53,13 +53,13 @@ def main() -> None:
 def run(fault: str, number: int, dsn: str, folder: Path, told: int) -> int:
     library = Library(Catalogue(dsn), MediaStore(str(folder)), folder / "results", folder / "partial")
     work, audio, read = ready(library)
-    for module in ("tasks.publishing", "tasks.leases", "tasks.audio"):
+    for module in ("tasks.publish", "tasks.leases", "tasks.prepare"):
         vars(sys.modules[module])["catalogue"] = lambda: library.catalogue
-    vars(publishing).update(store=lambda: library.store, show_transcript=lambda *_: None)  # no Prefect server here
+    vars(publish).update(store=lambda: library.store, show_transcript=lambda *_: None)  # no Prefect server here
     signal.alarm(LONGEST_SECONDS)
     moments = watch(fault, number, dsn)
     try:
-        publishing.publish.fn(work, audio, read)
+        publish.publish.fn(work, audio, read)
     except CatalogueUnreachable:
         return 1
     os.write(told, str(moments[0]).encode())

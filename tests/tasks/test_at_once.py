@@ -26,9 +26,9 @@ from threading import Barrier
 from channelscribe.errors import CorruptMedia
 from channelscribe.settings.registry import SettingsRegistry
 from channelscribe.settings.travel import to_travel
-from tasks.fetch import download
+from tasks.download import download
 from tasks.listing import claim_due, list_source
-from tasks.publishing import record_failure
+from tasks.publish import record_failure
 from tasks.resources import catalogue
 
 options = to_travel(SettingsRegistry(run={"sources.allow_private_addresses": True, "sources.retries": 0}).resolve())

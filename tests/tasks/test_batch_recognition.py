@@ -14,7 +14,7 @@ from channelscribe.sample import world
 from channelscribe.settings import AudioOptions
 from tasks.batch_recognition import SHORT_SECONDS, TOGETHER_SECONDS, short_ones
 from tasks.records import PreparedAudio
-from tests.tasks.test_audio import run
+from tests.tasks.test_prepare import run
 
 SCRIPT = """
 from tasks.records import PreparedAudio

@@ -9,7 +9,7 @@ import spacy
 from channelscribe.hashing import content_key
 from channelscribe.settings.registry import SettingsRegistry
 from channelscribe.settings.travel import to_travel
-from tasks.text import reading_parts
+from tasks.read import reading_parts
 from tests.text.pipelines import saved
 
 

@@ -22,13 +22,13 @@ LONGEST_WAIT = 240.0
 # Where the work of a stage begins: the name as its caller has it. A batch of short videos is one stage run.
 BEGINS = {
     "tasks.listing": {"list_videos": "list"},
-    "tasks.fetch": {"download_media": "download"},
-    "tasks.audio": {"prepare_media": "prepare"},
+    "tasks.download": {"download_media": "download"},
+    "tasks.prepare": {"prepare_media": "prepare"},
     "tasks.batch_recognition": {"recognize_all": "recognize"},
     "channelscribe.speech.recognize": {"recognize": "recognize"},
     "channelscribe.speech.align": {"align": "align"},
     "channelscribe.speech.diarize": {"diarize": "diarize"},
-    "tasks.text": {"read_transcript": "read"},
+    "tasks.read": {"read_transcript": "read"},
     "channelscribe.catalogue.publishing": {"publish": "publish"},
 }
 
@@ -102,7 +102,7 @@ def change(module: ModuleType) -> None:
     held = vars(module)
     for name, stage in BEGINS.get(module.__name__, {}).items():
         held[name] = counted(stage, held[name])
-    if module.__name__ == "tasks.fetch":
+    if module.__name__ == "tasks.download":
         held["download_media"] = half_way(held["download_media"])
     if module.__name__ == "channelscribe.catalogue.listings":
         held["record_listing"] = stop_in("list", held["record_listing"])

@@ -8,9 +8,9 @@ from channelscribe.formats import FORMATS, VideoMeta, render
 from channelscribe.store.layout import transcript_key
 from channelscribe.transcript import Transcript
 from tasks.artifacts import show_transcript
-from tasks.audio import record_audio
 from tasks.caching import RETRIES
 from tasks.leases import step
+from tasks.prepare import record_audio
 from tasks.records import PreparedAudio, Published, ReadTranscript, VideoWork
 from tasks.resources import catalogue, store
 

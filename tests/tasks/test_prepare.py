@@ -30,7 +30,7 @@ from prefect import flow
 from channelscribe.hashing import sha256_file
 from channelscribe.settings.registry import SettingsRegistry
 from channelscribe.settings.travel import to_travel
-from tasks.audio import prepare
+from tasks.prepare import prepare
 from tasks.records import Original, VideoWork
 from tasks.runner import dask_task_runner, submit
 from tasks.resources import catalogue, store
