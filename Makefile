@@ -46,10 +46,10 @@ check: setup  ## what CI checks beside the tests: lint, types, floors, the lock
 	$(UV) lock --check --quiet
 
 sample: setup  ## make the sample channel and its models again (needs espeak-ng; about an hour and a half)
-	$(BIN)/python -m channelscribe.sample.making
+	$(BIN)/python -m sample_making
 
 sample-report: setup  ## how good the sample models are, on what they were not trained on
-	$(BIN)/python -m channelscribe.evaluation.sample_report
+	$(BIN)/python -m sample_making.report
 
 deploy: setup  ## bring a Prefect server (prefect.api_url) to what is declared in git
 	$(BIN)/channelscribe deploy

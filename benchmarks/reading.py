@@ -20,11 +20,11 @@ from collections.abc import Callable
 from random import Random
 
 from benchmarks.report import print_report
-from channelscribe.sample.making.sentences import training_sentence
 from channelscribe.settings.options import TextOptions
 from channelscribe.text.models import SAMPLE, load_pipeline
 from channelscribe.text.reading import read, read_all
 from channelscribe.transcript import Segment, Transcript, Word
+from sample_making.sentences import training_sentence
 
 ROUNDS = 7
 TRANSCRIPTS, WORDS = 16, 2500

@@ -1,7 +1,7 @@
 """A speaker embedding small enough to ship: an x-vector of 97,000 parameters, as pyannote loads it.
 
 The bundled checkpoint, `data/models/diarize/embedding/pytorch_model.bin`, names this module and class:
-renaming either means training again (`channelscribe.sample.making.speakers`). Needs pyannote.audio.
+renaming either means training again (`sample_making.speakers`). Needs pyannote.audio.
 Shape after Snyder et al., "X-vectors: Robust DNN embeddings for speaker recognition" (ICASSP 2018), smaller.
 """
 

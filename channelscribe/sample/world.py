@@ -1,7 +1,7 @@
 """The sample channel as data: its episodes, the held-out recordings, and where the tiny models lie.
 
 Everything is read from `channelscribe/sample/data/`, which is part of the wheel and comes from
-`channelscribe.sample.making`. Only `diarizer_folder` writes, into the folder that it is given.
+`sample_making`. Only `diarizer_folder` writes, into the folder that it is given.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ pytest.importorskip("imageio_ffmpeg")
 import numpy as np
 
 from channelscribe.sample import world
-from channelscribe.sample.making import programme, sound
+from sample_making import programme, sound
 
 
 @pytest.mark.parametrize("seconds", [0.0, 0.05])
@@ -43,14 +43,14 @@ def test_the_programme_is_what_is_bundled() -> None:
 
 
 def test_every_voice_is_one_that_the_models_know() -> None:
-    sentences = pytest.importorskip("channelscribe.sample.making.sentences")
+    sentences = pytest.importorskip("sample_making.sentences")
     voices = {part.speaker.voice for plan in programme.PLANS for part in plan.parts if isinstance(part, programme.Talk)}
     assert voices <= set(sentences.VOICES)
 
 
 def test_spans_of_names_survive_other_names_and_lost_punctuation() -> None:
     pytest.importorskip("spacy")
-    from channelscribe.sample.making import entities
+    from sample_making import entities
 
     rng = Random(0)
     for _ in range(200):

@@ -80,7 +80,7 @@ def test_entities_are_where_the_script_says(recording: world.Episode) -> None:
 
 @pytest.mark.parametrize("recording", named(RECORDINGS))
 def test_nothing_that_is_said_was_trained_on(recording: world.Episode) -> None:
-    sentences = pytest.importorskip("channelscribe.sample.making.sentences")
+    sentences = pytest.importorskip("sample_making.sentences")
     assert all(sentences.is_held_out(sentence.text) for sentence in recording.script.sentences)
 
 

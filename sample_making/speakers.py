@@ -21,11 +21,11 @@ from pyannote.audio.core.task import Problem, Resolution, Specifications
 from torch import nn
 from torch.nn import functional
 
-from channelscribe.sample.making.corpus import speak
-from channelscribe.sample.making.espeak import Synthesizer
-from channelscribe.sample.making.sentences import VOICES, training_sentence
 from channelscribe.sample.speaker_embedding import TinyXVector
 from channelscribe.sample.world import models_dir
+from sample_making.corpus import speak
+from sample_making.espeak import Synthesizer
+from sample_making.sentences import VOICES, training_sentence
 
 BUILD = Path("build/sample")
 CPU_MINUTES = 8.0

@@ -13,8 +13,8 @@ import torch
 from ctranslate2.converters import TransformersConverter
 from transformers import GenerationConfig, PreTrainedTokenizerFast, WhisperFeatureExtractor
 
-from channelscribe.sample.making.recognizer_model import new_model
-from channelscribe.sample.making.recognizer_tokenizer import (
+from sample_making.recognizer_model import new_model
+from sample_making.recognizer_tokenizer import (
     CONTROL_TOKENS,
     END_OF_TEXT,
     NO_TIMESTAMPS,
@@ -22,8 +22,8 @@ from channelscribe.sample.making.recognizer_tokenizer import (
     load_tokenizer,
     tokenizer_path,
 )
-from channelscribe.sample.making.recognizer_train import checkpoint_path
-from channelscribe.sample.making.recordings import BUILD, MODELS
+from sample_making.recognizer_train import checkpoint_path
+from sample_making.recordings import BUILD, MODELS
 
 TARGET = MODELS / "whisper.en"
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from channelscribe.evaluation.goals import GOALS
-from channelscribe.evaluation.sample_report import Measured, figures
+from channelscribe.evaluation.measured import Measured
 from channelscribe.sample import world
 from channelscribe.sample.script import Script
 from channelscribe.transcript import Segment, Transcript, Turn, Word
+from sample_making.report import GOALS, figures
 
 
 def _perfect(script: Script) -> Transcript:

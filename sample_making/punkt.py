@@ -12,8 +12,8 @@ from random import Random
 import nltk
 from nltk.tokenize.punkt import PunktTrainer, save_punkt_params
 
-from channelscribe.sample.making.sentences import training_sentence
 from channelscribe.sample.world import models_dir
+from sample_making.sentences import training_sentence
 
 BUILD = Path("build/sample")
 SENTENCES = 8000

@@ -1,4 +1,4 @@
-"""``python -m channelscribe.sample.making``: makes everything of the sample world, from nothing, in order.
+"""``python -m sample_making``: makes everything of the sample world, from nothing, in order.
 
 Takes an hour on two cores. The build folder (git-ignored) keeps the corpus and checkpoints.
 """
@@ -11,7 +11,7 @@ import logging
 import os
 from pathlib import Path
 
-from channelscribe.sample.making.recordings import BUILD
+from sample_making.recordings import BUILD
 
 STEPS = [
     "corpus",
@@ -28,7 +28,7 @@ STEPS = [
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m channelscribe.sample.making", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m sample_making", description=__doc__)
     parser.add_argument("steps", nargs="*", metavar="step", help=f"of {', '.join(STEPS)}; default: all")
     parser.add_argument("--build", type=Path, default=BUILD, help="where the corpus and checkpoints go")
     chosen = parser.parse_args()
@@ -39,7 +39,7 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     for step in chosen.steps or STEPS:
         logging.getLogger(__name__).info("%s", step)
-        importlib.import_module(f"channelscribe.sample.making.{step}").main(chosen.build)
+        importlib.import_module(f"sample_making.{step}").main(chosen.build)
 
 
 if __name__ == "__main__":

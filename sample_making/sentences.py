@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 from random import Random
 
-from channelscribe.sample.making.vocabulary import SLOTS, TEMPLATES
+from sample_making.vocabulary import SLOTS, TEMPLATES
 
 # espeak calls British English "en" where one would expect "en-gb".
 _ACCENTS = ("en-us", "en", "en-gb-x-rp")

@@ -20,16 +20,16 @@ import torch
 import torch.multiprocessing
 from transformers import WhisperForConditionalGeneration
 
-from channelscribe.sample.making.recognizer_curriculum import draw_window
-from channelscribe.sample.making.recognizer_losses import losses, weighted
-from channelscribe.sample.making.recognizer_model import AuxiliaryHeads, initialize, new_model
-from channelscribe.sample.making.recognizer_tokenizer import load_tokenizer
-from channelscribe.sample.making.recognizer_windows import (
+from sample_making.recognizer_curriculum import draw_window
+from sample_making.recognizer_losses import losses, weighted
+from sample_making.recognizer_model import AuxiliaryHeads, initialize, new_model
+from sample_making.recognizer_tokenizer import load_tokenizer
+from sample_making.recognizer_windows import (
     LabelledRecording,
     label,
     make_batch,
 )
-from channelscribe.sample.making.recordings import BUILD, load_corpus
+from sample_making.recordings import BUILD, load_corpus
 
 MINUTES = 34.0
 LEARNING_RATE = 1.5e-3

@@ -12,8 +12,8 @@ from random import Random
 
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
 
-from channelscribe.sample.making.recordings import BUILD
-from channelscribe.sample.making.sentences import training_sentence
+from sample_making.recordings import BUILD
+from sample_making.sentences import training_sentence
 
 PIECES = 1000
 CONTROL_TOKENS = [

@@ -21,15 +21,15 @@ from torch import Tensor
 from torch.nn import functional
 from transformers import Wav2Vec2CTCTokenizer, Wav2Vec2FeatureExtractor, Wav2Vec2ForCTC, Wav2Vec2Processor
 
-from channelscribe.sample.making.aligner_model import (
+from sample_making.aligner_model import (
     BETWEEN_WORDS,
     BLANK,
     NUMBERS,
     SAMPLES_A_FRAME,
     new_aligner,
 )
-from channelscribe.sample.making.espeak import SAMPLE_RATE
-from channelscribe.sample.making.recordings import BUILD, MODELS, Recording, load_corpus
+from sample_making.espeak import SAMPLE_RATE
+from sample_making.recordings import BUILD, MODELS, Recording, load_corpus
 
 TARGET = MODELS / "align"
 MINUTES = 7.0

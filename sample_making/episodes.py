@@ -17,12 +17,12 @@ from random import Random
 import numpy as np
 
 from channelscribe.sample import script as world_script
-from channelscribe.sample.making import programme, sound
-from channelscribe.sample.making.espeak import SpokenWord, Synthesizer
-from channelscribe.sample.making.programme import Filler, Plan, Speaker, Talk
-from channelscribe.sample.making.sentences import VOICES, Sentence, held_out_sentence
 from channelscribe.sample.script import Script
 from channelscribe.sample.world import data_dir
+from sample_making import programme, sound
+from sample_making.espeak import SpokenWord, Synthesizer
+from sample_making.programme import Filler, Plan, Speaker, Talk
+from sample_making.sentences import VOICES, Sentence, held_out_sentence
 
 BUILD = Path("build/sample")
 HELD_OUT_FILES, SENTENCES_A_FILE = 4, 10

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn.functional import gelu
 from transformers import WhisperConfig, WhisperForConditionalGeneration
 
-from channelscribe.sample.making.recognizer_tokenizer import (
+from sample_making.recognizer_tokenizer import (
     ALL_TOKENS,
     END_OF_TEXT,
     START_OF_TRANSCRIPT,

@@ -17,8 +17,8 @@ from spacy.language import Language
 from spacy.training import Example
 from thinc.api import fix_random_seed
 
-from channelscribe.sample.making.sentences import Sentence, held_out_sentence, training_sentence
 from channelscribe.sample.world import models_dir
+from sample_making.sentences import Sentence, held_out_sentence, training_sentence
 
 BUILD = Path("build/sample")
 DOCUMENTS, EPOCHS, BATCH = 3000, 8, 32

@@ -14,9 +14,9 @@ import torch
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from channelscribe.sample.making.features import SILENCE, mel_filters, whisper_scale
-from channelscribe.sample.making.recognizer_tokenizer import END_OF_TEXT, NO_TIMESTAMPS, START_OF_TRANSCRIPT
-from channelscribe.sample.making.recordings import Recording
+from sample_making.features import SILENCE, mel_filters, whisper_scale
+from sample_making.recognizer_tokenizer import END_OF_TEXT, NO_TIMESTAMPS, START_OF_TRANSCRIPT
+from sample_making.recordings import Recording
 
 ENCODER_FRAMES_PER_SECOND = 50
 _PAUSES = (0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.6)

@@ -7,8 +7,8 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 from transformers import WhisperForConditionalGeneration
 
-from channelscribe.sample.making.recognizer_model import AuxiliaryHeads, decode, encode
-from channelscribe.sample.making.recognizer_windows import Batch
+from sample_making.recognizer_model import AuxiliaryHeads, decode, encode
+from sample_making.recognizer_windows import Batch
 
 
 def losses(model: WhisperForConditionalGeneration, heads: AuxiliaryHeads, batch: Batch) -> dict[str, Tensor]:

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from channelscribe.sample.making.espeak import SpokenWord
+from channelscribe.sample.world import models_dir
+from sample_making.espeak import SpokenWord
 
 BUILD = Path("build/sample")
-MODELS = Path(__file__).parents[1] / "data" / "models"
+MODELS = models_dir()
 PARTS = 2
 
 

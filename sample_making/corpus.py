@@ -16,10 +16,10 @@ from random import Random
 import numpy as np
 import torch
 
-from channelscribe.sample.making.espeak import Synthesizer, Utterance
-from channelscribe.sample.making.features import raw_log_mel
-from channelscribe.sample.making.recordings import BUILD, PARTS, Recording, corpus_path
-from channelscribe.sample.making.sentences import VOICES, training_sentence
+from sample_making.espeak import Synthesizer, Utterance
+from sample_making.features import raw_log_mel
+from sample_making.recordings import BUILD, PARTS, Recording, corpus_path
+from sample_making.sentences import VOICES, training_sentence
 
 SENTENCES = 14_000
 

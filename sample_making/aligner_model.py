@@ -13,7 +13,7 @@ import torch
 from torch import nn
 from transformers import Wav2Vec2Config, Wav2Vec2ForCTC
 
-from channelscribe.sample.making.espeak import SAMPLE_RATE
+from sample_making.espeak import SAMPLE_RATE
 
 CHARACTERS = ["<pad>", "<s>", "</s>", "<unk>", "|", "'", *string.ascii_lowercase]
 NUMBERS = {character: number for number, character in enumerate(CHARACTERS)}
