@@ -20,12 +20,10 @@ from prefect.utilities.callables import parameter_schema
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from channelscribe.errors import InvalidSetting
-from deployments.pull import ROOT
+from channelscribe.project import project_folder
 
 TAG = "channelscribe"
-_INSIDE = Path(__file__).parent / "prefect.yaml"
-FILE = _INSIDE if _INSIDE.exists() else ROOT / "prefect.yaml"
-"""At the root of a checkout, beside this module in a wheel."""
+FILE = project_folder() / "prefect.yaml"
 
 FROM_GIT = "git-"
 """What the slug of a schedule that is declared begins with; others are people's own."""

@@ -10,7 +10,7 @@ import argparse
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
@@ -20,6 +20,7 @@ from channelscribe.catalogue import Catalogue
 from channelscribe.local_stack import LaptopStack
 from channelscribe.local_stack.places import places_of
 from channelscribe.local_stack.services import prefect_environment
+from channelscribe.project import FOLDER
 from channelscribe.settings import Settings
 from channelscribe.settings.registry import SettingsRegistry, parse_assignment
 from channelscribe.settings.travel import refuse_own
@@ -60,9 +61,7 @@ def database(settings: Settings, command: str) -> Iterator[Catalogue]:
 @contextmanager
 def engine(settings: Settings, command: str, told: Told | None = None) -> Iterator[tuple[LaptopStack, Catalogue]]:
     """The whole stack, answering, with the flows ready to be imported and called."""
-    with LaptopStack(settings, command=command, told=told) as stack:
-        export(stack)
-        log_to_file(stack.places.log_file, settings.log_level)
+    with joined(settings, ("prefect", "database", "dask"), command, told) as stack:
         # Importing costs seconds of CPU: do it while the services start.
         import flows.sync_channel  # noqa: F401
 
@@ -90,25 +89,55 @@ def settle() -> None:
     APILogWorker.drain_all(timeout=5)
 
 
-def export(stack: LaptopStack) -> None:
-    """Put the addresses where Prefect and our tasks look for them."""
-    addresses = stack.addresses
-    own: dict[str, str | None] = {
-        "CHANNELSCRIBE_DATA_DIR": str(stack.places.data),
-        "CHANNELSCRIBE_DATABASE__URL": addresses.database_url,
-        "CHANNELSCRIBE_DASK__SCHEDULER": addresses.scheduler,
-        "CHANNELSCRIBE_PREFECT__API_URL": addresses.prefect_api_url,
-    }
-    os.environ.update({name: value for name, value in own.items() if value})
-    os.environ.update(prefect_environment(stack.places, addresses.prefect_api_url or ""))
-    for stray in ("PREFECT_API_KEY", "PREFECT_PROFILE") if "prefect" in stack.want else ():
-        os.environ.pop(stray, None)
+@contextmanager
+def joined(settings: Settings, want: Sequence[str], command: str, told: Told | None = None) -> Iterator[LaptopStack]:
+    """The stack, its services on their way, and this process where Prefect and our tasks find them."""
+    with LaptopStack(settings, want, command=command, told=told) as stack:
+        addresses = stack.addresses
+        own: dict[str, str | None] = {
+            "CHANNELSCRIBE_DATA_DIR": str(stack.places.data),
+            "CHANNELSCRIBE_DATABASE__URL": addresses.database_url,
+            "CHANNELSCRIBE_DASK__SCHEDULER": addresses.scheduler,
+            "CHANNELSCRIBE_PREFECT__API_URL": addresses.prefect_api_url,
+        }
+        found: dict[str, str | None] = {name: value for name, value in own.items() if value}
+        found |= prefect_environment(stack.places, addresses.prefect_api_url or "")
+        if "prefect" in stack.want:
+            found |= {"PREFECT_API_KEY": None, "PREFECT_PROFILE": None}
+        with surroundings(found, stack.places.standing):
+            log_to_file(stack.places.log_file, settings.log_level)
+            yield stack
 
 
-def export_prefect(settings: Settings, api_url: str) -> None:
+@contextmanager
+def asking_prefect(settings: Settings, api_url: str) -> Iterator[None]:
     """For a command that asks a Prefect server something beside its work: where it is, and not to wait for it long."""
-    os.environ.update(prefect_environment(places_of(settings.data_dir), api_url))
-    os.environ.update({"PREFECT_CLIENT_MAX_RETRIES": "1", "PREFECT_API_REQUEST_TIMEOUT": "10"})
+    places = places_of(settings.data_dir)
+    patience = {"PREFECT_CLIENT_MAX_RETRIES": "1", "PREFECT_API_REQUEST_TIMEOUT": "10"}
+    # Whoever only asks need not be able to write into the data folder.
+    folder = places.standing if places.standing.is_dir() else Path(places.data.anchor)
+    with surroundings({**prefect_environment(places, api_url), **patience}, folder):
+        yield
+
+
+@contextmanager
+def surroundings(variables: Mapping[str, str | None], folder: Path) -> Iterator[None]:
+    """This process's environment and working directory while it has Prefect in it, which reads settings in both.
+
+    None takes a variable away. Afterwards all is as it was.
+    """
+    before, here = dict(os.environ), Path.cwd()
+    changed = {FOLDER: os.environ.get(FOLDER) or str(here), **variables}
+    os.environ.update({name: value for name, value in changed.items() if value is not None})
+    for name in [name for name, value in changed.items() if value is None]:
+        os.environ.pop(name, None)
+    os.chdir(folder)
+    try:
+        yield
+    finally:
+        os.chdir(here)
+        os.environ.clear()
+        os.environ.update(before)
 
 
 def log_to_file(path: Path, level: str) -> None:

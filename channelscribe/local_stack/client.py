@@ -7,12 +7,12 @@ import json
 import os
 import socket
 import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -21,6 +21,7 @@ import psycopg
 from channelscribe.errors import StackError
 from channelscribe.local_stack.places import Places, places_of
 from channelscribe.local_stack.services import POOLS, Addresses, StackOptions
+from channelscribe.project import FOLDER, environment, python
 from channelscribe.settings import Settings
 
 START_SECONDS = 180.0
@@ -185,7 +186,9 @@ class LaptopStack:
         )
         with (self.places.logs / "keeper.log").open("ab") as log:
             keeper = subprocess.Popen(
-                [sys.executable, "-m", "channelscribe.local_stack.keeper"],
+                python("-m", "channelscribe.local_stack.keeper"),
+                cwd=self.places.standing,
+                env=environment({FOLDER: os.environ.get(FOLDER) or str(Path.cwd())}),
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,

@@ -1,6 +1,6 @@
 """The keeper: one small process a data folder that owns the services of the laptop stack.
 
-    python -m channelscribe.local_stack.keeper < StackOptions as JSON
+    python -P -m channelscribe.local_stack.keeper < StackOptions as JSON
 
 Commands connect to its Unix socket, say what they need, and keep the connection for as long as they live. The kernel
 closes it however a command ends, so the keeper always knows who is left; with nobody left it stops every service and
@@ -217,7 +217,7 @@ class Keeper:
         return env
 
     def _start(self, service: Service) -> None:
-        process = spawn(service)
+        process = spawn(service, self.places.standing)
         self.running[service.name] = (service, process)
         note_processes(self.places, self.running.values())
 

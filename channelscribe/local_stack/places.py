@@ -25,6 +25,11 @@ class Places:
         return self.data / "run"
 
     @property
+    def standing(self) -> Path:
+        """The working directory of our processes. Nothing is in it: Prefect reads settings wherever it stands."""
+        return self.run / "standing"
+
+    @property
     def logs(self) -> Path:
         return self.data / "logs"
 
@@ -75,7 +80,7 @@ class Places:
     def create(self) -> Places:
         """Make the folders. Raises StackError when the data folder cannot be written."""
         try:
-            for folder in (self.run, self.logs, self.prefect, self.library, self.scratch):
+            for folder in (self.run, self.standing, self.logs, self.prefect, self.library, self.scratch):
                 folder.mkdir(parents=True, exist_ok=True)
             self.socket.parent.mkdir(mode=0o700, exist_ok=True)
             probe = self.run / f".writable-{os.getpid()}"

@@ -11,12 +11,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 import psutil
 
 from channelscribe.local_stack.places import Places
 from channelscribe.local_stack.services import Service
+from channelscribe.project import environment
 
 Running = tuple[Service, subprocess.Popen[bytes]]
 
@@ -33,20 +35,19 @@ def note_processes(places: Places, running: Iterable[Running]) -> None:
     places.noted_processes.write_text(json.dumps(noted))
 
 
-def spawn(service: Service) -> subprocess.Popen[bytes]:
-    """Start a service in a process group of its own, output appended to its log."""
+def spawn(service: Service, folder: Path) -> subprocess.Popen[bytes]:
+    """Start a service in `folder` and a process group of its own, output appended to its log."""
     service.log.parent.mkdir(parents=True, exist_ok=True)
-    environment = {k: v for k, v in os.environ.items() if k not in {"PREFECT_API_KEY", "PREFECT_PROFILE"}}
     with service.log.open("ab") as log:
         options: dict[str, Any] = {
             "stdin": subprocess.DEVNULL,
             "stdout": log,
             "stderr": log,
-            "env": {**environment, **service.env},
+            "env": environment({"PREFECT_API_KEY": None, **service.env}),
             "start_new_session": True,
             "preexec_fn": die_with_parent(service.stop_signal),
         }
-        return subprocess.Popen(service.argv, **{**service.popen, **options})
+        return subprocess.Popen(service.argv, **{"cwd": folder, **service.popen, **options})
 
 
 def die_with_parent(number: int) -> Callable[[], None] | None:

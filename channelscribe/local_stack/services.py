@@ -9,16 +9,14 @@ from __future__ import annotations
 import os
 import signal
 import socket
-import sys
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from channelscribe.local_stack.places import Places
+from channelscribe.project import project_folder, python
 
 LOOPBACK = "127.0.0.1"
-CODE = Path(__file__).parents[2]
-"""Where our packages are."""
 STACKS: dict[str, tuple[str, ...]] = {
     "database": ("database",),
     "prefect": ("prefect",),
@@ -108,8 +106,8 @@ def prefect_server(places: Places, options: StackOptions) -> tuple[Service, str]
     """
     port = options.prefect_port or free_port()
     url = f"http://{LOOPBACK}:{port}/api"
-    argv = [sys.executable, "-m", "uvicorn", "--factory", "deployments.server:create_app"]
-    argv += ["--app-dir", str(CODE)]  # otherwise the folder that the command stands in comes first
+    argv = python("-m", "uvicorn", "--factory", "deployments.server:create_app")
+    argv += ["--app-dir", str(project_folder())]
     argv += ["--host", LOOPBACK, "--port", str(port), "--timeout-keep-alive", "5", "--log-level", "warning"]
     argv += ["--timeout-graceful-shutdown", "1"]
     env = {
@@ -143,9 +141,9 @@ def dask_services(places: Places, options: StackOptions, worker_env: dict[str, s
     address = f"tcp://{LOOPBACK}:{port}"
     # Without a dashboard there is still an HTTP server for health and metrics, on all addresses unless told otherwise.
     quiet = ["--no-dashboard", "--dashboard-address", f"{LOOPBACK}:0"]
-    scheduler = [sys.executable, "-m", "distributed.cli.dask_scheduler", *quiet]
+    scheduler = python("-m", "distributed.cli.dask_scheduler", *quiet)
     scheduler += ["--host", LOOPBACK, "--port", str(port), "--no-jupyter"]
-    worker = [sys.executable, "-m", "distributed.cli.dask_worker", address, *quiet]
+    worker = python("-m", "distributed.cli.dask_worker", address, *quiet)
     worker += ["--host", LOOPBACK, "--local-directory", str(places.scratch / "dask"), "--death-timeout", "60"]
     worker += ["--memory-limit", "0"]
     threads = options.cpu_worker_threads
@@ -168,7 +166,7 @@ def pool_services(places: Places, env: dict[str, str]) -> list[Service]:
     """A worker of each work pool: it starts a process for each run of a deployment, with this environment."""
     services = []
     for pool, runs in POOLS.items():
-        argv = [sys.executable, "-m", "prefect", "worker", "start", "--pool", pool, "--type", "process"]
+        argv = python("-m", "prefect", "worker", "start", "--pool", pool, "--type", "process")
         argv += ["--name", f"laptop-{pool}", "--limit", str(runs), "--install-policy", "never"]
         services.append(Service(f"pool-{pool}", argv, places.logs / f"pool-{pool}.log", env))
     return services

@@ -18,10 +18,13 @@ from dotenv import dotenv_values
 from pydantic import SecretStr, ValidationError
 
 from channelscribe.errors import InvalidSetting, UnknownSetting
+from channelscribe.project import FOLDER, THROUGH, project_folder
 from channelscribe.settings.options import Settings
 
 PREFIX = "CHANNELSCRIBE_"
 CONFIG_VARIABLE = "CHANNELSCRIBE_CONFIG"
+NO_SETTINGS = (CONFIG_VARIABLE, FOLDER, THROUGH)
+"""They say where settings are, and what our processes are started with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +37,8 @@ class Explained:
 
 
 def packaged_config() -> Path:
-    """The committed defaults: beside the package in a checkout, inside it in a wheel."""
-    inside = Path(__file__).parent.parent / "config.yaml"
-    return inside if inside.exists() else Path(__file__).parent.parent.parent / "config.yaml"
+    """The committed defaults."""
+    return project_folder() / "config.yaml"
 
 
 class SettingsRegistry:
@@ -57,8 +59,9 @@ class SettingsRegistry:
         folder: Path | None = None,
     ) -> None:
         environ = os.environ if environ is None else environ
-        folder = Path.cwd() if folder is None else folder
+        folder = folder or Path(environ.get(FOLDER) or Path.cwd())
         dotenv = {k: v for k, v in dotenv_values(folder / ".env").items() if v is not None}
+        self.folder = folder
         self.layers = [("config.yaml (default)", _read_yaml(packaged_config()))]
         own = environ.get(CONFIG_VARIABLE) or dotenv.get(CONFIG_VARIABLE)
         own_path = Path(own) if own else folder / "config.yaml"
@@ -79,7 +82,7 @@ class SettingsRegistry:
         for _, values in self.layers:
             merged = _merge(merged, values)
         try:
-            return Settings.model_validate(merged)
+            return _absolute(Settings.model_validate(merged), self.folder)
         except ValidationError as error:
             raise self._explain_error(error) from None
 
@@ -103,6 +106,38 @@ class SettingsRegistry:
                 f"There is no setting {key} (from {origin}).", remedy="`channelscribe config show` lists all."
             )
         return InvalidSetting(f"Setting {key} (from {origin}) is wrong: {first['msg']}.", remedy="Correct it there.")
+
+
+def _absolute(settings: Settings, folder: Path) -> Settings:
+    """Paths as the person meant them who stands in `folder`: what runs stands elsewhere."""
+
+    def path(value: Any) -> Any:
+        return folder / value.expanduser() if isinstance(value, Path) else value
+
+    def place(value: str | None) -> str | None:
+        return str(folder / Path(value).expanduser()) if value and "://" not in value else value
+
+    def known(value: str) -> str:
+        """A name, unless there is such a folder."""
+        there = folder / Path(value).expanduser()
+        return str(there) if os.sep in value and there.is_dir() else value
+
+    changed: dict[str, Any] = {"data_dir": path(settings.data_dir)}
+    for section in ("prefect", "dask", "sources"):
+        model = getattr(settings, section)
+        paths = {name: path(getattr(model, name)) for name in type(model).model_fields}
+        changed[section] = model.model_copy(update=paths)
+    models = {
+        name: model.model_copy(
+            update={part: known(getattr(model, part) or "") or None for part in ("recognizer", "aligner", "diarizer")}
+        )
+        for name, model in settings.speech.models.items()
+    }
+    pipelines = {language: known(name) for language, name in settings.text.models.items()}
+    changed["store"] = settings.store.model_copy(update={"url": place(settings.store.url)})
+    changed["speech"] = settings.speech.model_copy(update={"models": models})
+    changed["text"] = settings.text.model_copy(update={"models": pipelines})
+    return settings.model_copy(update=changed)
 
 
 def nest(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -146,7 +181,7 @@ def _read_yaml(path: Path) -> dict[str, Any]:
 def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for name, text in environ.items():
-        if not name.upper().startswith(PREFIX) or name.upper() == CONFIG_VARIABLE:
+        if not name.upper().startswith(PREFIX) or name.upper() in NO_SETTINGS:
             continue
         path = name[len(PREFIX) :].lower().split("__")
         place: dict[str, Any] = {path[-1]: _parse(text)}

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import os
 from typing import Any
 
 from channelscribe.errors import ChannelscribeError
 from channelscribe.local_stack.looking import running_addresses
 from channelscribe.settings.registry import SettingsRegistry, parse_assignment
 from flows.output import print_json, table, tell
+from flows.session import asking_prefect
 
 
 def run(options: argparse.Namespace) -> int:
@@ -24,17 +24,20 @@ def run(options: argparse.Namespace) -> int:
 
 def of_the_server(registry: SettingsRegistry) -> dict[str, Any]:
     """The Prefect variable, where a server is configured or runs. A server that does not answer is only told."""
-    url = running_addresses(registry.resolve()).prefect_api_url
+    settings = registry.resolve()
+    url = running_addresses(settings).prefect_api_url
     if url is None:
         return {}
-    os.environ["PREFECT_API_URL"] = url
-    import httpx
+    with asking_prefect(settings, url):
+        import httpx
 
-    from tasks.run_settings import ORIGIN, dynamic_settings
+        from tasks.run_settings import ORIGIN, dynamic_settings
 
-    try:
-        return dynamic_settings()
-    except (httpx.HTTPError, ChannelscribeError) as error:
-        told = error if isinstance(error, ChannelscribeError) else f"{url} does not answer ({type(error).__name__})."
-        tell(f"Without {ORIGIN}: {told}")
-        return {}
+        try:
+            return dynamic_settings()
+        except (httpx.HTTPError, ChannelscribeError) as error:
+            told = (
+                error if isinstance(error, ChannelscribeError) else f"{url} does not answer ({type(error).__name__})."
+            )
+            tell(f"Without {ORIGIN}: {told}")
+            return {}

@@ -34,6 +34,7 @@ A_WHILE_IN = 10.0  # seconds: a hit at the very start would not show that times 
 def run(options: argparse.Namespace) -> int:
     options.assignments = [*SAMPLE_SETTINGS, *options.assignments]
     settings, given = run_settings(options)
+    again = program()
     started = time.monotonic()
     tell("channelscribe demo: the bundled sample channel, from its feed to a searched transcript, offline.")
     tell("Starting PostgreSQL, one Prefect server and a Dask cluster …")
@@ -49,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
             show_summary(summary, episodes, errors)
             show_dialogue(episodes)
             show_hit(catalogue)
-            show_next(settings)
+            show_next(settings, again)
     return EXIT_SOME_FAILED if summary.failed else EXIT_DONE
 
 
@@ -133,7 +134,7 @@ def show_hit(catalogue: Catalogue) -> None:
             return
 
 
-def show_next(settings: Settings) -> None:
+def show_next(settings: Settings, program: str) -> None:
     places = places_of(settings.data_dir)
     say(f"\nFiles: {places.library}   Logs: {places.logs}")
     say("The sample's models know only the sample's voices. Real speech needs a real model (small on a CPU,")
@@ -146,7 +147,7 @@ def show_next(settings: Settings) -> None:
         ("sync URL", "a channel, playlist, video or feed of yours"),
         ("doctor", "is everything there that a run needs"),
     ):
-        say(f"  {program()} {arguments:<32}{what}")
+        say(f"  {program} {arguments:<32}{what}")
 
 
 def program() -> str:

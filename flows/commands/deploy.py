@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from channelscribe.catalogue import Catalogue
-from channelscribe.local_stack import LaptopStack
 from channelscribe.settings import Settings
 from flows.output import print_json, say, tell
-from flows.session import export, log_to_file, quiet_terminal, run_settings
+from flows.session import joined, quiet_terminal, run_settings
 
 if TYPE_CHECKING:
     from deployments.provision import Provisioned
@@ -23,15 +22,14 @@ DONE = {"create": "created", "update": "changed", "remove": "removed"}
 
 def run(options: argparse.Namespace) -> int:
     settings, _ = run_settings(options)
+    channels = Path(options.channels).absolute() if options.channels else None
     with server(settings) as url:
         from deployments.provision import provision
 
         quiet_terminal()
         if settings.database.url and not options.dry_run:
             bring_up_to_date(Catalogue(settings.database.url.get_secret_value()))
-        found = provision(
-            settings, channels_file=options.channels and Path(options.channels), rehearsal=options.dry_run
-        )
+        found = provision(settings, channels_file=channels, rehearsal=options.dry_run)
     if options.json:
         print_json(as_json(url, options.dry_run, found))
     else:
@@ -44,9 +42,7 @@ def server(settings: Settings) -> Iterator[str]:
     """The Prefect server of the settings, or the laptop's own, at the addresses where Prefect looks."""
     if settings.prefect.api_url is None:
         tell(f"No prefect.api_url is set: this goes to the server of the laptop stack in {settings.data_dir}.")
-    with LaptopStack(settings, ["prefect"], command="deploy") as stack:
-        export(stack)
-        log_to_file(stack.places.log_file, settings.log_level)
+    with joined(settings, ["prefect"], "deploy") as stack:
         stack.wait_ready()
         yield str(stack.addresses.prefect_api_url)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -34,7 +33,7 @@ from channelscribe.speech.registry import resolve_model
 from channelscribe.store import MediaStore
 from channelscribe.text.models import load_pipeline
 from flows.output import print_json, table
-from flows.session import run_settings
+from flows.session import asking_prefect, run_settings
 
 ENOUGH_GIGABYTES = 5
 UPGRADE = "uv pip install -U 'yt-dlp[default]'"
@@ -148,15 +147,15 @@ def blocks(settings: Settings) -> Iterator[Finding]:
     if url is None:
         yield Finding("blocks", "note", "no Prefect server is configured or runs", "Set prefect.api_url.")
         return
-    os.environ["PREFECT_API_URL"] = url
-    from deployments.documents import named
+    with asking_prefect(settings, url):
+        from deployments.documents import named
 
-    for document in named(settings):
-        try:
-            document.check()
-            yield Finding(f"block {document.title}", "ok", "its connection works")
-        except ChannelscribeError as error:
-            yield Finding(f"block {document.title}", "missing", error.message, error.remedy)
+        for document in named(settings):
+            try:
+                document.check()
+                yield Finding(f"block {document.title}", "ok", "its connection works")
+            except ChannelscribeError as error:
+                yield Finding(f"block {document.title}", "missing", error.message, error.remedy)
 
 
 def source(settings: Settings) -> Iterator[Finding]:

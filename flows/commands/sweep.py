@@ -12,7 +12,7 @@ from channelscribe.retention.sweep import sweep
 from channelscribe.settings import Settings
 from flows.commands.takedown import print_report
 from flows.output import print_json, say, tell
-from flows.session import database, export_prefect, quiet_terminal, run_settings
+from flows.session import asking_prefect, database, quiet_terminal, run_settings
 
 
 def run(options: argparse.Namespace) -> int:
@@ -38,14 +38,14 @@ def close_lost_runs(settings: Settings, catalogue: Catalogue, *, delete: bool) -
     api_url = running_addresses(settings).prefect_api_url
     if api_url is None:
         return None
-    export_prefect(settings, api_url)
-    import httpx
+    with asking_prefect(settings, api_url):
+        import httpx
 
-    from tasks.zombie_runs import close_lost
+        from tasks.zombie_runs import close_lost
 
-    quiet_terminal()
-    try:
-        return close_lost({each.owner for each in catalogue.progress()}, datetime.now(UTC), delete=delete)
-    except httpx.HTTPError as error:
-        tell(f"The Prefect server at {api_url} does not answer ({type(error).__name__}): no lost run is closed.")
-        return None
+        quiet_terminal()
+        try:
+            return close_lost({each.owner for each in catalogue.progress()}, datetime.now(UTC), delete=delete)
+        except httpx.HTTPError as error:
+            tell(f"The Prefect server at {api_url} does not answer ({type(error).__name__}): no lost run is closed.")
+            return None

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import argparse
 
-from channelscribe.local_stack import LaptopStack
 from channelscribe.local_stack.places import places_of
 from channelscribe.retention import Library
 from channelscribe.retention.report import Report
 from channelscribe.retention.takedown import find_one, take_down
 from channelscribe.settings import Settings
 from flows.output import print_json, say, table
-from flows.session import database, export, log_to_file, quiet_terminal, run_settings
+from flows.session import database, joined, quiet_terminal, run_settings
 
 WHY = {
     "taken_down": "taken down",
@@ -49,9 +48,7 @@ def forget(settings: Settings, video: str) -> int:
     """What the Prefect server remembers of it; there is nothing to forget where none ever ran."""
     if settings.prefect.api_url is None and not list(places_of(settings.data_dir).prefect.glob("*.db")):
         return 0
-    with LaptopStack(settings, ["prefect"], command="takedown") as stack:
-        export(stack)
-        log_to_file(stack.places.log_file, settings.log_level)
+    with joined(settings, ["prefect"], "takedown") as stack:
         stack.wait_ready()
         from tasks.prefect_history import forget_video
 

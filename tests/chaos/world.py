@@ -246,6 +246,7 @@ def environment(data: Path, chaos: Path) -> dict[str, str]:
     return {
         **clean_environment(data),
         "CHAOS_FOLDER": str(chaos),
+        "CHANNELSCRIBE_PASS_ENV": "CHAOS_FOLDER",
         "PYTHONPATH": str(PLUGIN),
         "CHANNELSCRIBE_LEASE_SECONDS": str(LEASE_SECONDS),
         "PREFECT_WORKER_QUERY_SECONDS": "1",

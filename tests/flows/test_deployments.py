@@ -16,12 +16,11 @@ from channelscribe.errors import InvalidSetting
 from channelscribe.settings import Settings
 from deployments.declared import FILE, declared
 from deployments.pools import pools
-from deployments.pull import ROOT, stand_in_the_code
 from flows.forms import ProcessRequest, RetranscribeRequest, SweepRequest, SyncRequest
 
 DECLARED = yaml.safe_load(FILE.read_text())
 ENTRIES = DECLARED["deployments"]
-DOC = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
+DOC = (Path(__file__).parents[2] / "docs" / "operating.md").read_text(encoding="utf-8")
 FORMS = [SyncRequest, ProcessRequest, RetranscribeRequest, SweepRequest]
 """Those that people fill in; the others are filled by flows."""
 
@@ -43,13 +42,6 @@ def test_each_deployment_is_in_the_docs() -> None:
 def test_prefects_own_command_reads_it() -> None:
     read = PrefectYamlModel.model_validate(DECLARED)
     assert [each.name for each in read.deployments] == [each["name"] for each in ENTRIES]
-
-
-def test_a_run_stands_where_the_code_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.chdir(tmp_path)
-    assert DECLARED["pull"] == [{"deployments.pull.stand_in_the_code": {}}]
-    assert Path(stand_in_the_code()["directory"]) == Path.cwd() == ROOT
-    assert (Path.cwd() / "flows" / "sync_channel.py").is_file()
 
 
 @pytest.mark.parametrize(
