@@ -60,7 +60,7 @@ class SiteAccessBlock(Block):
             raise InvalidSetting(f"{field} of the block is wrong: {first['msg']}.", remedy="Edit the block.") from None
 
     def check(self) -> None:
-        """Raises InvalidSetting or SignInRequired when a field, or the cookies, cannot be right. Asks no site."""
+        """Raises InvalidSetting or AccessUnusable when a field, or the cookies, cannot be right. Asks no site."""
         checked_cookies(self.options())
 
     def check_reachable(self) -> None:

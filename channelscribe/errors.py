@@ -1,63 +1,83 @@
 """Every failure that channelscribe knows, as one tree.
 
-Each class carries a `reason` (the code stored on a video's row) and `then`, what follows from it. The same tree
-serves Prefect's retry conditions, the catalogue and the messages on the terminal, so they cannot disagree.
+Each class carries a `reason` (the code stored on a video's row), `whose` failure it is, and `then`, what follows from
+it. The same tree serves Prefect's retry conditions, the catalogue and the messages on the terminal, so they cannot
+disagree.
+
+Whose is it? The *machine's* (disk, memory, programs, models, store, database, settings) says nothing of a video: after
+the retries the run stops before it spends more, and no video is marked. The *site's* is waited for. Only the *video's*
+becomes a verdict; a permanent one needs the same answer on two days (`counts_at_once` says where one will do).
 
     ChannelscribeError
-    ├── UsageError                 the command was wrong                          exit 2
+    ├── UsageError                 the command was wrong, or a setting            machine: exit 2, stop the run
     │   ├── NotAURL, UnknownSetting, InvalidSetting, UnknownModel, UnknownVideo, UnknownSource
-    ├── SourceError                what the site said
-    │   ├── SourceUnreachable      no name, no route, time-out, 5xx               retry now
-    │   ├── SourceNotFound         404 or 410 on what was asked for               give up
-    │   ├── NoMedia                a page with nothing to play                    give up
-    │   ├── AddressRefused         a private or local address, not allowed        give up
-    │   ├── SourceBlocked          bot check, 429, a ban of the address           stop the source
-    │   ├── SuspectedBlock         what a ban says, and a deletion too            retry later
-    │   ├── NotYet                 upcoming, live, just ended                     wait
-    │   ├── VideoUnavailable       private, removed, members only, blocked        give up
-    │   ├── FilteredOut            a filter of the configuration said no          exclude
-    │   └── SignInRequired         age gate or account needed                     ask the operator
-    ├── MediaError                 what the bytes are
-    │   ├── EmptyMedia, CorruptMedia, NoAudioTrack, MediaTooLong, MediaTooLarge   give up
+    ├── MachineError               this machine, whatever the video               machine: stop the run
+    │   ├── OutOfMemory            of the processor or the GPU                    stop the run
+    │   ├── ProgramFailed          ffmpeg cannot start, was killed, or is broken  retry now, then stop the run
+    │   ├── StackError             the services did not start, or are taken       stop the run
+    │   └── EngineDied             scheduler or supervisor went away              retry now, then stop the run
+    ├── SourceError                what the site said                             site: retry later
+    │   ├── SourceUnreachable      no name, no route, time-out, 5xx               site: retry now
+    │   ├── SourceNotFound         404 or 410 on what was asked for               video: give up, if said again
+    │   ├── NoMedia                a page with nothing to play                    video: give up, if said again
+    │   ├── AddressRefused         a private or local address, not allowed        video: give up, if said again
+    │   ├── SourceBlocked          bot check, 429, a ban of the address           site: stop the source
+    │   ├── SuspectedBlock         what a ban says, and a deletion too            site: retry later
+    │   ├── NotYet                 upcoming, live, just ended                     video: wait
+    │   ├── VideoUnavailable       private, removed, members only, blocked        video: give up
+    │   ├── FilteredOut            a filter of the configuration said no          video: exclude
+    │   └── SignInRequired         age gate or account needed                     video: ask the operator
+    │       └── AccessUnusable     cookies or proxy that are no good              machine: stop the run
+    ├── MediaError                 what the bytes are                             video: give up, if said again
+    │   ├── EmptyMedia, CorruptMedia, NoAudioTrack, MediaTooLong, MediaTooLarge
     │   ├── TruncatedMedia         fewer seconds than announced                   retry later
-    │   └── MediaTimeout           decoding took longer than its limit            give up
-    ├── SpeechError
-    │   ├── ModelUnavailable       not in the folder, hub not reachable           ask the operator
-    │   ├── ModelTampered          its sha256 is not the known one                ask the operator
-    │   └── SpeechFailed           the engine raised                              retry now
-    ├── TextError
-    │   └── TextModelUnavailable                                                  ask the operator
-    ├── StoreError
-    │   ├── StoreUnreachable                                                      retry now
-    │   ├── StoreNotWritable       permissions, disk full                         ask the operator
-    │   ├── StoreConflict          the key holds other content                    give up
+    │   └── MediaTimeout           decoding worked longer than its limit          retry later
+    │       └── MachineBusy        decoding hardly got to work in its limit       machine: stop the run
+    ├── SpeechError                                                               video: retry later
+    │   ├── ModelUnavailable       not in the folder, hub not reachable           machine: stop the run
+    │   ├── ModelTampered          its sha256 is not the known one                machine: stop the run
+    │   └── SpeechFailed           the engine raised                              video: retry now
+    ├── TextError                                                                 video: retry later
+    │   └── TextModelUnavailable                                                  machine: stop the run
+    ├── StoreError                                                                machine: retry later
+    │   ├── StoreUnreachable                                                      retry now, then stop the run
+    │   ├── StoreNotWritable       permissions, disk full                         stop the run
+    │   ├── StoreConflict          the key holds other content                    retry later
     │   ├── ObjectMissing          the key holds nothing                          retry later
-    │   └── KeyRefused             a key with `..` or odd characters              give up
-    ├── CatalogueError
-    │   ├── CatalogueUnreachable                                                  retry now
-    │   └── SchemaMismatch         older or newer than this program               ask the operator
-    ├── LeaseLost                  somebody else has the video now                retry later
-    ├── WorkerDied                 the process that did a step was killed         retry later
-    └── StackError                 the laptop stack did not start, or is taken    ask the operator
+    │   └── KeyRefused             a key with `..` or odd characters              retry later
+    ├── CatalogueError                                                            machine: retry later
+    │   ├── CatalogueUnreachable                                                  retry now, then stop the run
+    │   ├── CatalogueNotWritable   read only, no rights, disk full                stop the run
+    │   └── SchemaMismatch         older or newer than this program               stop the run
+    ├── LeaseLost                  somebody else has the video now                machine: retry later
+    └── WorkerDied                 a video's step killed its worker, tried alone  video: retry later
 """
 
 from __future__ import annotations
 
+import errno
+import os
+from collections.abc import Iterator
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, ClassVar
 
 __all__ = [
+    "AccessUnusable",
     "AddressRefused",
     "CatalogueError",
+    "CatalogueNotWritable",
     "CatalogueUnreachable",
     "ChannelscribeError",
     "CorruptMedia",
     "EmptyMedia",
+    "EngineDied",
     "FilteredOut",
     "InvalidSetting",
     "KeyRefused",
     "LeaseLost",
+    "MachineBusy",
+    "MachineError",
     "MediaError",
     "MediaTimeout",
     "MediaTooLarge",
@@ -69,6 +89,8 @@ __all__ = [
     "NotAURL",
     "NotYet",
     "ObjectMissing",
+    "OutOfMemory",
+    "ProgramFailed",
     "SchemaMismatch",
     "SignInRequired",
     "SourceBlocked",
@@ -93,7 +115,11 @@ __all__ = [
     "UnknownVideo",
     "UsageError",
     "VideoUnavailable",
+    "Whose",
     "WorkerDied",
+    "as_ours",
+    "machine_fault",
+    "stops_run",
 ]
 
 
@@ -104,9 +130,18 @@ class Then(StrEnum):
     RETRY_LATER = "retry_later"
     WAIT = "wait"
     STOP_SOURCE = "stop_source"
+    STOP_RUN = "stop_run"
     ASK_OPERATOR = "ask_operator"
     EXCLUDE = "exclude"
     GIVE_UP = "give_up"
+
+
+class Whose(StrEnum):
+    """Whose failure it is."""
+
+    MACHINE = "machine"
+    SITE = "site"
+    VIDEO = "video"
 
 
 class ChannelscribeError(Exception):
@@ -118,6 +153,7 @@ class ChannelscribeError(Exception):
     """
 
     reason: str = "error"
+    whose: ClassVar[Whose] = Whose.VIDEO
     then: ClassVar[Then] = Then.RETRY_LATER
     exit_code: ClassVar[int] = 1
 
@@ -134,6 +170,11 @@ class ChannelscribeError(Exception):
     def __str__(self) -> str:
         return f"{self.message} {self.remedy}".strip()
 
+    @property
+    def counts_at_once(self) -> bool:
+        """Whether one answer is enough for a permanent verdict, because the site said so in words."""
+        return False
+
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild, (type(self), self.message, self.remedy, self.reason, self.not_before)
 
@@ -148,12 +189,15 @@ class UsageError(ChannelscribeError):
     """The command or its options were wrong."""
 
     reason = "usage"
-    then = Then.GIVE_UP
+    whose = Whose.MACHINE
+    then = Then.STOP_RUN
     exit_code = 2
 
 
 class NotAURL(UsageError):
     reason = "not_a_url"
+    whose = Whose.VIDEO  # a listed video's own: that of a source ends the command before
+    then = Then.GIVE_UP
 
 
 class UnknownSetting(UsageError):
@@ -168,7 +212,6 @@ class UnknownModel(UsageError):
     """A model name that neither the registry nor a folder nor the hub's naming scheme knows."""
 
     reason = "unknown_model"
-    then = Then.ASK_OPERATOR
 
 
 class UnknownVideo(UsageError):
@@ -181,10 +224,46 @@ class UnknownSource(UsageError):
     exit_code = 1
 
 
+class MachineError(ChannelscribeError):
+    """This machine cannot do it, whatever the video."""
+
+    reason = "machine"
+    whose = Whose.MACHINE
+    then = Then.STOP_RUN
+
+
+class OutOfMemory(MachineError):
+    reason = "out_of_memory"
+
+
+class ProgramFailed(MachineError):
+    """A program that cannot start, that somebody killed, or that fails whatever it is given."""
+
+    reason = "program_failed"
+    then = Then.RETRY_NOW
+
+
+class StackError(MachineError):
+    """The services that a run needs did not start, or somebody else holds the data folder."""
+
+    reason = "stack"
+
+
+class EngineDied(MachineError):
+    """What runs the steps went away, and with it what it knew of them: a Dask scheduler, the laptop's supervisor.
+
+    It says nothing of the videos that were in work; they are tried again at once.
+    """
+
+    reason = "engine_died"
+    then = Then.RETRY_NOW
+
+
 class SourceError(ChannelscribeError):
     """The site, or the way to it, said no."""
 
     reason = "source_error"
+    whose = Whose.SITE
 
 
 class SourceUnreachable(SourceError):
@@ -194,16 +273,19 @@ class SourceUnreachable(SourceError):
 
 class SourceNotFound(SourceError):
     reason = "not_found"
+    whose = Whose.VIDEO
     then = Then.GIVE_UP
 
 
 class NoMedia(SourceError):
     reason = "no_media"
+    whose = Whose.VIDEO
     then = Then.GIVE_UP
 
 
 class AddressRefused(SourceError):
     reason = "address_refused"
+    whose = Whose.VIDEO
     then = Then.GIVE_UP
 
 
@@ -228,6 +310,7 @@ class FilteredOut(SourceError):
     """Reasons: filter_title, filter_duration, filter_date, filter_live, filter_shorts, taken_down."""
 
     reason = "filter"
+    whose = Whose.VIDEO
     then = Then.EXCLUDE
 
 
@@ -235,6 +318,7 @@ class NotYet(SourceError):
     """Reasons: upcoming, live, post_live."""
 
     reason = "upcoming"
+    whose = Whose.VIDEO
     then = Then.WAIT
 
 
@@ -242,12 +326,27 @@ class VideoUnavailable(SourceError):
     """Reasons: private, removed, members_only, geo_blocked, copyright, drm, unavailable."""
 
     reason = "unavailable"
+    whose = Whose.VIDEO
     then = Then.GIVE_UP
+
+    @property
+    def counts_at_once(self) -> bool:
+        """A bare "unavailable" is also said by a site that is out of order, and to addresses that it bans."""
+        return self.reason != VideoUnavailable.reason
 
 
 class SignInRequired(SourceError):
     reason = "sign_in_required"
+    whose = Whose.VIDEO
     then = Then.ASK_OPERATOR
+
+
+class AccessUnusable(SignInRequired):
+    """What the settings give to reach sites with is no good. Reasons: cookies, proxy."""
+
+    reason = "access"
+    whose = Whose.MACHINE
+    then = Then.STOP_RUN
 
 
 class MediaError(ChannelscribeError):
@@ -284,6 +383,15 @@ class TruncatedMedia(MediaError):
 
 class MediaTimeout(MediaError):
     reason = "media_timeout"
+    then = Then.RETRY_LATER
+
+
+class MachineBusy(MediaTimeout):
+    """Too little of the processor, or of the disk, to get on with it: the time limit says nothing of the file."""
+
+    reason = "machine_busy"
+    whose = Whose.MACHINE
+    then = Then.STOP_RUN
 
 
 class SpeechError(ChannelscribeError):
@@ -292,12 +400,14 @@ class SpeechError(ChannelscribeError):
 
 class ModelUnavailable(SpeechError):
     reason = "model_unavailable"
-    then = Then.ASK_OPERATOR
+    whose = Whose.MACHINE
+    then = Then.STOP_RUN
 
 
 class ModelTampered(SpeechError):
     reason = "model_tampered"
-    then = Then.ASK_OPERATOR
+    whose = Whose.MACHINE
+    then = Then.STOP_RUN
 
 
 class SpeechFailed(SpeechError):
@@ -311,11 +421,13 @@ class TextError(ChannelscribeError):
 
 class TextModelUnavailable(TextError):
     reason = "text_model_unavailable"
-    then = Then.ASK_OPERATOR
+    whose = Whose.MACHINE
+    then = Then.STOP_RUN
 
 
 class StoreError(ChannelscribeError):
     reason = "store_error"
+    whose = Whose.MACHINE
 
 
 class StoreUnreachable(StoreError):
@@ -325,26 +437,24 @@ class StoreUnreachable(StoreError):
 
 class StoreNotWritable(StoreError):
     reason = "store_not_writable"
-    then = Then.ASK_OPERATOR
+    then = Then.STOP_RUN
 
 
 class StoreConflict(StoreError):
     reason = "store_conflict"
-    then = Then.GIVE_UP
 
 
 class ObjectMissing(StoreError):
     reason = "object_missing"
-    then = Then.RETRY_LATER
 
 
 class KeyRefused(StoreError):
     reason = "key_refused"
-    then = Then.GIVE_UP
 
 
 class CatalogueError(ChannelscribeError):
     reason = "catalogue_error"
+    whose = Whose.MACHINE
 
 
 class CatalogueUnreachable(CatalogueError):
@@ -352,25 +462,97 @@ class CatalogueUnreachable(CatalogueError):
     then = Then.RETRY_NOW
 
 
+class CatalogueNotWritable(CatalogueError):
+    reason = "catalogue_not_writable"
+    then = Then.STOP_RUN
+
+
 class SchemaMismatch(CatalogueError):
     reason = "schema_mismatch"
-    then = Then.ASK_OPERATOR
+    then = Then.STOP_RUN
 
 
 class LeaseLost(ChannelscribeError):
     reason = "lease_lost"
-    then = Then.RETRY_LATER
+    whose = Whose.MACHINE
 
 
 class WorkerDied(ChannelscribeError):
-    """The process that worked on a video died, more than once: killed for its memory, or by a fault in an engine."""
+    """The process that worked on a video died, more than once: killed for its memory, or by a fault in an engine.
+
+    The last time it was alone there, so the others go on without it.
+    """
 
     reason = "worker_died"
-    then = Then.RETRY_LATER
 
 
-class StackError(ChannelscribeError):
-    """The services that a run needs did not start, or somebody else holds the data folder."""
+FULL = (errno.ENOSPC, errno.EDQUOT)
+EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.EROFS)
+FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EIO)
+"""Said of a file (`filename` is there) they are the machine's; a socket's may be anybody's."""
+OUT_OF_MEMORY_WORDS = (
+    *("out of memory", "can't allocate memory", "cannot allocate memory", "not enough memory"),
+    *("unable to allocate", "bad allocation", "std::bad_alloc"),
+)
 
-    reason = "stack"
-    then = Then.ASK_OPERATOR
+
+def stops_run(error: BaseException) -> bool:
+    """Whether a failure, after its retries, is the machine's: no video is marked, and the run stops."""
+    ours = as_ours(error)
+    return ours.whose is Whose.MACHINE and ours.then in (Then.STOP_RUN, Then.RETRY_NOW)
+
+
+def as_ours(error: BaseException) -> ChannelscribeError:
+    """Any exception as one of the tree. What nobody expected is `internal`, to be tried later."""
+    if isinstance(error, ChannelscribeError):
+        return error
+    told = ChannelscribeError(f"{type(error).__name__}: {error}"[:1000], reason="internal")
+    return machine_fault(error) or told
+
+
+def machine_fault(error: BaseException) -> ChannelscribeError | None:
+    """The machine's failure that an exception stands for, or comes from: a full disk, no memory. None if there is none.
+
+    Whoever turns exceptions of an engine or a library into errors of the tree asks here first; causes are lost on the
+    way between processes.
+    """
+    for each in _causes(error):
+        if isinstance(each, ChannelscribeError):
+            if each.whose is Whose.MACHINE:
+                return each
+            continue
+        if found := _by_number(each) or _by_memory(each):
+            return found
+    return None
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        error = error.__cause__
+
+
+def _by_number(error: BaseException) -> ChannelscribeError | None:
+    number, name = getattr(error, "errno", None), getattr(error, "filename", None)
+    if not isinstance(number, int):
+        return None
+    said = f"{name}: {os.strerror(number)}." if name else f"{os.strerror(number)}."
+    if number in FULL:
+        return StoreNotWritable(said, remedy="Free disk space, or work on a larger disk (data_dir, store.url).")
+    if number in EXHAUSTED or (number in FORBIDDEN and name):
+        return MachineError(said, remedy="Set it right on this machine; `channelscribe doctor` looks at the rest.")
+    return OutOfMemory(said, remedy=MEMORY_REMEDY) if number == errno.ENOMEM else None
+
+
+MEMORY_REMEDY = "Give the machine more memory or less beside it, or set a smaller speech.model."
+
+
+def _by_memory(error: BaseException) -> ChannelscribeError | None:
+    words = str(error).lower()
+    engines = isinstance(error, RuntimeError) and any(each in words for each in OUT_OF_MEMORY_WORDS)
+    if not (isinstance(error, MemoryError) or engines):
+        return None
+    told = " ".join(str(error).split())[:200]
+    return OutOfMemory(f"The memory does not suffice: {told or type(error).__name__}.", remedy=MEMORY_REMEDY)

@@ -12,7 +12,7 @@ import pytest
 
 from channelscribe import errors
 from channelscribe.catalogue.failures import STATE_AFTER
-from channelscribe.errors import ChannelscribeError
+from channelscribe.errors import ChannelscribeError, Then, stops_run
 from channelscribe.settings import Settings
 from channelscribe.sources.error_patterns import WORDINGS
 
@@ -20,8 +20,8 @@ ROOT = Path(__file__).parent.parent
 DOC = (ROOT / "docs" / "reasons.md").read_text(encoding="utf-8")
 ROW = re.compile(r"^\| `([a-z_]+)` \| (.+) \| (.+) \| (.+) \| (.+) \|$", re.MULTILINE)
 NO_VIDEO = "–"
-OF_NO_VIDEO = (errors.UsageError, errors.StackError, errors.CatalogueError, errors.LeaseLost)
-"""What ends a command or belongs to somebody else's video."""
+OF_NO_VIDEO = (errors.CatalogueError, errors.LeaseLost)
+"""What cannot be written down, or belongs to somebody else's video."""
 
 Kind = type[ChannelscribeError]
 
@@ -30,7 +30,9 @@ Kind = type[ChannelscribeError]
 def classes() -> dict[str, Kind]:
     """The error tree, by name."""
     found = {name: getattr(errors, name) for name in errors.__all__}
-    return {name: each for name, each in found.items() if issubclass(each, ChannelscribeError)}
+    return {
+        name: each for name, each in found.items() if isinstance(each, type) and issubclass(each, ChannelscribeError)
+    }
 
 
 def narrowed_in_docstrings() -> Iterator[tuple[str, Kind]]:
@@ -71,9 +73,12 @@ def test_each_reason_is_in_the_doc_and_no_other() -> None:
 def test_the_state_is_what_follows_from_the_class(row: re.Match[str]) -> None:
     kinds = reasons().get(row[1], set())
     if row[3] == NO_VIDEO:
-        assert all(issubclass(kind, OF_NO_VIDEO) for kind in kinds)
+        assert all(stops_run(kind("")) or issubclass(kind, OF_NO_VIDEO) for kind in kinds)
     else:
+        assert not any(stops_run(kind("")) for kind in kinds)
         assert {STATE_AFTER[kind.then].value for kind in kinds} == {row[3].strip("`")}
+    once = {kind("", reason=row[1]).counts_at_once for kind in kinds if kind.then is Then.GIVE_UP}
+    assert once == ({"if said again" not in row[4]} if once else set()), row[0]
 
 
 def test_each_row_says_what_is_seen_and_what_to_do() -> None:

@@ -10,7 +10,7 @@ import av
 from av.container import InputContainer
 
 from channelscribe.audio.containers import DEMUXERS, PROTOCOLS, refuse_playlists
-from channelscribe.errors import CorruptMedia, MediaError, MediaTimeout, NoAudioTrack
+from channelscribe.errors import CorruptMedia, MediaError, MediaTimeout, NoAudioTrack, machine_fault
 
 __all__ = ["Probe", "probe"]
 
@@ -72,6 +72,8 @@ def probe(path: Path) -> Probe:
     except av.error.ExitError as error:
         raise MediaTimeout(f"The file told nothing of itself within {_SECONDS:.0f} s.") from error
     except (av.FFmpegError, ValueError) as error:
+        if found := machine_fault(error):
+            raise found from error
         raise CorruptMedia(f"The file is no audio or video that can be opened ({_words(error)}).") from error
 
 

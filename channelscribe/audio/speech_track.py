@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -62,7 +63,9 @@ def cut_speech(source: Path, target: Path, start: float, end: float) -> None:
                 while left > 0 and len(block := whole.read(min(left, _BLOCK_FRAMES), dtype="int16")):
                     part.write(block)
                     left -= len(block)
-    except soundfile.SoundFileError as error:
+    except (soundfile.SoundFileError, AssertionError) as error:  # the latter for a block that was not all written
+        if shutil.disk_usage(target.parent).free < _BLOCK_FRAMES * 2:
+            raise StoreNotWritable(f"{target.parent}: the disk is full.", remedy="Free disk space.") from error
         raise CorruptMedia(f"The speech track {source.name} cannot be cut ({error}).") from error
     except OSError as error:
         raise StoreNotWritable(

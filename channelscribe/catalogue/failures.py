@@ -21,6 +21,8 @@ from channelscribe.errors import (
     SignInRequired,
     Then,
     TruncatedMedia,
+    as_ours,
+    stops_run,
 )
 
 __all__ = ["Failure", "record_failure", "retry_delay"]
@@ -34,6 +36,7 @@ STATE_AFTER = {
     Then.ASK_OPERATOR: State.RETRYING,
     Then.EXCLUDE: State.EXCLUDED,
 }
+"""What is the machine's failure (`stops_run`) changes no state."""
 FIRST_DELAY = {
     Then.RETRY_NOW: timedelta(minutes=1),
     Then.RETRY_LATER: timedelta(minutes=15),
@@ -75,15 +78,19 @@ def retry_delay(error: ChannelscribeError, attempts: int) -> timedelta | None:
 def record_failure(session: Session, video_pk: int, owner: str, error: Exception) -> Failure | None:
     """Write a failure and give the lease back. What is not of the error tree is `internal`, to be tried later.
 
-    A video that has a transcript stays `published`: a failed second try must not cost the first result. When
-    somebody else has the video by now, nothing is written (None): what becomes of it is theirs to say.
+    What is the machine's failure says nothing of the video: its row stays as it was. A video that has a transcript
+    stays `published`: a failed second try must not cost the first result. When somebody else has the video by now,
+    nothing is written (None): what becomes of it is theirs to say.
     """
     try:
         row = held(session, video_pk, owner)
     except LeaseLost:
         return None
-    if not isinstance(error, ChannelscribeError):
-        error = ChannelscribeError(f"{type(error).__name__}: {error}"[:1000], reason="internal")
+    error = as_ours(error)
+    if stops_run(error):
+        let_go(row)
+        session.add(row)
+        return Failure(video_pk, State(row.state), error.reason, row.next_check_at)
     state = STATE_AFTER[error.then] if row.current_transcript_pk is None else State.PUBLISHED
     now = datetime.now(UTC)
     row.state = state.value

@@ -20,7 +20,12 @@ __all__ = ["check_address", "check_url", "display_url", "display_urls"]
 _EXAMPLE = "Give an address such as https://www.youtube.com/@channel or https://example.org/feed.xml."
 _REMEDY = "If it is yours, set sources.allow_private_addresses to true."
 _URL = re.compile(r"\b[A-Za-z][A-Za-z0-9+.-]*://[^\s\"'<>]+")
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+# https://www.iana.org/assignments/ipv6-unicast-address-assignments: all that is given out; the rest of IPv6 is for
+# local use, for translation (64:ff9b:1::/48, ::ffff:0:0:0/96, ::127.0.0.1), or for nobody.
+_GLOBAL_UNICAST = ipaddress.ip_network("2000::/3")
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")  # https://www.rfc-editor.org/rfc/rfc6052: stands for an IPv4 address
+# Of IANA's registries of special purposes, what the Python that runs here may not know yet.
+_SPECIAL = [ipaddress.ip_network(each) for each in ("192.0.0.0/24", "192.88.99.0/24", "2001::/23", "3fff::/20")]
 
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -108,13 +113,16 @@ def _names_this_machine(host: str) -> bool:
 
 
 def _is_public(address: _Address) -> bool:
+    """Whether IANA's registries call it globally reachable, and so what stands for it in an address of IPv6."""
     if isinstance(address, ipaddress.IPv6Address):
         inner = address.ipv4_mapped or address.sixtofour
         if inner is None and address in _NAT64:
             inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
         if inner is not None:
             return _is_public(inner)
-    return address.is_global and not address.is_multicast
+        if address not in _GLOBAL_UNICAST:
+            return False
+    return address.is_global and not address.is_multicast and not any(address in each for each in _SPECIAL)
 
 
 def _proxied(scheme: str, host: str) -> bool:

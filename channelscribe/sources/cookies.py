@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from channelscribe.errors import SignInRequired
+from channelscribe.errors import AccessUnusable
 from channelscribe.settings.access import AccessOptions
 
 __all__ = ["Cookies", "checked_cookies"]
@@ -54,7 +54,7 @@ class Cookies:
 def checked_cookies(options: AccessOptions) -> Cookies | None:
     """The cookies of the settings, if there are any; the text comes before the file.
 
-    Raises SignInRequired (reason `cookies`, for the operator) when the file is not there or others may read it,
+    Raises AccessUnusable (reason `cookies`, for the operator) when the file is not there or others may read it,
     when something is not in Netscape format, or when all have expired.
     """
     if options.cookies is not None:
@@ -110,5 +110,5 @@ def _parsed(text: str, what: str) -> Cookies:
     return Cookies(tuple(lines), tuple(sorted(set(domains))), expired, last)
 
 
-def _refusal(message: str, remedy: str) -> SignInRequired:
-    return SignInRequired(message, remedy=remedy, reason="cookies")
+def _refusal(message: str, remedy: str) -> AccessUnusable:
+    return AccessUnusable(message, remedy=remedy, reason="cookies")

@@ -32,6 +32,7 @@ from channelscribe.errors import (
     SourceUnreachable,
     Then,
     VideoUnavailable,
+    machine_fault,
 )
 from channelscribe.sources.addresses import display_url, display_urls
 from channelscribe.sources.error_patterns import (
@@ -75,6 +76,8 @@ def classify(error: BaseException, url: str) -> ChannelscribeError:
     """
     chain = list(_chain(error))
     for each in chain:
+        if found := machine_fault(each):
+            return found
         if isinstance(each, ChannelscribeError):
             return each
     _log.debug("%s", display_urls("".join(traceback.format_exception(error))))

@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from channelscribe.errors import (
+    AccessUnusable,
     AddressRefused,
     ChannelscribeError,
     EmptyMedia,
@@ -58,7 +59,7 @@ class Wording:
 
 WORDINGS = [
     # HTTP status 407 is the proxy's, whatever the address says.
-    Wording(SignInRequired, "proxy", _PROXY_REMEDY, (r"proxy authentication required",)),
+    Wording(AccessUnusable, "proxy", _PROXY_REMEDY, (r"proxy authentication required",)),
     Wording(
         SourceBlocked,
         "bot_check",

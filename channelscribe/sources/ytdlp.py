@@ -101,7 +101,7 @@ def open_ytdlp(options: SourceOptions, log: YtdlpLog, cache: Path | None = None,
 def ytdlp_options(options: SourceOptions, log: YtdlpLog, cache: Path | None = None) -> dict[str, Any]:
     """The parameters that hold for listing and download.
 
-    `cache` is where players and tokens are kept, if anywhere. Raises SignInRequired when the cookies are no good.
+    `cache` is where players and tokens are kept, if anywhere. Raises AccessUnusable when the cookies are no good.
     """
     cookies = checked_cookies(options)
     return {

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from channelscribe.audio.speech_track import SAMPLE_RATE
-from channelscribe.errors import ChannelscribeError, SpeechFailed
+from channelscribe.errors import ChannelscribeError, OutOfMemory, SpeechFailed, machine_fault
 from channelscribe.settings.options import SpeechOptions
 from channelscribe.speech.decoding import Clip, Decoder, Gated, clip_of, decode, encode, features_of
 from channelscribe.speech.language import Decision, decide, windows
@@ -211,7 +211,9 @@ def _language(whisper: Any, track: SpeechTrack, found: Sequence[Chunk], model: R
 def _failed(model: ResolvedModel, error: Exception) -> ChannelscribeError:
     if isinstance(error, ChannelscribeError):
         return error
-    remedy = "Set speech.model to a smaller one, or speech.device to cpu." if is_out_of_memory(error) else ""
-    failed = SpeechFailed(f"The recognizer {model.name!r} failed: {type(error).__name__}: {error}", remedy=remedy)
+    said = f"The recognizer {model.name!r} failed: {type(error).__name__}: {error}"
+    failed = machine_fault(error) or SpeechFailed(said)
+    if is_out_of_memory(error):
+        failed = OutOfMemory(said, remedy="Set speech.model to a smaller one, or speech.device to cpu.")
     failed.__cause__ = error
     return failed

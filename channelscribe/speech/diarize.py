@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from channelscribe.audio.speech_track import SAMPLE_RATE
-from channelscribe.errors import ChannelscribeError, SpeechFailed
+from channelscribe.errors import ChannelscribeError, SpeechFailed, machine_fault
 from channelscribe.settings.options import SpeechOptions
 from channelscribe.speech.loading import Loaded, load_diarizer
 from channelscribe.speech.progress import Progress, share
@@ -48,7 +48,8 @@ def diarize(
         except ChannelscribeError:
             raise
         except Exception as error:
-            raise SpeechFailed(f"The diarizer failed: {type(error).__name__}: {error}") from error
+            failed = SpeechFailed(f"The diarizer failed: {type(error).__name__}: {error}")
+            raise machine_fault(error) or failed from error
     if progress:
         progress(1.0)
     return {

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from channelscribe.audio.prepare import prepare
-from channelscribe.errors import ChannelscribeError, SpeechFailed
+from channelscribe.errors import ChannelscribeError, SpeechFailed, machine_fault
 from channelscribe.settings.options import AudioOptions, SpeechOptions
 from channelscribe.speech.align import align
 from channelscribe.speech.assemble import assemble
@@ -162,6 +162,6 @@ def _step(told: Told, number: int, step: str) -> Callable[[float], None]:
 def _failed(error: Exception) -> ChannelscribeError:
     if isinstance(error, ChannelscribeError):
         return error
-    failed = SpeechFailed(f"It could not be transcribed: {type(error).__name__}: {error}")
+    failed = machine_fault(error) or SpeechFailed(f"It could not be transcribed: {type(error).__name__}: {error}")
     failed.__cause__ = error
     return failed

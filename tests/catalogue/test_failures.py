@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -18,11 +19,41 @@ CASES = [
     (errors.TruncatedMedia("half of it"), State.RETRYING, "truncated", True),
     (errors.SourceBlocked("429"), State.RETRYING, "blocked", True),
     (errors.SignInRequired("age gate", remedy="Give cookies."), State.RETRYING, "sign_in_required", True),
-    (errors.StoreNotWritable("disk full", remedy="Make room."), State.RETRYING, "store_not_writable", False),
     (errors.SuspectedBlock("This content isn't available."), State.RETRYING, "not_available", True),
     (errors.FilteredOut("no", reason="filter_date"), State.EXCLUDED, "filter_date", False),
     (ValueError("line one\nline \x00two"), State.RETRYING, "internal", True),
 ]
+
+
+OF_THE_MACHINE = [
+    errors.StoreNotWritable("disk full", remedy="Make room."),
+    errors.StoreUnreachable("503"),
+    errors.ProgramFailed("ffmpeg was killed (SIGKILL)."),
+    errors.OutOfMemory("no memory"),
+    errors.MachineBusy("too busy"),
+    errors.ModelUnavailable("no model"),
+    errors.AccessUnusable("The cookies have all expired.", reason="cookies"),
+    errors.InvalidSetting("Setting speech.device is wrong."),
+    errors.EngineDied("The scheduler went away."),
+    OSError(errno.ENOSPC, "No space left on device", "/data/x"),
+    MemoryError(),
+]
+
+
+@pytest.mark.parametrize("error", OF_THE_MACHINE, ids=lambda error: type(error).__name__)
+def test_what_is_the_machines_leaves_the_row_as_it_was(catalogue: Catalogue, error: Exception) -> None:
+    assert errors.stops_run(error)
+    (video,) = with_videos(catalogue, 1)
+    for state in ("discovered", "downloaded"):
+        catalogue.claim([video.id], OWNER, 60)
+        if state == "downloaded":
+            catalogue.record_state(video.id, OWNER, State.DOWNLOADED)
+        before = catalogue.find_videos("v0")[0].model_dump(exclude={"lease_owner", "lease_until", "step"})
+        failure = catalogue.record_failure(video.id, OWNER, error)
+        assert failure is not None and failure.state == state
+        row = catalogue.find_videos("v0")[0]
+        assert row.model_dump(exclude={"lease_owner", "lease_until", "step"}) == before
+        assert row.lease_owner is None and catalogue.status().due == 1
 
 
 @pytest.mark.parametrize(("error", "state", "reason", "timed"), CASES, ids=lambda case: str(case)[:20])
@@ -42,11 +73,11 @@ def test_failures(catalogue: Catalogue, error: Exception, state: State, reason: 
         assert row.next_check_at > datetime.now(UTC)
 
 
-def test_what_the_operator_set_right_is_due_at_the_next_run(catalogue: Catalogue) -> None:
+def test_a_step_that_succeeds_forgets_what_went_wrong(catalogue: Catalogue) -> None:
     (video,) = with_videos(catalogue, 1)
     catalogue.claim([video.id], OWNER, 60)
-    catalogue.record_failure(video.id, OWNER, errors.StoreNotWritable("disk full", remedy="Make room."))
-    assert len(catalogue.claim([video.id], OWNER, 60)) == 1
+    catalogue.record_failure(video.id, OWNER, errors.SourceUnreachable("no route", remedy="Look at the network."))
+    assert len(catalogue.claim([video.id], OWNER, 60, only_due=False)) == 1
     catalogue.record_state(video.id, OWNER, "downloaded")
     row = catalogue.find_videos("v0")[0]
     assert (row.state, row.reason, row.remedy, row.attempts) == ("downloaded", None, None, 0)
@@ -124,4 +155,4 @@ def test_delays_double_up_to_a_week() -> None:
         delay = retry_delay(endless, 10**6)
         assert delay is not None
         assert longest * 0.8 <= delay <= longest * 1.2
-    assert retry_delay(errors.VideoUnavailable("no"), 1) is retry_delay(errors.StoreNotWritable("no"), 1) is None
+    assert retry_delay(errors.VideoUnavailable("no"), 1) is retry_delay(errors.FilteredOut("no"), 1) is None

@@ -23,7 +23,10 @@ def test_what_is_no_web_address(url: str) -> None:
     "host",
     ["127.0.0.1", "localhost", "0.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1",
      "224.0.0.1", "255.255.255.255", "[::1]", "[::]", "[fe80::1]", "[fd00::1]", "[ff02::1]", "[::ffff:127.0.0.1]",
-     "[64:ff9b::7f00:1]", "[2002:7f00:1::]", "127.1", "2130706433", "0x7f.0.0.1"],
+     "[64:ff9b::7f00:1]", "[2002:7f00:1::]", "127.1", "2130706433", "0x7f.0.0.1", "[fec0::1]", "[::127.0.0.1]",
+     "[::8.8.8.8]", "[64:ff9b:1::808:808]", "[::ffff:0:127.0.0.1]", "[::ffff:0:8.8.8.8]", "[2001:0:808:808::1]",
+     "[2002:a00:1::]", "[2001:db8::1]", "[3fff::1]", "[5f00::1]", "[100::1]", "[4000::1]", "[fd00::1%25lo]",
+     "192.0.2.1", "198.18.0.1", "203.0.113.9", "192.0.0.8", "192.88.99.1", "240.0.0.1"],
 )  # fmt: skip
 def test_private_addresses_are_refused_unless_allowed(host: str) -> None:
     with pytest.raises(AddressRefused) as caught:
@@ -32,7 +35,9 @@ def test_private_addresses_are_refused_unless_allowed(host: str) -> None:
     check_url(f"http://{host}:8000/feed.xml", allow_private=True)
 
 
-@pytest.mark.parametrize("host", ["93.184.216.34", "[2606:4700::1111]", "[::ffff:8.8.8.8]"])
+@pytest.mark.parametrize(
+    "host", ["93.184.216.34", "[2606:4700::1111]", "[::ffff:8.8.8.8]", "[64:ff9b::808:808]", "[2a00:1450::1]"]
+)
 def test_public_addresses_are_allowed(host: str) -> None:
     check_url(f"https://{host}/", allow_private=False)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from channelscribe.errors import SignInRequired, Then
+from channelscribe.errors import AccessUnusable, Then
 from channelscribe.sample.server import SampleServer
 from channelscribe.settings.options import SourceOptions
 from channelscribe.sources.cookies import checked_cookies
@@ -46,21 +46,21 @@ def file(folder: Path, text: str, mode: int = 0o600) -> SourceOptions:
     ids=("nothing", "comments", "expired", "json", "a header", "a date", "no domain", "a long number", "large"),
 )
 def test_what_is_no_use_is_told_without_a_value(tmp_path: Path, text: str, says: str) -> None:
-    with pytest.raises(SignInRequired, match=says) as caught:
+    with pytest.raises(AccessUnusable, match=says) as caught:
         checked_cookies(file(tmp_path, text))
-    assert (caught.value.reason, caught.value.then) == ("cookies", Then.ASK_OPERATOR)
+    assert (caught.value.reason, caught.value.then) == ("cookies", Then.STOP_RUN)
     assert SECRET not in "".join(traceback.format_exception(caught.value))
 
 
 @pytest.mark.parametrize("mode", [0o644, 0o640, 0o604, 0o660])
 def test_a_file_that_others_may_read_is_refused(tmp_path: Path, mode: int) -> None:
-    with pytest.raises(SignInRequired) as caught:
+    with pytest.raises(AccessUnusable) as caught:
         checked_cookies(file(tmp_path, line(), mode))
     assert caught.value.remedy == f"chmod 600 {tmp_path / 'cookies.txt'}"
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(SignInRequired, match="not there"):
+    with pytest.raises(AccessUnusable, match="not there"):
         checked_cookies(SourceOptions(cookies_file=tmp_path / "none.txt"))
 
 
@@ -109,7 +109,7 @@ def test_they_go_to_their_site_only_and_the_file_stays(
 
 
 def test_a_download_with_bad_cookies_asks_nobody(site: SampleServer, options: SourceOptions, tmp_path: Path) -> None:
-    with pytest.raises(SignInRequired):
+    with pytest.raises(AccessUnusable):
         download(
             f"{site.url}/media/one.mp3", tmp_path, "a", options.model_copy(update={"cookies_file": tmp_path / "x"})
         )

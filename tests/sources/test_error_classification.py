@@ -12,6 +12,7 @@ from yt_dlp.networking.exceptions import HTTPError, TransportError  # type: igno
 from yt_dlp.utils import DownloadError, ExtractorError, GeoRestrictedError, UnsupportedError, UserNotLive  # type: ignore[import-untyped]
 
 from channelscribe.errors import (
+    AccessUnusable,
     AddressRefused,
     ChannelscribeError,
     EmptyMedia,
@@ -32,8 +33,8 @@ from channelscribe.sources.error_classification import classify
 URL = "https://user:pa55word@example.org/watch?v=x&token=t0ken"
 
 SENTENCES = [
-    ("Unable to download webpage: HTTP Error 407: Proxy Authentication Required", SignInRequired, "proxy"),
-    ("Tunnel connection failed: 407 Proxy Authentication Required", SignInRequired, "proxy"),
+    ("Unable to download webpage: HTTP Error 407: Proxy Authentication Required", AccessUnusable, "proxy"),
+    ("Tunnel connection failed: 407 Proxy Authentication Required", AccessUnusable, "proxy"),
     ("Sign in to confirm you’re not a bot. Use --cookies-from-browser or --cookies", SourceBlocked, "bot_check"),
     ("Sign in to confirm you're not a robot", SourceBlocked, "bot_check"),
     ("Got HTTP Error 403 caused by Cloudflare anti-bot challenge; try again", SourceBlocked, "bot_check"),
