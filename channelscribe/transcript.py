@@ -10,6 +10,20 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 
+@dataclass(frozen=True, slots=True)
+class VideoMeta:
+    """What a transcript's files say about its video; `published` is an ISO 8601 date or time.
+
+    Titles come from anywhere: each format cleans them.
+    """
+
+    title: str
+    url: str
+    id: str | None = None
+    channel: str | None = None
+    published: str | None = None
+
+
 @dataclass(slots=True)
 class Word:
     """One recognized word. `aligned` is False where its time was interpolated; `score` is the aligner's, 0 to 1."""

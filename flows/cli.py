@@ -15,8 +15,8 @@ from typing import NoReturn
 
 from channelscribe import __version__
 from channelscribe.errors import ChannelscribeError, UsageError
+from channelscribe.export import CORPUS_FORMATS, FORMATS, known_formats
 
-TRANSCRIPT_FORMATS = ("txt", "srt", "vtt", "tsv", "json")
 EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_SOME_FAILED, EXIT_INTERRUPTED = 0, 1, 2, 3, 130
 
 
@@ -40,13 +40,12 @@ def count(text: str) -> int:
     return int(text)
 
 
-def formats_of_transcripts(text: str) -> tuple[str, ...]:
+def formats_of_transcripts(text: str) -> list[str]:
     """Names of formats with commas between, each once, in their order."""
-    names = tuple(dict.fromkeys(name.strip() for name in text.split(",")))
-    unknown = [name for name in names if name not in TRANSCRIPT_FORMATS]
-    if unknown:
-        raise argparse.ArgumentTypeError(f"{unknown[0]!r} is not one of {', '.join(TRANSCRIPT_FORMATS)}")
-    return names
+    try:
+        return known_formats(text)
+    except UsageError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def parser() -> Parser:
@@ -105,7 +104,7 @@ def parser() -> Parser:
     speech.add_argument("--model", metavar="NAME", help="speech model: sample, small, large-v3-turbo or your own")
     speech.add_argument("--language", metavar="CODE", help="such as en; default: detected")
     speech.add_argument("--speakers", metavar="N|MIN-MAX", help="how many there are; default: found out")
-    speech.add_argument("--formats", default="txt,srt,vtt,tsv,json", metavar="LIST", help="default: all of them")
+    speech.add_argument("--formats", default=",".join(FORMATS), metavar="LIST", help="default: all of them")
     speech.add_argument("--out", default=".", metavar="DIR", help="folder of the transcripts (default: here)")
     speech.add_argument("--max-line-width", type=count, metavar="N", help="characters of a line of a subtitle")
     speech.add_argument("--max-line-count", type=count, metavar="N", help="lines of a subtitle; needs a width")
@@ -135,7 +134,7 @@ def parser() -> Parser:
 
     export = command("export", "a channel as one file, a row a segment, for a corpus")
     export.add_argument("channel", metavar="CHANNEL", help="a source's title, id or URL")
-    export.add_argument("--format", choices=["jsonl", "parquet"], default="jsonl", help="default: jsonl")
+    export.add_argument("--format", choices=CORPUS_FORMATS, default="jsonl", help="default: jsonl")
     export.add_argument("--out", metavar="FILE", help="the file (default for jsonl: stdout)")
     export.add_argument("--language", metavar="CODE", help="only transcripts in this language, such as en")
     export.add_argument("--since", type=day, metavar="DATE", help="only what was published since, YYYY-MM-DD")

@@ -17,7 +17,7 @@ from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 
 from channelscribe.catalogue.outcomes import Outcome
 from channelscribe.evaluation.summary import page
-from channelscribe.formats import VideoMeta
+from channelscribe.export import VideoMeta
 from channelscribe.sources.addresses import display_url
 from channelscribe.transcript import Transcript
 from tasks.progress import STAGES

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prefect import task
 
-from channelscribe.formats import FORMATS, VideoMeta, render
+from channelscribe.export import FORMATS, VideoMeta, render
 from channelscribe.store.layout import transcript_key
 from channelscribe.transcript import Transcript
 from tasks.artifacts import show_transcript

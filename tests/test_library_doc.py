@@ -13,7 +13,7 @@ from channelscribe.catalogue import tables  # noqa: F401  - fills the metadata
 from channelscribe.catalogue.search import RANKED
 from channelscribe.catalogue.search_query import LONGEST_QUERY, MOST_TERMS
 from channelscribe.catalogue.search_words import LANGUAGES
-from channelscribe.exports import parquet
+from channelscribe.export import corpus
 
 DOC = (Path(__file__).parent.parent / "docs" / "library.md").read_text(encoding="utf-8")
 
@@ -24,7 +24,7 @@ def test_each_table_is_told(table: str) -> None:
     assert any(f"`{table}`" in head for head in heads)
 
 
-@pytest.mark.parametrize("column", list(parquet._schema(pyarrow)), ids=lambda column: column.name)
+@pytest.mark.parametrize("column", list(corpus._schema(pyarrow)), ids=lambda column: column.name)
 def test_each_column_of_an_export_is_told(column: Any) -> None:
     corpus = DOC.partition("## A corpus")[2].splitlines()
     rows = [line for line in corpus if line.startswith("|") and f"`{column.name}`" in line.split("|")[1]]
@@ -35,6 +35,6 @@ def test_each_column_of_an_export_is_told(column: Any) -> None:
 
 def test_languages_and_limits() -> None:
     assert [name for name in set(LANGUAGES.values()) if name.title() not in DOC] == []
-    for number in (RANKED, LONGEST_QUERY, parquet.ROWS_A_GROUP):
+    for number in (RANKED, LONGEST_QUERY, corpus.ROWS_A_GROUP):
         assert f"{number:,}" in DOC
     assert f"{MOST_TERMS} words" in DOC

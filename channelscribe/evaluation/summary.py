@@ -14,7 +14,7 @@ from typing import Any
 
 from channelscribe.evaluation.figures import of_transcript
 from channelscribe.evaluation.picture import small_picture
-from channelscribe.formats import VideoMeta
+from channelscribe.export import VideoMeta
 from channelscribe.transcript import Transcript
 
 __all__ = ["escaped", "page"]

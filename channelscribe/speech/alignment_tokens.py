@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from channelscribe.languages import is_without_spaces
 from channelscribe.speech.forced_alignment import WILDCARD, Spans
-from channelscribe.speech.word_times import is_without_spaces, words_of
+from channelscribe.speech.word_times import words_of
 
 __all__ = ["Spelling", "sentences", "spell", "timed_words"]
 

@@ -10,13 +10,13 @@ from collections.abc import Mapping, Sequence
 from itertools import accumulate, groupby
 from typing import Any
 
+from channelscribe.languages import is_without_spaces
 from channelscribe.speech.provenance import stages
 from channelscribe.transcript import Segment, Transcript, Turn, Word
 
 __all__ = ["UNKNOWN_LANGUAGE", "assemble"]
 
 UNKNOWN_LANGUAGE = "und"  # ISO 639-2 for undetermined: nobody spoke
-_WITHOUT_SPACES = ("ja", "zh")
 
 
 def assemble(
@@ -65,7 +65,7 @@ def _by_speaker(segment: Mapping[str, Any], words: Sequence[Word], language: str
     if len(parts) < 2:
         speaker = parts[0][0] if parts else None
         return [_segment(segment, segment["start"], segment["end"], segment["text"], speaker, list(words))]
-    space = "" if language in _WITHOUT_SPACES else " "
+    space = "" if is_without_spaces(language) else " "
     return [
         _segment(
             segment,

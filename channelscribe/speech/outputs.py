@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from channelscribe.errors import StoreConflict, StoreNotWritable
-from channelscribe.formats import Layout, VideoMeta, render
+from channelscribe.export import Layout, VideoMeta, render
+from channelscribe.files import atomic_write
 from channelscribe.hashing import sha256_file
 from channelscribe.transcript import Transcript
 
@@ -64,28 +65,20 @@ def write_outputs(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for path, each in zip(paths, formats, strict=True):
-            _write(path, render(transcript, each, meta, layout).encode("utf-8", "replace"))
+            with atomic_write(path) as file:
+                file.write(render(transcript, each, meta, layout).encode("utf-8", "replace"))
         sums = {path.name: sha256_file(path) for path in paths}
         for old in set(before.get("files", ())) - set(sums):
             if _is_ours(folder / old, before):
                 (folder / old).unlink()
         manifest = {"made_from": made_from, "files": sums, "about": dict(about)}
-        _write(folder / f"{name}.{_MANIFEST}", (json.dumps(manifest, indent=1) + "\n").encode())
+        with atomic_write(folder / f"{name}.{_MANIFEST}") as file:
+            file.write((json.dumps(manifest, indent=1) + "\n").encode())
     except OSError as error:
         raise StoreNotWritable(
             f"{error.filename or name} cannot be written: {error.strerror}.", remedy="Give another --out."
         ) from error
     return paths
-
-
-def _write(path: Path, content: bytes) -> None:
-    """A reader sees the old file or the new one; a link is replaced, not followed."""
-    partial = path.with_name(f".{path.name[:100]}.{os.getpid()}.part")
-    try:
-        partial.write_bytes(content)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _manifest(folder: Path, name: str) -> dict[str, Any]:

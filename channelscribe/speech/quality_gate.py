@@ -11,9 +11,10 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from channelscribe.languages import is_without_spaces
 from channelscribe.speech.hallucinations import is_boilerplate
 from channelscribe.speech.vad import Stretch
-from channelscribe.speech.word_times import is_without_spaces, words_of
+from channelscribe.speech.word_times import words_of
 
 __all__ = ["FLAGS", "Decoded", "compression_ratio", "coverage", "flags"]
 

@@ -10,15 +10,9 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
 
-__all__ = ["complete_times", "is_without_spaces", "spread", "words_of"]
+from channelscribe.languages import is_without_spaces
 
-# As in whisperx.alignment: there a word is a character.
-_LANGUAGES_WITHOUT_SPACES = ("ja", "zh")
-
-
-def is_without_spaces(language: str | None) -> bool:
-    """Whether the language is written without spaces between words, as far as WhisperX knows."""
-    return language in _LANGUAGES_WITHOUT_SPACES
+__all__ = ["complete_times", "spread", "words_of"]
 
 
 def words_of(text: str, language: str | None) -> list[str]:

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from channelscribe.errors import StoreNotWritable, TextError, UsageError
-from channelscribe.formats.loading import ENDINGS, load_transcript, name_and_language
+from channelscribe.export.loading import ENDINGS, load_transcript, name_and_language
+from channelscribe.files import atomic_write
 from channelscribe.settings.options import TextOptions
 from channelscribe.text.reading import read_all
 from channelscribe.text.records import Reading
@@ -53,6 +54,10 @@ def process(
     """
     if any(file.parent.resolve() == out.resolve() for file in files):
         raise UsageError("Readings would overwrite the transcripts.", remedy="Give --out another folder.")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreNotWritable(f"{out} cannot be written: {error.strerror}.", remedy="Check --out.") from error
     loaded: list[tuple[Path, Transcript]] = []
 
     def transcripts() -> Iterator[Transcript]:
@@ -67,7 +72,8 @@ def process(
     for reading in read_all(transcripts(), options):
         file, transcript = loaded.pop(0)
         target = out / f"{_name(file)}.json"
-        _write(target, json.dumps({"source": file.name, "text": transcript.text, **reading.to_dict()}))
+        with atomic_write(target) as written:
+            written.write(json.dumps({"source": file.name, "text": transcript.text, **reading.to_dict()}).encode())
         yield Processed(file, target, reading)
 
 
@@ -75,14 +81,3 @@ def _name(path: Path) -> str:
     # Of one name in two languages (talk.de.srt, talk.en.srt) both are read.
     name, language = name_and_language(path)
     return f"{name}.{language}" if language else name
-
-
-def _write(target: Path, text: str) -> None:
-    """Whole or not at all."""
-    partial = target.with_name(f".{target.name}.part")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(target)
-    except OSError as error:
-        raise StoreNotWritable(f"{target} cannot be written: {error.strerror}.", remedy="Check --out.") from error

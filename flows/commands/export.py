@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 
 from channelscribe.errors import UsageError
-from channelscribe.exports import Exported, export_channel, whole_file
+from channelscribe.export.corpus import Exported, export_channel
+from channelscribe.files import atomic_write
 from flows.output import print_json, tell
 from flows.session import database, run_settings
 
@@ -21,7 +22,7 @@ def run(options: argparse.Namespace) -> int:
     filters = {"language": options.language, "since": options.since, "until": options.until}
     with database(settings, "export") as catalogue:
         if options.out:
-            with whole_file(Path(options.out)) as file:
+            with atomic_write(Path(options.out)) as file:
                 made = export_channel(catalogue, options.channel, options.format, file, **filters)
         else:
             made = export_channel(catalogue, options.channel, options.format, sys.stdout.buffer, **filters)

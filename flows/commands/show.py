@@ -9,8 +9,8 @@ from pathlib import Path
 
 from channelscribe.catalogue import Catalogue
 from channelscribe.errors import UnknownVideo, UsageError
-from channelscribe.exports import whole_file
-from channelscribe.formats import VideoMeta, render
+from channelscribe.export import VideoMeta, render
+from channelscribe.files import atomic_write
 from channelscribe.sources.identifiers import safe_id
 from flows.output import print_json, say, tell
 from flows.session import database, run_settings
@@ -71,7 +71,7 @@ def write_files(catalogue: Catalogue, options: argparse.Namespace) -> int:
             continue
         for name, text in one.texts.items():
             path = folder / f"{safe_id(one.site)}-{safe_id(one.video)}.{name}"
-            with whole_file(path) as file:
+            with atomic_write(path) as file:
                 file.write(text.encode())
             files.append({"video": one.video, "version": one.version, "format": name, "file": str(path)})
     if options.json:

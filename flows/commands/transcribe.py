@@ -25,7 +25,7 @@ from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextC
 from channelscribe import __version__
 from channelscribe.audio.probe import probe
 from channelscribe.errors import ChannelscribeError, UsageError
-from channelscribe.formats import FORMATS, Layout
+from channelscribe.export import Layout, known_formats
 from channelscribe.hashing import content_key, sha256_file
 from channelscribe.settings.options import SpeechOptions
 from channelscribe.settings.registry import SettingsRegistry, parse_assignment
@@ -47,7 +47,7 @@ DOING = {
 
 def run(options: argparse.Namespace) -> int:
     speech = speech_options(options)
-    formats = chosen_formats(options.formats)
+    formats = known_formats(options.formats)
     layout = Layout(options.max_line_width, options.max_line_count, options.highlight_words)
     resolve_model(speech)  # a name that nobody knows is told before anything is read
     started = time.monotonic()
@@ -80,16 +80,6 @@ def speakers(text: str | None) -> tuple[int | None, int | None]:
     if not 1 <= least <= most <= 50:
         raise UsageError(f"{text!r} is no number of speakers.", remedy="Give 2, or 2-4; at most 50.")
     return least, most
-
-
-def chosen_formats(text: str) -> list[str]:
-    formats = list(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
-    unknown = [each for each in formats if each not in FORMATS]
-    if unknown or not formats:
-        raise UsageError(
-            f"There is no transcript format {(unknown or [''])[0]!r}.", remedy=f"Known: {', '.join(FORMATS)}."
-        )
-    return formats
 
 
 class Job:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from channelscribe.evaluation.figures import against_scripts, coverage, of_transcript, real_time_factors
 from channelscribe.evaluation.measured import Measured, script_of
 from channelscribe.evaluation.summary import escaped, page
-from channelscribe.formats import VideoMeta
+from channelscribe.export import VideoMeta
 from channelscribe.sample import world
 from channelscribe.transcript import Segment, Transcript, Turn, Word
 from tests.evaluation.test_picture import parsed, talk

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from channelscribe.formats import VideoMeta, render
+from channelscribe.export import VideoMeta, render
 from channelscribe.sample import world
 from channelscribe.text.records import Reading
 from channelscribe.transcript import Segment, Transcript

@@ -13,7 +13,7 @@ from channelscribe.audio.prepare import prepare
 from channelscribe.audio.speech_track import read_speech
 from channelscribe.errors import StoreConflict, UsageError
 from channelscribe.evaluation.metrics import word_error_rate
-from channelscribe.formats import Layout
+from channelscribe.export import Layout
 from channelscribe.sample import world
 from channelscribe.settings import AudioOptions
 from channelscribe.speech.outputs import already_made, refuse_foreign, write_outputs

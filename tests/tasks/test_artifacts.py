@@ -7,7 +7,7 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.client.schemas.actions import ArtifactCreate
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from channelscribe.formats import VideoMeta
+from channelscribe.export import VideoMeta
 from channelscribe.local_stack import LaptopStack
 from channelscribe.transcript import Transcript
 from tasks import artifacts

@@ -1,6 +1,6 @@
-"""A file that is there whole or not at all: written under another name, then renamed.
+"""Files that are there whole or not at all. Needs nothing.
 
-A process that is killed leaves `.NAME.….part` beside it, and what was there before stays.
+A process that is killed leaves `.NAME.….part` beside the file, and what was there before stays.
 """
 
 from __future__ import annotations
@@ -14,12 +14,15 @@ from typing import BinaryIO
 
 from channelscribe.errors import StoreNotWritable
 
-__all__ = ["whole_file"]
+__all__ = ["atomic_write"]
 
 
 @contextmanager
-def whole_file(path: Path) -> Iterator[BinaryIO]:
-    """An open file that becomes `path` when the block ends well. Raises StoreNotWritable, as for a full disk."""
+def atomic_write(path: Path) -> Iterator[BinaryIO]:
+    """An open file that becomes `path` when the block ends well; a link is replaced, not followed.
+
+    Raises StoreNotWritable, as for a full disk.
+    """
     try:
         descriptor, unfinished = tempfile.mkstemp(prefix=f".{path.name[:100]}.", suffix=".part", dir=path.parent)
     except OSError as error:

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from channelscribe.errors import TextError
-from channelscribe.formats import VideoMeta, render
-from channelscribe.formats.loading import load_transcript, name_and_language
+from channelscribe.export import VideoMeta, render
+from channelscribe.export.loading import load_transcript, name_and_language
 from channelscribe.transcript import Segment, Transcript, Word
 
 OURS = Transcript(

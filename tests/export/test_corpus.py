@@ -14,7 +14,9 @@ import pytest
 
 from channelscribe.catalogue import Catalogue
 from channelscribe.errors import StoreNotWritable, UnknownSource, UsageError
-from channelscribe.exports import export_channel, parquet, whole_file
+from channelscribe.export import corpus
+from channelscribe.export.corpus import export_channel
+from channelscribe.files import atomic_write
 from channelscribe.transcript import Segment, Transcript, Turn, Word
 from tests.catalogue.records import OWNER, Listed, Video, published, spoken
 
@@ -49,7 +51,7 @@ def library(catalogue: Catalogue) -> Catalogue:
 
 def exported(library: Catalogue, name: str, folder: Path, **filters: object) -> Path:
     path = folder / f"corpus.{name}"
-    with whole_file(path) as file:
+    with atomic_write(path) as file:
         export_channel(library, "channel ONE", name, file, **filters)  # type: ignore[arg-type]
     return path
 
@@ -94,7 +96,7 @@ def test_filters(library: Catalogue, tmp_path: Path) -> None:
 
 
 def test_an_unknown_channel_leaves_no_file(library: Catalogue, tmp_path: Path) -> None:
-    with pytest.raises(UnknownSource, match=r"Channel One.*Other"), whole_file(tmp_path / "x") as file:
+    with pytest.raises(UnknownSource, match=r"Channel One.*Other"), atomic_write(tmp_path / "x") as file:
         export_channel(library, "nobody", "jsonl", file)
     assert list(tmp_path.iterdir()) == []
 
@@ -102,14 +104,14 @@ def test_an_unknown_channel_leaves_no_file(library: Catalogue, tmp_path: Path) -
 def test_a_break_leaves_the_file_before_as_it_was(tmp_path: Path) -> None:
     path = tmp_path / "corpus.jsonl"
     path.write_text("before")
-    with pytest.raises(KeyboardInterrupt), whole_file(path) as file:
+    with pytest.raises(KeyboardInterrupt), atomic_write(path) as file:
         file.write(b"half")
         raise KeyboardInterrupt
     assert path.read_text() == "before"
     assert list(tmp_path.iterdir()) == [path]
-    with pytest.raises(StoreNotWritable, match=r"Choose another place"), whole_file(tmp_path / "no" / "x"):
+    with pytest.raises(StoreNotWritable, match=r"Choose another place"), atomic_write(tmp_path / "no" / "x"):
         pass
-    with pytest.raises(StoreNotWritable, match=r"No space left"), whole_file(path) as file:
+    with pytest.raises(StoreNotWritable, match=r"No space left"), atomic_write(path) as file:
         raise OSError(28, "No space left on device")
     assert path.read_text() == "before"
 
@@ -131,7 +133,7 @@ def test_an_export_shows_one_moment(library: Catalogue) -> None:
 def test_memory_does_not_grow_with_the_channel(
     catalogue: Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    monkeypatch.setattr(parquet, "ROWS_A_GROUP", 100)
+    monkeypatch.setattr(corpus, "ROWS_A_GROUP", 100)
     texts = ["so many words that are said in one segment"] * 100
 
     def peak() -> int:

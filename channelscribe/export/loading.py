@@ -9,7 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from channelscribe.errors import TextError
-from channelscribe.formats import loose_json, paragraphs, subtitles
+from channelscribe.export import plain_text, subtitles, whisperx_json
+from channelscribe.languages import CODES
 from channelscribe.transcript import Transcript
 
 __all__ = ["ENDINGS", "load_transcript", "name_and_language"]
@@ -18,19 +19,11 @@ ENDINGS = (".json", ".vtt", ".srt", ".txt")
 """Those that tell most come first."""
 LARGEST = 256 << 20  # bytes; ten hours with words are 10 MB
 
-# ISO 639-1
-_LANGUAGES = (
-    "aa ab af ak am ar as ay az ba be bg bi bn bo br bs ca co cs cy da de dz el en eo es et eu fa fi fj fo fr fy "
-    "ga gd gl gn gu ha he hi hr ht hu hy id ig is it ja jv ka kk km kn ko ku ky la lb ln lo lt lv mg mi mk ml mn "
-    "mr ms mt my nb ne nl nn no ny or pa pl ps pt ro ru rw sa sd si sk sl sm sn so sq sr st su sv sw ta te tg th "
-    "ti tk tl tr tt uk ur uz vi wo xh yi yo zh zu"
-)
-
 
 def name_and_language(path: Path) -> tuple[str, str | None]:
     """The file's name without endings, and the language that it tells: ("talk", "de") for `talk.de.srt`."""
     name, _, code = path.stem.rpartition(".")
-    return (name, code) if name and code in _LANGUAGES.split() else (path.stem, None)
+    return (name, code) if name and code in CODES else (path.stem, None)
 
 
 def load_transcript(path: Path, language: str) -> Transcript:
@@ -52,6 +45,6 @@ def _parse(text: str, ending: str, language: str) -> Transcript:
     if "\x00" in text:
         raise ValueError("it holds binary data")
     if ending == ".json":
-        return loose_json.parse(text, language)
-    segments = paragraphs.parse(text) if ending == ".txt" else subtitles.parse(text)
+        return whisperx_json.parse(text, language)
+    segments = plain_text.parse(text) if ending == ".txt" else subtitles.parse(text)
     return Transcript(language, max((segment.end for segment in segments), default=0.0), segments)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from channelscribe.formats import Layout, VideoMeta, render
+from channelscribe.export import Layout, VideoMeta, render
 from channelscribe.transcript import Segment, Transcript, Word
 
 writers = pytest.importorskip("whisperx.utils")

@@ -1,0 +1,49 @@
+"""Transcripts as files for others: txt, srt, vtt, tsv and WhisperX's json, written here and read in `loading`; a whole
+channel as one corpus in `corpus`.
+
+Needs nothing; writes no files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from channelscribe.errors import UsageError
+from channelscribe.export import plain_text, subtitles, whisperx_json
+from channelscribe.export.cues import Layout
+from channelscribe.transcript import Transcript, VideoMeta
+
+__all__ = ["CORPUS_FORMATS", "FORMATS", "Layout", "VideoMeta", "known_formats", "render"]
+
+FORMATS: Mapping[str, Callable[[Transcript, VideoMeta, Layout | None], str]] = {
+    "txt": plain_text.render,
+    "srt": subtitles.render_srt,
+    "vtt": subtitles.render_vtt,
+    "tsv": subtitles.render_tsv,
+    "json": whisperx_json.render,
+}
+"""The formats of a transcript by name, which is also the file name's ending."""
+
+CORPUS_FORMATS = ("jsonl", "parquet")
+"""Those of a channel (`channelscribe.export.corpus`)."""
+
+
+def render(transcript: Transcript, name: str, meta: VideoMeta, layout: Layout | None = None) -> str:
+    """The transcript in the format `name`, to be written as UTF-8. Raises UsageError for another name.
+
+    Without a `layout` it is as the library publishes it; with one it is as whisperX's command line writes it
+    (whisperx/utils.py, version 3.8), and of `meta` only the json tells.
+    """
+    (known,) = known_formats(name)
+    return FORMATS[known](transcript, meta, layout)
+
+
+def known_formats(text: str) -> list[str]:
+    """The names in a list with commas, each once. Raises UsageError for one that is unknown, and for none at all."""
+    names = list(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+    unknown = [name for name in names if name not in FORMATS]
+    if unknown or not names:
+        raise UsageError(
+            f"There is no transcript format {(unknown or [''])[0]!r}.", remedy=f"Known: {', '.join(FORMATS)}."
+        )
+    return names
