@@ -49,7 +49,9 @@ class StandinSite(RequestLog):
     signed media address serves (None: any number).
     """
 
-    def __init__(self, sound: bytes | None = None, seconds_of_sound: float | None = None, extension: str = "mp3"):
+    def __init__(
+        self, sound: bytes | None = None, seconds_of_sound: float | None = None, extension: str = "mp3", port: int = 0
+    ):
         super().__init__()
         sample = next(item for item in sample_items() if item.id == SOUND)
         self.sound = world.episode(SOUND).path.read_bytes() if sound is None else sound
@@ -65,7 +67,7 @@ class StandinSite(RequestLog):
         self._signatures: dict[str, int | None] = {}  # uses that are left
         self._counter = itertools.count(1)
         handler = type("SiteHandler", (StandinHandler,), {"site": self})
-        self._server = _Server(("127.0.0.1", 0), handler)
+        self._server = _Server(("127.0.0.1", port), handler)
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(0.05,), name="standin-site", daemon=True
         )
