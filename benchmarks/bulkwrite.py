@@ -27,8 +27,8 @@ from benchmarks.report import print_report
 from channelscribe.catalogue import Catalogue
 from channelscribe.catalogue import transcript_rows as rows
 from channelscribe.catalogue.connection import Database, execute
-from channelscribe.catalogue.embedded import temporary_server
 from channelscribe.catalogue.tables import EntityRow, SegmentRow, SentenceRow, SpeakerRow
+from channelscribe.local_stack.postgres import temporary_server
 from channelscribe.transcript import Transcript, Turn
 
 WORDS, ROUNDS = 90_000, 25

@@ -25,7 +25,7 @@ from typing import Any
 
 from benchmarks.report import print_report
 from channelscribe.audio.ffmpeg import ffmpeg_path
-from channelscribe.local_stack import LaptopStack
+from channelscribe.local_stack import LocalStack
 from channelscribe.sample import world
 from channelscribe.settings import Settings
 
@@ -39,7 +39,7 @@ def run_demo(data: Path) -> tuple[float, dict[str, float], dict[str, float]]:
     started = time.monotonic()
     ready: dict[str, float] = {}
     # The demo shares this stack, which stays until the task runs have been read from its API.
-    with LaptopStack(Settings(data_dir=data), command="benchmark", told=ready.__setitem__) as stack:
+    with LocalStack(Settings(data_dir=data), command="benchmark", told=ready.__setitem__) as stack:
         stack.wait_ready()
         environment = {**os.environ, **OFFLINE, "CHANNELSCRIBE_DATA_DIR": str(data)}
         demo = [sys.executable, "-m", "flows.cli", "demo", "--json"]

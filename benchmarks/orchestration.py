@@ -24,7 +24,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from benchmarks.report import print_report
-from channelscribe.local_stack import LaptopStack
+from channelscribe.local_stack import LocalStack
 from channelscribe.local_stack.services import free_port, prefect_environment
 from channelscribe.settings import Settings
 
@@ -67,7 +67,7 @@ print(json.dumps(stubs()))
 
 
 @contextmanager
-def workers(stack: LaptopStack, folder: Path) -> Iterator[dict[str, str]]:
+def workers(stack: LocalStack, folder: Path) -> Iterator[dict[str, str]]:
     """The environment of flows on two workers of one thread."""
     port = free_port()
     address = f"tcp://127.0.0.1:{port}"
@@ -106,7 +106,7 @@ def on_threads(tasks: int, seconds: float) -> float:
 def main(tasks: int = 500, seconds: float = 1.0) -> None:
     with tempfile.TemporaryDirectory(prefix="bench-orchestration-") as name:
         folder = Path(name)
-        with LaptopStack(Settings(data_dir=folder / "data"), ["prefect"], command="benchmark") as stack:
+        with LocalStack(Settings(data_dir=folder / "data"), ["prefect"], command="benchmark") as stack:
             stack.wait_ready()
             with workers(stack, folder) as environment:
                 report(tasks, seconds, lambda kind, count, each: on_dask(environment, kind, count, each))

@@ -34,8 +34,8 @@ from sqlmodel import Session
 from benchmarks.report import print_report
 from channelscribe.catalogue.catalogue import Catalogue
 from channelscribe.catalogue.connection import Database, execute
-from channelscribe.catalogue.embedded import temporary_server
 from channelscribe.catalogue.search import Question, search
+from channelscribe.local_stack.postgres import temporary_server
 
 CHANNELS, VIDEOS, SEGMENTS = 5, 400, 500
 VOCABULARY, FRAGMENTS = 40_000, 100_000

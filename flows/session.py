@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from channelscribe.catalogue import Catalogue
-from channelscribe.local_stack import LaptopStack
+from channelscribe.local_stack import LocalStack
 from channelscribe.local_stack.places import places_of
 from channelscribe.local_stack.services import prefect_environment
 from channelscribe.project import FOLDER
@@ -44,7 +44,7 @@ def run_settings(options: argparse.Namespace, **more: Any) -> tuple[Settings, di
 @contextmanager
 def database(settings: Settings, command: str) -> Iterator[Catalogue]:
     """Only the catalogue: for commands that read."""
-    with LaptopStack(settings, ["database"], command=command) as stack:
+    with LocalStack(settings, ["database"], command=command) as stack:
         stack.wait_ready()
         catalogue = Catalogue(stack.addresses.database_url or "")
         if settings.database.url is None:
@@ -59,7 +59,7 @@ def database(settings: Settings, command: str) -> Iterator[Catalogue]:
 
 
 @contextmanager
-def engine(settings: Settings, command: str, told: Told | None = None) -> Iterator[tuple[LaptopStack, Catalogue]]:
+def engine(settings: Settings, command: str, told: Told | None = None) -> Iterator[tuple[LocalStack, Catalogue]]:
     """The whole stack, answering, with the flows ready to be imported and called."""
     with joined(settings, ("prefect", "database", "dask"), command, told) as stack:
         # Importing costs seconds of CPU: do it while the services start.
@@ -90,9 +90,9 @@ def settle() -> None:
 
 
 @contextmanager
-def joined(settings: Settings, want: Sequence[str], command: str, told: Told | None = None) -> Iterator[LaptopStack]:
+def joined(settings: Settings, want: Sequence[str], command: str, told: Told | None = None) -> Iterator[LocalStack]:
     """The stack, its services on their way, and this process where Prefect and our tasks find them."""
-    with LaptopStack(settings, want, command=command, told=told) as stack:
+    with LocalStack(settings, want, command=command, told=told) as stack:
         addresses = stack.addresses
         own: dict[str, str | None] = {
             "CHANNELSCRIBE_DATA_DIR": str(stack.places.data),

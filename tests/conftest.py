@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from channelscribe.local_stack import LaptopStack
+from channelscribe.local_stack import LocalStack
 from channelscribe.settings import Settings
 
 pytest_plugins = ["tests.scheduling"]
@@ -90,15 +90,15 @@ def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def stack(data_dir: Path) -> Iterator[LaptopStack]:
+def stack(data_dir: Path) -> Iterator[LocalStack]:
     """The shared stack, answering."""
-    with LaptopStack(Settings(data_dir=data_dir), command="the tests") as running:
+    with LocalStack(Settings(data_dir=data_dir), command="the tests") as running:
         running.wait_ready()
         yield running
 
 
 @pytest.fixture(scope="session")
-def cli(stack: LaptopStack, data_dir: Path) -> Cli:
+def cli(stack: LocalStack, data_dir: Path) -> Cli:
     """Call the command line on the shared stack."""
 
     def call(*arguments: str) -> Ended:

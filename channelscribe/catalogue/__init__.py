@@ -1,4 +1,4 @@
-"""The catalogue in PostgreSQL, and the embedded server for machines that have none (`catalogue.embedded`)."""
+"""The catalogue in PostgreSQL (`local_stack.postgres` is the server for machines that have none)."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ whether by a normal end, Ctrl-C or `kill -9`, the keeper stops everything. A sec
 finds the keeper and shares what runs.
 """
 
-from channelscribe.local_stack.client import LaptopStack
+from channelscribe.local_stack.client import LocalStack
 from channelscribe.local_stack.services import Addresses
 
-__all__ = ["Addresses", "LaptopStack"]
+__all__ = ["Addresses", "LocalStack"]

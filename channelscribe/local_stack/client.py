@@ -32,7 +32,7 @@ class KeeperGoneError(StackError):
     """The keeper closed the connection: it stopped, or was killed."""
 
 
-class LaptopStack:
+class LocalStack:
     """Services for the length of a `with` block: `addresses` at once, answering after `wait_ready()`.
 
     `want` names stacks: "database", "prefect", "dask". Those whose address is already in the settings are used
@@ -64,7 +64,7 @@ class LaptopStack:
         self._started = time.monotonic()
         self._ready: set[str] = set()
 
-    def __enter__(self) -> LaptopStack:
+    def __enter__(self) -> LocalStack:
         self.places.create()
         if self.want:
             try:

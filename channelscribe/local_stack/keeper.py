@@ -192,7 +192,7 @@ class Keeper:
                 self._start(service)
 
     def _start_database(self) -> None:
-        from channelscribe.catalogue.embedded import prepare
+        from channelscribe.local_stack.postgres import prepare
 
         server = prepare(self.places.postgres)
         self.database_url = server.url

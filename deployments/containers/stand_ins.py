@@ -7,6 +7,7 @@ Prometheus, PostgreSQL 15 or later with its contrib modules and psql from the sy
 from __future__ import annotations
 
 import os
+import stat
 import subprocess
 import sys
 from collections.abc import Callable
@@ -15,8 +16,8 @@ from typing import Any
 
 import yaml
 
-from channelscribe.catalogue.embedded_user import hand_over, let_through, process_options, server_user
 from channelscribe.errors import StackError
+from channelscribe.local_stack.postgres import can_reach, hand_over, process_options, server_user
 from deployments.containers.compose import Service
 from deployments.containers.places import Places
 from deployments.containers.programs import Skipped, main_configuration, needed, rendered
@@ -40,9 +41,11 @@ def postgres(places: Places, service: Service, environment: dict[str, str]) -> C
     programs, own = postgres_programs(), places.mounted(service)
     data, sockets = own["/var/lib/postgresql/data"], own["/var/run/postgresql"]
     user = server_user(data)
-    options = process_options(user)
+    options = process_options(user, Path("/"))
     for folder in (data, sockets):
-        let_through(folder, user)
+        for parent in reversed(folder.parents):
+            if not can_reach(user, parent / folder.name):
+                parent.chmod(parent.stat().st_mode | stat.S_IXOTH)
         hand_over(folder, user)
     environment = environment | {"PATH": f"{programs}{os.pathsep}{environment['PATH']}", "PGDATA": str(data)}
     if not (data / "PG_VERSION").exists():

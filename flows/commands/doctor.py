@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from channelscribe.audio.ffmpeg import ffmpeg_path
 from channelscribe.bundle import verify_bundle
 from channelscribe.errors import ChannelscribeError
-from channelscribe.local_stack import LaptopStack
+from channelscribe.local_stack import LocalStack
 from channelscribe.local_stack.looking import running_addresses
 from channelscribe.local_stack.places import places_of
 from channelscribe.settings import Settings
@@ -166,7 +166,7 @@ def source(settings: Settings) -> Iterator[Finding]:
 
 
 def database(settings: Settings) -> Iterator[Finding]:
-    with LaptopStack(settings, ["database"], command="doctor") as stack:
+    with LocalStack(settings, ["database"], command="doctor") as stack:
         stack.wait_ready()
         kind = "embedded" if "database" in stack.want else "by URL"
         yield Finding("database", "ok", f"PostgreSQL, {kind}, answers")

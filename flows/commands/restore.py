@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from channelscribe.catalogue import Catalogue
-from channelscribe.local_stack import LaptopStack
+from channelscribe.local_stack import LocalStack
 from channelscribe.retention import Library
 from channelscribe.retention.backup import restore
 from flows.output import print_json, say
@@ -15,7 +15,7 @@ from flows.session import run_settings
 
 def run(options: argparse.Namespace) -> int:
     settings, _ = run_settings(options)
-    with LaptopStack(settings, ["database"], command="restore") as stack:
+    with LocalStack(settings, ["database"], command="restore") as stack:
         stack.wait_ready()
         catalogue = Catalogue(stack.addresses.database_url or "")  # not migrated: it gets the backup's schema first
         try:

@@ -8,7 +8,7 @@ import sys
 import threading
 from contextlib import suppress
 
-from channelscribe.local_stack import LaptopStack
+from channelscribe.local_stack import LocalStack
 from channelscribe.settings import Settings
 from flows.output import print_json, say, tell
 from flows.session import engine, quiet_terminal, run_settings
@@ -29,7 +29,7 @@ def run(options: argparse.Namespace) -> int:
             return 0
         changes = provisioned(settings)
         tell(f"deployments: {changes} changes")
-        with LaptopStack(settings, ["pools"], command=NAME) as pools:
+        with LocalStack(settings, ["pools"], command=NAME) as pools:
             pools.wait_ready()
             report(options.json, url, already=False)
             with suppress(KeyboardInterrupt):

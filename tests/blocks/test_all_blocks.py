@@ -15,7 +15,7 @@ from pydantic import SecretStr
 
 from blocks import BLOCKS, CatalogueBlock, MediaStoreBlock, SiteAccessBlock, SpeechModelsBlock
 from channelscribe.errors import ModelUnavailable, StackError
-from channelscribe.local_stack import LaptopStack
+from channelscribe.local_stack import LocalStack
 from channelscribe.settings import Settings, SpeechModel, SpeechOptions
 from channelscribe.settings.registry import SettingsRegistry
 from flows.commands import doctor
@@ -79,7 +79,7 @@ def test_speech_models_that_can_be_had(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 @pytest.fixture
-def documents(stack: LaptopStack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def documents(stack: LocalStack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """Documents of this name, and settings of this process that name them."""
     name = "of-a-worker"
     url = stack.addresses.prefect_api_url or ""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from channelscribe.local_stack import LaptopStack
+from channelscribe.local_stack import LocalStack
 from channelscribe.local_stack.services import prefect_environment
 from tests.conftest import clean_environment
 
@@ -34,7 +34,7 @@ print(json.dumps({
 """
 
 
-def test_blocks_survive_the_server_and_hide_their_secrets(stack: LaptopStack, data_dir: Path, tmp_path: Path) -> None:
+def test_blocks_survive_the_server_and_hide_their_secrets(stack: LocalStack, data_dir: Path, tmp_path: Path) -> None:
     environment = clean_environment(data_dir) | prefect_environment(stack.places, stack.addresses.prefect_api_url or "")
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT, stack.addresses.database_url or "", str(tmp_path)],

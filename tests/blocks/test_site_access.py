@@ -12,7 +12,7 @@ import pytest
 
 from blocks import SiteAccessBlock
 from channelscribe.errors import InvalidSetting, SignInRequired
-from channelscribe.local_stack import LaptopStack
+from channelscribe.local_stack import LocalStack
 from channelscribe.local_stack.services import prefect_environment
 from tests.conftest import clean_environment
 from tests.standin.channels import Video
@@ -105,7 +105,7 @@ print(json.dumps({
 
 
 @pytest.mark.stack
-def test_a_worker_loads_it_and_nothing_secret_travels(stack: LaptopStack, data_dir: Path, tmp_path: Path) -> None:
+def test_a_worker_loads_it_and_nothing_secret_travels(stack: LocalStack, data_dir: Path, tmp_path: Path) -> None:
     environment = clean_environment(data_dir) | prefect_environment(stack.places, stack.addresses.prefect_api_url or "")
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT, COOKIES, SECRET, str(tmp_path / f"{SECRET}.txt")],

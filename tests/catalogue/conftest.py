@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import make_url
 
 from channelscribe.catalogue import Catalogue
-from channelscribe.catalogue.embedded import EmbeddedServer, temporary_server
+from channelscribe.local_stack.postgres import EmbeddedServer, temporary_server
 
 NewDatabase = Callable[[], str]
 

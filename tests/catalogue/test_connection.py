@@ -11,8 +11,8 @@ import pytest
 
 from channelscribe.catalogue import Catalogue
 from channelscribe.catalogue.connection import parse_url
-from channelscribe.catalogue.embedded import EmbeddedServer
 from channelscribe.errors import CatalogueError, CatalogueUnreachable, InvalidSetting, SchemaMismatch
+from channelscribe.local_stack.postgres import EmbeddedServer
 from tests.catalogue.conftest import NewDatabase
 from tests.catalogue.records import Listed, Video
 

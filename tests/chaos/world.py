@@ -25,7 +25,7 @@ import psutil
 import psycopg
 
 from channelscribe.audio.ffmpeg import ffmpeg_path
-from channelscribe.local_stack import LaptopStack
+from channelscribe.local_stack import LocalStack
 from channelscribe.local_stack.looking import running_addresses
 from channelscribe.local_stack.places import places_of
 from channelscribe.sample.feed import sample_items
@@ -113,7 +113,7 @@ class World:
         # What the keeper starts has its environment from here.
         os.environ.clear()
         os.environ.update(self.environment)
-        self.stack = self._open.enter_context(LaptopStack(Settings(data_dir=self.data), command="the kill matrix"))
+        self.stack = self._open.enter_context(LocalStack(Settings(data_dir=self.data), command="the kill matrix"))
         self.stack.wait_ready()
         if self.pool:
             self.environment["CHANNELSCRIBE_PREFECT__GPU_DEPLOYMENT"] = "transcribe-audio/gpu"
@@ -122,7 +122,7 @@ class World:
     def join(self) -> None:
         """Share the stack that another process starts: it stays when that one is killed."""
         settled("a stack", lambda: running_addresses(Settings(data_dir=self.data)).scheduler)
-        self.stack = self._open.enter_context(LaptopStack(Settings(data_dir=self.data), command="the kill matrix"))
+        self.stack = self._open.enter_context(LocalStack(Settings(data_dir=self.data), command="the kill matrix"))
         self.stack.wait_ready()
 
     def part(self) -> None:
@@ -239,7 +239,7 @@ class World:
             [sys.executable, "-c", deploy + "provision(Settings())"], check=True, cwd=ROOT, stdout=self.log,
             stderr=self.log, env={**self.environment, "PREFECT_API_URL": url},
         )  # fmt: skip
-        self._open.enter_context(LaptopStack(Settings(data_dir=self.data), ["pools"], command="pools")).wait_ready()
+        self._open.enter_context(LocalStack(Settings(data_dir=self.data), ["pools"], command="pools")).wait_ready()
 
 
 def environment(data: Path, chaos: Path) -> dict[str, str]:

@@ -17,7 +17,7 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.actions import VariableCreate
 
 from channelscribe.catalogue import Catalogue
-from channelscribe.local_stack import LaptopStack
+from channelscribe.local_stack import LocalStack
 from channelscribe.local_stack.services import prefect_environment
 from channelscribe.sample.server import SampleServer
 from channelscribe.settings import Settings
@@ -33,7 +33,7 @@ ENDS = {True: (0, "Completed"), False: (1, "Failed")}
 
 
 @pytest.fixture(scope="module")
-def environment(stack: LaptopStack, data_dir: Path) -> dict[str, str]:
+def environment(stack: LocalStack, data_dir: Path) -> dict[str, str]:
     """That of a worker: where everything is."""
     addresses = stack.addresses
     return {

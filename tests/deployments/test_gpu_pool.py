@@ -15,7 +15,7 @@ import pytest
 from prefect.client.orchestration import SyncPrefectClient
 
 from channelscribe.catalogue import Catalogue
-from channelscribe.local_stack import LaptopStack
+from channelscribe.local_stack import LocalStack
 from channelscribe.local_stack.services import prefect_environment
 from channelscribe.sample.feed import sample_items
 from channelscribe.sample.server import SampleServer
@@ -40,7 +40,7 @@ WHERE video.url LIKE %s ORDER BY stage_run.id
 
 
 @pytest.fixture(scope="module")
-def environment(stack: LaptopStack, data_dir: Path) -> dict[str, str]:
+def environment(stack: LocalStack, data_dir: Path) -> dict[str, str]:
     """That of both workers: where everything is, but for the Dask cluster."""
     addresses = stack.addresses
     return {
@@ -54,7 +54,7 @@ def environment(stack: LaptopStack, data_dir: Path) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def workers(
     server: SyncPrefectClient,
-    stack: LaptopStack,
+    stack: LocalStack,
     environment: dict[str, str],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[None]:
@@ -88,7 +88,7 @@ def stop(worker: subprocess.Popen[bytes]) -> None:
 
 
 def test_a_sync_by_deployment_is_transcribed_by_the_gpu_pool(
-    workers: None, server: SyncPrefectClient, environment: dict[str, str], stack: LaptopStack
+    workers: None, server: SyncPrefectClient, environment: dict[str, str], stack: LocalStack
 ) -> None:
     short = min((item for item in sample_items() if item.id != "interlude"), key=lambda item: item.duration)
     with SampleServer(items=[replace(short, id="by-the-pool")]) as sample:

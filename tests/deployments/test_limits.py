@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from channelscribe.local_stack import LaptopStack
+from channelscribe.local_stack import LocalStack
 from channelscribe.local_stack.services import prefect_environment
 from tests.conftest import clean_environment
 
@@ -43,7 +43,7 @@ print(json.dumps({"without": without, "seen": seen}))
 """
 
 
-def test_a_budget_is_strict_and_provisioned(stack: LaptopStack, data_dir: Path) -> None:
+def test_a_budget_is_strict_and_provisioned(stack: LocalStack, data_dir: Path) -> None:
     environment = clean_environment(data_dir) | prefect_environment(stack.places, stack.addresses.prefect_api_url or "")
     environment |= {"CHANNELSCRIBE_DATABASE__URL": stack.addresses.database_url or ""}
     done = subprocess.run(

@@ -14,13 +14,13 @@ from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterId
 from prefect.client.schemas.objects import StateType
 from prefect.client.schemas.schedules import IntervalSchedule
 
-from channelscribe.local_stack import LaptopStack
+from channelscribe.local_stack import LocalStack
 
 pytestmark = pytest.mark.stack
 
 
 @pytest.mark.parametrize("page", ["/", "/v2", "/runs"])
-def test_pages_may_talk_to_their_own_server_only(stack: LaptopStack, page: str) -> None:
+def test_pages_may_talk_to_their_own_server_only(stack: LocalStack, page: str) -> None:
     root = (stack.addresses.prefect_api_url or "").removesuffix("/api")
     request = urllib.request.Request(root + page, headers={"Accept": "text/html"})
     with urllib.request.urlopen(request, timeout=60) as answer:

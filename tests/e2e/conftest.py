@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from channelscribe.catalogue import Catalogue
-from channelscribe.local_stack import LaptopStack
+from channelscribe.local_stack import LocalStack
 from tests.conftest import Cli, Ended
 
 
@@ -17,7 +17,7 @@ def demo(cli: Cli) -> Ended:
 
 
 @pytest.fixture(scope="session")
-def library(demo: Ended, stack: LaptopStack) -> Iterator[Catalogue]:
+def library(demo: Ended, stack: LocalStack) -> Iterator[Catalogue]:
     """The catalogue after the demo."""
     assert demo.code == 0, str(demo)
     catalogue = Catalogue(stack.addresses.database_url or "")

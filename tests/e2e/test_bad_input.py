@@ -9,7 +9,7 @@ import pytest
 
 from channelscribe.audio.ffmpeg import ffmpeg_path
 from channelscribe.catalogue import Catalogue
-from channelscribe.local_stack import LaptopStack
+from channelscribe.local_stack import LocalStack
 from channelscribe.sample import world
 from channelscribe.sample.feed import sample_items
 from channelscribe.sample.server import SampleServer
@@ -81,7 +81,7 @@ def silent_video(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 @pytest.mark.speech
 def test_bad_videos_carry_their_reason_and_the_good_one_is_published(
-    cli: Cli, stack: LaptopStack, silent_video: bytes
+    cli: Cli, stack: LocalStack, silent_video: bytes
 ) -> None:
     good, *others = sorted(sample_items(), key=lambda item: item.duration)[:6]
     bad = ["empty", "corrupt", "no-audio", "missing", "truncated"]

@@ -15,7 +15,7 @@ import psycopg
 import pytest
 
 from channelscribe.catalogue import Catalogue, VideoRow
-from channelscribe.local_stack import LaptopStack
+from channelscribe.local_stack import LocalStack
 from channelscribe.sample.server import SampleServer
 from tests.conftest import Cli
 from tests.e2e.syncing import Summary, Syncs
@@ -47,7 +47,7 @@ def states(library: Catalogue, *ids: str) -> list[tuple[str, str | None]]:
     return [(row.state, row.reason) for row in rows(library, *ids)]
 
 
-def make_due(stack: LaptopStack, statement: str) -> None:
+def make_due(stack: LocalStack, statement: str) -> None:
     """Let time pass."""
     with psycopg.connect(stack.addresses.database_url or "") as connection:
         connection.execute(statement)
@@ -158,7 +158,7 @@ def test_filters_and_dates(sync: Syncs, site: StandinSite, library: Catalogue) -
 
 
 def test_a_block_stops_the_source_until_its_time_is_over(
-    sync: Syncs, site: StandinSite, library: Catalogue, stack: LaptopStack, cli: Cli
+    sync: Syncs, site: StandinSite, library: Catalogue, stack: LocalStack, cli: Cli
 ) -> None:
     channel = site.channel("blocked", *(Video(f"b-{n:02}") for n in range(12)))
     fault = site.fail("page", 429, retry_after=7200)
@@ -273,7 +273,7 @@ def test_a_short_look_and_a_full_one(sync: Syncs, site: StandinSite) -> None:
     assert len(site.listing_requests) - asked >= 10
 
 
-def test_transient_failures_back_off(sync: Syncs, site: StandinSite, library: Catalogue, stack: LaptopStack) -> None:
+def test_transient_failures_back_off(sync: Syncs, site: StandinSite, library: Catalogue, stack: LocalStack) -> None:
     channel = site.channel("shaky", Video("t-a"))
     fault = site.fail("media", 500)
     assert refused(sync(channel.url)) == Counter(["unreachable"])
@@ -290,7 +290,7 @@ def test_transient_failures_back_off(sync: Syncs, site: StandinSite, library: Ca
 
 
 def test_a_stream_from_its_announcement_to_its_transcript(
-    sync: Syncs, site: StandinSite, library: Catalogue, stack: LaptopStack
+    sync: Syncs, site: StandinSite, library: Catalogue, stack: LocalStack
 ) -> None:
     stream = Video("live", tab="streams", live_status="is_upcoming", release_timestamp=int(time.time()) + 7200)
     channel = site.channel("streams", Video("l-other", says="Private video"), stream)
@@ -309,7 +309,7 @@ def test_a_stream_from_its_announcement_to_its_transcript(
 
 
 def test_a_stream_that_is_minutes_short_is_looked_at_again(
-    sync: Syncs, site: StandinSite, library: Catalogue, stack: LaptopStack
+    sync: Syncs, site: StandinSite, library: Catalogue, stack: LocalStack
 ) -> None:
     stream = Video("cut-stream", live_status="was_live", duration=400.0)
     channel = site.channel("cut", stream)

@@ -17,7 +17,7 @@ import pytest
 
 from channelscribe.catalogue import Catalogue
 from channelscribe.evaluation.metrics import word_error_rate
-from channelscribe.local_stack import LaptopStack
+from channelscribe.local_stack import LocalStack
 from channelscribe.sample import world
 from channelscribe.sample.server import SampleServer
 from channelscribe.transcript import Transcript
@@ -129,7 +129,7 @@ def test_each_exported_file_parses(library: Catalogue, data_dir: Path) -> None:
         assert list((root / "processed" / "generic" / episode.id).glob("*.json"))
 
 
-def test_rows_in_postgresql(library: Catalogue, stack: LaptopStack) -> None:
+def test_rows_in_postgresql(library: Catalogue, stack: LocalStack) -> None:
     import psycopg
 
     ids = [episode.id for episode in world.episodes()]  # other tests share this library

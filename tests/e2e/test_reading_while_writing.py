@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from channelscribe.catalogue import Catalogue
-from channelscribe.local_stack import LaptopStack
+from channelscribe.local_stack import LocalStack
 from tests.catalogue.records import Listed, Video, published, spoken
 from tests.conftest import Cli
 
@@ -20,7 +20,7 @@ SOURCE = Listed(url="https://example.org/written", title="Being written", source
 
 
 @pytest.fixture
-def being_written(stack: LaptopStack) -> Iterator[psycopg.Connection]:
+def being_written(stack: LocalStack) -> Iterator[psycopg.Connection]:
     """A video that a run has leased, whose row is locked by a transaction that also publishes something else."""
     url = stack.addresses.database_url or ""
     catalogue = Catalogue(url)

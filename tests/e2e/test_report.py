@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 import pytest
 
 from channelscribe.catalogue import Catalogue
-from channelscribe.local_stack import LaptopStack
+from channelscribe.local_stack import LocalStack
 from channelscribe.sample import world
 from tests.conftest import Cli, clean_environment
 
@@ -77,7 +77,7 @@ def test_a_report_needs_no_engine(library: Catalogue, data_dir: Path, tmp_path: 
     assert (tmp_path / "a.svg").exists()
 
 
-def test_the_run_left_a_page_with_the_picture(library: Catalogue, stack: LaptopStack) -> None:
+def test_the_run_left_a_page_with_the_picture(library: Catalogue, stack: LocalStack) -> None:
     row, *_ = library.transcript_of(f"generic:{VIDEO}")
     with urlopen(f"{stack.addresses.prefect_api_url}/artifacts/transcript-generic-{VIDEO}/latest") as answer:
         artifact = json.load(answer)

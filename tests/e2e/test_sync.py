@@ -13,7 +13,7 @@ import pytest
 
 from channelscribe.catalogue import Catalogue
 from channelscribe.evaluation.metrics import word_error_rate
-from channelscribe.local_stack import LaptopStack
+from channelscribe.local_stack import LocalStack
 from channelscribe.sample import world
 from channelscribe.sample.feed import FeedItem, sample_items
 from channelscribe.sample.server import SampleServer
@@ -30,7 +30,7 @@ def known_audio(prefix: str) -> list[FeedItem]:
     return [replace(item, id=f"{prefix}-{item.id}") for item in items[:2]]
 
 
-def states_of(flow_run: str, stack: LaptopStack) -> dict[str, set[str]]:
+def states_of(flow_run: str, stack: LocalStack) -> dict[str, set[str]]:
     """{task: names of its final states} of everything that ran under a flow run, from the Prefect API."""
     api = stack.addresses.prefect_api_url or ""
     children = ask(api, "flow_runs", {"flow_runs": {"parent_flow_run_id": {"any_": [flow_run]}}})
@@ -50,7 +50,7 @@ def ask(api: str, what: str, query: dict[str, Any]) -> list[dict[str, Any]]:
         return found
 
 
-def test_dry_run_limit_and_what_is_left(library: Catalogue, cli: Cli, stack: LaptopStack) -> None:
+def test_dry_run_limit_and_what_is_left(library: Catalogue, cli: Cli, stack: LocalStack) -> None:
     with SampleServer(items=known_audio("again")) as server:
         dry = cli("sync", server.feed_url, "--json", "--dry-run", *ON_SAMPLE)
         assert dry.code == 0, str(dry)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from channelscribe.local_stack import LaptopStack
+from channelscribe.local_stack import LocalStack
 from channelscribe.local_stack.services import prefect_environment
 from flows.forms import SweepRequest, TakedownRequest
 from tests.conftest import clean_environment
@@ -61,7 +61,7 @@ print(json.dumps([told, before, done, late in found["examples"], still, swept["d
 """
 
 
-def test_as_flows(stack: LaptopStack) -> None:
+def test_as_flows(stack: LocalStack) -> None:
     environment = clean_environment(stack.places.data)
     environment |= prefect_environment(stack.places, stack.addresses.prefect_api_url or "")
     environment["CHANNELSCRIBE_DATABASE__URL"] = stack.addresses.database_url or ""

@@ -13,7 +13,7 @@ import psycopg
 import pytest
 
 from channelscribe.catalogue import Catalogue
-from channelscribe.catalogue.embedded import EmbeddedServer
+from channelscribe.local_stack.postgres import EmbeddedServer
 from flows.cli import main
 from tests.catalogue.conftest import NewDatabase, catalogue, empty_database, new_database, one_database, server
 from tests.catalogue.records import Video, published, spoken

@@ -16,7 +16,7 @@ import psycopg
 import pytest
 
 from channelscribe.errors import StackError
-from channelscribe.local_stack import LaptopStack
+from channelscribe.local_stack import LocalStack
 from channelscribe.local_stack.places import LONGEST_SOCKET_PATH, Places
 from channelscribe.settings import Settings
 
@@ -25,9 +25,9 @@ pytestmark = pytest.mark.stack
 HOLD = """
 import signal, sys, time
 signal.signal(signal.SIGINT, signal.default_int_handler)  # where the tests run in the background, it is ignored
-from channelscribe.local_stack import LaptopStack
+from channelscribe.local_stack import LocalStack
 from channelscribe.settings import Settings
-with LaptopStack(Settings(data_dir=sys.argv[1]), ["database"], command="holder") as stack:
+with LocalStack(Settings(data_dir=sys.argv[1]), ["database"], command="holder") as stack:
     stack.wait_ready()
     print("ready", flush=True)
     time.sleep(600)
@@ -45,9 +45,10 @@ def hold(data: Path) -> subprocess.Popen[str]:
 def services(data: Path) -> list[psutil.Process]:
     """Living processes that were started for this data folder, the keeper and its services."""
     found = []
-    for process in psutil.process_iter(["cmdline", "status"]):
+    for process in psutil.process_iter(["cmdline", "cwd", "status"]):
         arguments = process.info["cmdline"] or []
-        ours = str(data) in " ".join(arguments) and HOLD not in arguments
+        ours = process.info["cwd"] == str(data / "postgres")
+        ours |= str(data) in " ".join(arguments) and HOLD not in arguments
         if ours and process.info["status"] != psutil.STATUS_ZOMBIE:
             found.append(process)
     return found
@@ -72,7 +73,7 @@ def test_services_stop_when_the_command_is_killed(tmp_path: Path, number: signal
 
 
 def test_nothing_is_left_when_the_block_ends(tmp_path: Path) -> None:
-    with LaptopStack(Settings(data_dir=tmp_path), ["database"]) as stack:
+    with LocalStack(Settings(data_dir=tmp_path), ["database"]) as stack:
         stack.wait_ready()
         assert services(tmp_path)
     assert services(tmp_path) == []
@@ -81,7 +82,7 @@ def test_nothing_is_left_when_the_block_ends(tmp_path: Path) -> None:
 def test_a_second_command_shares_what_runs_and_leaves_it(tmp_path: Path) -> None:
     holder = hold(tmp_path)
     running = {process.pid for process in services(tmp_path)}
-    with LaptopStack(Settings(data_dir=tmp_path), ["database"], command="second") as stack:
+    with LocalStack(Settings(data_dir=tmp_path), ["database"], command="second") as stack:
         stack.wait_ready()
         assert stack.shared_with == [{"pid": holder.pid, "command": "holder"}]
         assert running <= {process.pid for process in services(tmp_path)}
@@ -95,7 +96,7 @@ def test_a_second_command_shares_what_runs_and_leaves_it(tmp_path: Path) -> None
 
 def test_the_database_outlives_the_command_that_started_it_while_another_uses_it(tmp_path: Path) -> None:
     holder = hold(tmp_path)
-    with LaptopStack(Settings(data_dir=tmp_path), ["database"]) as stack:
+    with LocalStack(Settings(data_dir=tmp_path), ["database"]) as stack:
         stack.wait_ready()
         holder.kill()
         holder.wait()
@@ -113,7 +114,7 @@ def test_a_killed_keeper_takes_its_services_along_and_the_next_start_works(tmp_p
     assert gone_within(tmp_path, 20)
     holder.kill()
     holder.wait()
-    with LaptopStack(Settings(data_dir=tmp_path), ["database"]) as stack:
+    with LocalStack(Settings(data_dir=tmp_path), ["database"]) as stack:
         stack.wait_ready()
         psycopg.connect(stack.addresses.database_url or "").close()
 
@@ -131,7 +132,7 @@ def keeps(process: psutil.Process, data: Path) -> bool:
 def test_a_folder_that_cannot_be_written_is_one_line_with_a_remedy(tmp_path: Path) -> None:
     in_the_way = tmp_path / "file"
     in_the_way.write_text("")
-    with pytest.raises(StackError, match="cannot be written") as caught, LaptopStack(Settings(data_dir=in_the_way)):
+    with pytest.raises(StackError, match="cannot be written") as caught, LocalStack(Settings(data_dir=in_the_way)):
         pass
     assert "CHANNELSCRIBE_DATA_DIR" in caught.value.remedy
 
@@ -139,7 +140,7 @@ def test_a_folder_that_cannot_be_written_is_one_line_with_a_remedy(tmp_path: Pat
 def test_a_service_that_does_not_start_names_its_log(tmp_path: Path) -> None:
     (tmp_path / "postgres").mkdir()
     (tmp_path / "postgres" / "PG_VERSION").write_text("7")
-    stack = LaptopStack(Settings(data_dir=tmp_path), ["database"])
+    stack = LocalStack(Settings(data_dir=tmp_path), ["database"])
     with pytest.raises(StackError, match=r"postgres|database"), stack:
         stack.wait_ready()
     assert services(tmp_path) == []
@@ -148,11 +149,11 @@ def test_a_service_that_does_not_start_names_its_log(tmp_path: Path) -> None:
 def test_the_socket_fits_however_long_the_path_is(tmp_path: Path) -> None:
     deep = tmp_path / ("x" * 60) / ("y" * 60)
     assert len(os.fsencode(Places(deep).socket)) <= LONGEST_SOCKET_PATH
-    with LaptopStack(Settings(data_dir=deep), ["database"]) as stack:
+    with LocalStack(Settings(data_dir=deep), ["database"]) as stack:
         stack.wait_ready()
 
 
-def test_services_listen_on_loopback_only(stack: LaptopStack, data_dir: Path) -> None:
+def test_services_listen_on_loopback_only(stack: LocalStack, data_dir: Path) -> None:
     keeper = next(p for p in psutil.process_iter(["cmdline"]) if keeps(p, data_dir))
     listening = [
         connection.laddr.ip
@@ -165,7 +166,7 @@ def test_services_listen_on_loopback_only(stack: LaptopStack, data_dir: Path) ->
 
 
 def test_a_service_that_answered_and_was_killed_is_started_again(tmp_path: Path) -> None:
-    with LaptopStack(Settings(data_dir=tmp_path), ["database"]) as stack:
+    with LocalStack(Settings(data_dir=tmp_path), ["database"]) as stack:
         stack.wait_ready()
         noted = json.loads(stack.places.noted_processes.read_text())
         psutil.Process(noted[0]["pid"]).kill()
@@ -174,6 +175,6 @@ def test_a_service_that_answered_and_was_killed_is_started_again(tmp_path: Path)
             with contextlib.suppress(psycopg.OperationalError):
                 psycopg.connect(stack.addresses.database_url or "").close()
                 answered = json.loads(stack.places.noted_processes.read_text()) != noted
-        with LaptopStack(Settings(data_dir=tmp_path), ["database"]) as second:
+        with LocalStack(Settings(data_dir=tmp_path), ["database"]) as second:
             second.wait_ready()
     assert services(tmp_path) == []

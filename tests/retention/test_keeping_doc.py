@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from channelscribe.catalogue import Catalogue
-from channelscribe.local_stack import LaptopStack
+from channelscribe.local_stack import LocalStack
 from channelscribe.retention import Library
 from channelscribe.retention.kinds import CHECKPOINTS, KINDS
 from channelscribe.settings import RetentionOptions, Settings
@@ -54,7 +54,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
     return call
 
 
-def opened(stack: LaptopStack, data: Path) -> Library:
+def opened(stack: LocalStack, data: Path) -> Library:
     catalogue = Catalogue(stack.addresses.database_url or "")
     catalogue.migrate()
     return Library.of(Settings(data_dir=data), catalogue)
@@ -67,7 +67,7 @@ def test_the_commands_of_the_page(data: Path, run: Run) -> None:
     blocks = [line for block in re.findall(r"```sh\n(.*?)```", DOC, re.DOTALL) for line in block.splitlines()]
     lines = [re.sub("|".join(places), lambda match: places[match[0]], line) for line in [*page, *blocks]]
     assert len(page) == 4 and len(blocks) == 4
-    with LaptopStack(Settings(data_dir=first), ["database"]) as stack:  # the commands share it
+    with LocalStack(Settings(data_dir=first), ["database"]) as stack:  # the commands share it
         stack.wait_ready()
         library = opened(stack, first)
         published(library, "stays")
@@ -84,7 +84,7 @@ def test_the_commands_of_the_page(data: Path, run: Run) -> None:
             run(first, line)
         expected = content(library), rows(library, *TABLES)
         library.catalogue.close()
-    with LaptopStack(Settings(data_dir=restored), ["database"]) as stack:
+    with LocalStack(Settings(data_dir=restored), ["database"]) as stack:
         stack.wait_ready()
         assert "brought back" in run(first, lines[6])
         assert "published" in run(first, lines[7])

@@ -8,7 +8,7 @@ from prefect.client.schemas.actions import ArtifactCreate
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from channelscribe.export import VideoMeta
-from channelscribe.local_stack import LaptopStack
+from channelscribe.local_stack import LocalStack
 from channelscribe.transcript import Transcript
 from tasks import artifacts
 from tasks.records import VideoWork
@@ -54,7 +54,7 @@ def test_a_page_that_cannot_be_made_fails_nothing(broken: str, monkeypatch: pyte
 
 @pytest.mark.stack
 @pytest.mark.filterwarnings("ignore:Artifact creation outside of a flow")
-def test_the_pages_of_a_video_can_be_deleted(stack: LaptopStack) -> None:
+def test_the_pages_of_a_video_can_be_deleted(stack: LocalStack) -> None:
     with temporary_settings({PREFECT_API_URL: stack.addresses.prefect_api_url}):
         for video_id in ("gone", "gone", "stays"):
             create_markdown_artifact("# page", key=artifacts.transcript_artifact_key("nowhere", video_id))

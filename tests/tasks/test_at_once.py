@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from channelscribe.local_stack import LaptopStack
+from channelscribe.local_stack import LocalStack
 from channelscribe.local_stack.services import prefect_environment
 from tests.conftest import clean_environment
 from tests.standin.site import StandinSite, Video
@@ -56,7 +56,7 @@ print(json.dumps(rounds))
 """
 
 
-def test_nothing_is_done_twice(stack: LaptopStack, data_dir: Path) -> None:
+def test_nothing_is_done_twice(stack: LocalStack, data_dir: Path) -> None:
     environment = clean_environment(data_dir) | prefect_environment(stack.places, stack.addresses.prefect_api_url or "")
     environment |= {"CHANNELSCRIBE_DATABASE__URL": stack.addresses.database_url or ""}
     with StandinSite(b"no sound " * 500, 1.0) as site:

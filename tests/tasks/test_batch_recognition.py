@@ -9,7 +9,7 @@ import soundfile  # type: ignore[import-untyped]
 
 from channelscribe.audio.prepare import prepare
 from channelscribe.audio.speech_track import read_speech
-from channelscribe.local_stack import LaptopStack
+from channelscribe.local_stack import LocalStack
 from channelscribe.sample import world
 from channelscribe.settings import AudioOptions
 from tasks.batch_recognition import SHORT_SECONDS, TOGETHER_SECONDS, short_ones
@@ -54,7 +54,7 @@ print(json.dumps([first, again, said]))
 @pytest.mark.stack
 @pytest.mark.speech
 def test_each_has_its_own_checkpoint_and_its_own_failure(
-    stack: LaptopStack, data_dir: Path, dialogue_folder: Path
+    stack: LocalStack, data_dir: Path, dialogue_folder: Path
 ) -> None:
     first, again, (one, broken, two) = run(SCRIPT, stack, data_dir, dialogue_folder)
     assert (first, again) == (2, 0)

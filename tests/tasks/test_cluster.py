@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from channelscribe.errors import InvalidSetting
-from channelscribe.local_stack import LaptopStack
+from channelscribe.local_stack import LocalStack
 from channelscribe.local_stack.services import free_port, prefect_environment
 from channelscribe.settings.options import DaskOptions
 from deployments.certificates import make_certificates
@@ -65,7 +65,7 @@ print(json.dumps(everywhere()))
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory, stack: LaptopStack, data_dir: Path) -> Iterator[dict[str, str]]:
+def cluster(tmp_path_factory: pytest.TempPathFactory, stack: LocalStack, data_dir: Path) -> Iterator[dict[str, str]]:
     """The environment of a command that uses the cluster."""
     folder = tmp_path_factory.mktemp("cluster")
     make_certificates(folder / "tls")

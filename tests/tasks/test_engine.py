@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from channelscribe.local_stack import LaptopStack
+from channelscribe.local_stack import LocalStack
 from channelscribe.local_stack.services import prefect_environment
 from tests.conftest import clean_environment
 
@@ -116,7 +116,7 @@ print(json.dumps(places()))
 """
 
 
-def run(script: str, stack: LaptopStack, data_dir: Path, folder: Path, *, local: bool = False) -> Any:
+def run(script: str, stack: LocalStack, data_dir: Path, folder: Path, *, local: bool = False) -> Any:
     """The JSON that the script prints last; `local`: no scheduler is configured."""
     environment = clean_environment(data_dir) | prefect_environment(stack.places, stack.addresses.prefect_api_url or "")
     environment["CHANNELSCRIBE_DASK__SCHEDULER"] = "" if local else stack.addresses.scheduler or ""
@@ -132,29 +132,27 @@ def run(script: str, stack: LaptopStack, data_dir: Path, folder: Path, *, local:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def test_equal_content_is_never_computed_twice(stack: LaptopStack, data_dir: Path, tmp_path: Path) -> None:
+def test_equal_content_is_never_computed_twice(stack: LocalStack, data_dir: Path, tmp_path: Path) -> None:
     assert run(CACHE, stack, data_dir, tmp_path) == [[4, 9], [4, 9], 1, 1]
     # Nor by another process, later.
     assert run(CACHE, stack, data_dir, tmp_path)[2:] == [2, 2]  # the counting itself adds one
 
 
-def test_only_transient_failures_are_tried_again(stack: LaptopStack, data_dir: Path, tmp_path: Path) -> None:
+def test_only_transient_failures_are_tried_again(stack: LocalStack, data_dir: Path, tmp_path: Path) -> None:
     errors, tries = run(RETRY, stack, data_dir, tmp_path)
     assert [name for name, _ in errors] == ["SourceUnreachable", "NoMedia", "ZeroDivisionError"]
     assert errors[0][1] == "away Wait."
     assert tries == [3, 1, 1]
 
 
-def test_a_step_that_kills_its_worker_fails_alone(stack: LaptopStack, data_dir: Path, tmp_path: Path) -> None:
+def test_a_step_that_kills_its_worker_fails_alone(stack: LocalStack, data_dir: Path, tmp_path: Path) -> None:
     before, culprit, after = run(DEATH, stack, data_dir, tmp_path)
     assert culprit[0] == "WorkerDied"
     assert "memory" in culprit[1]
     assert (before, after) == ([None, None, 1], [None, None, 7])
 
 
-def test_without_a_scheduler_a_flow_has_a_cluster_of_its_own(
-    stack: LaptopStack, data_dir: Path, tmp_path: Path
-) -> None:
+def test_without_a_scheduler_a_flow_has_a_cluster_of_its_own(stack: LocalStack, data_dir: Path, tmp_path: Path) -> None:
     cpu, net, gpu = run(LOCAL, stack, data_dir, tmp_path, local=True)
     assert cpu == net == [["CPU", "NET"], ["127.0.0.1"]]
     assert gpu == [["GPU"], ["127.0.0.1"]]

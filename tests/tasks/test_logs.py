@@ -11,7 +11,7 @@ from prefect.client.schemas.filters import LogFilter, LogFilterFlowRunId
 from prefect.client.schemas.objects import Log
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from channelscribe.local_stack import LaptopStack
+from channelscribe.local_stack import LocalStack
 from tests.tasks.test_engine import run
 
 pytestmark = pytest.mark.stack
@@ -39,7 +39,7 @@ print(json.dumps(talking()))
 """
 
 
-def test_the_lines_of_a_worker_are_with_their_runs(stack: LaptopStack, data_dir: Path, tmp_path: Path) -> None:
+def test_the_lines_of_a_worker_are_with_their_runs(stack: LocalStack, data_dir: Path, tmp_path: Path) -> None:
     flow_run, told = run(SAY, stack, data_dir, tmp_path)
     assert {worker.partition("-")[0] for worker, _ in told.values()} == {"cpu", "speech"}
     wanted = {

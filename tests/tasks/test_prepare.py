@@ -14,7 +14,7 @@ import soundfile  # type: ignore[import-untyped]
 
 from channelscribe.audio.prepare import prepare
 from channelscribe.audio.speech_track import SAMPLE_RATE, read_speech
-from channelscribe.local_stack import LaptopStack
+from channelscribe.local_stack import LocalStack
 from channelscribe.local_stack.services import prefect_environment
 from channelscribe.sample import world
 from channelscribe.settings import AudioOptions
@@ -95,7 +95,7 @@ print(json.dumps(heard(leased("trimmed"), original, options(steps=["convert", "t
 """
 
 
-def run(script: str, stack: LaptopStack, data_dir: Path, source: Path) -> Any:
+def run(script: str, stack: LocalStack, data_dir: Path, source: Path) -> Any:
     """The JSON that the script prints last."""
     environment = clean_environment(data_dir) | prefect_environment(stack.places, stack.addresses.prefect_api_url or "")
     environment["CHANNELSCRIBE_DASK__SCHEDULER"] = stack.addresses.scheduler or ""
@@ -106,7 +106,7 @@ def run(script: str, stack: LaptopStack, data_dir: Path, source: Path) -> Any:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def test_the_same_bytes_and_options_are_prepared_once(stack: LaptopStack, data_dir: Path, tmp_path: Path) -> None:
+def test_the_same_bytes_and_options_are_prepared_once(stack: LocalStack, data_dir: Path, tmp_path: Path) -> None:
     source = tmp_path / "x.wav"
     soundfile.write(source, speech_like(12), RATE)
     runs = run(CACHE, stack, data_dir, source)
@@ -123,7 +123,7 @@ def test_the_same_bytes_and_options_are_prepared_once(stack: LaptopStack, data_d
 
 
 @pytest.mark.speech
-def test_what_is_trimmed_is_transcribed_in_original_time(stack: LaptopStack, data_dir: Path, tmp_path: Path) -> None:
+def test_what_is_trimmed_is_transcribed_in_original_time(stack: LocalStack, data_dir: Path, tmp_path: Path) -> None:
     episode = min((each for each in world.episodes() if each.script.words), key=lambda each: each.duration)
     plain = prepare(episode.path, tmp_path, AudioOptions(steps=("convert",)), {})
     voice = read_speech(plain.speech)

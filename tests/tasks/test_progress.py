@@ -14,7 +14,7 @@ from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRun
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from channelscribe.catalogue.leases import Progress
-from channelscribe.local_stack import LaptopStack
+from channelscribe.local_stack import LocalStack
 from tasks import progress
 from tasks.artifacts import progress_key
 from tests.tasks.test_engine import run
@@ -61,7 +61,7 @@ print(json.dumps(all_of_them()))
 
 
 @pytest.mark.stack
-def test_bars_are_with_their_runs(stack: LaptopStack, data_dir: Path, tmp_path: Path) -> None:
+def test_bars_are_with_their_runs(stack: LocalStack, data_dir: Path, tmp_path: Path) -> None:
     flow_run, long, _short = run(SCRIPT, stack, data_dir, tmp_path)
     with (
         temporary_settings({PREFECT_API_URL: stack.addresses.prefect_api_url}),

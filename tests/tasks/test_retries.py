@@ -20,7 +20,7 @@ from prefect.tasks import Task
 
 import tasks
 from channelscribe.errors import NoMedia, SourceUnreachable
-from channelscribe.local_stack import LaptopStack
+from channelscribe.local_stack import LocalStack
 from tasks.caching import JITTER, RETRY_DELAYS, worth_retrying
 from tests.tasks.test_engine import run
 
@@ -56,7 +56,7 @@ print(json.dumps(both()))
 
 
 @pytest.mark.stack
-def test_two_steps_are_not_tried_again_together(stack: LaptopStack, data_dir: Path, tmp_path: Path) -> None:
+def test_two_steps_are_not_tried_again_together(stack: LocalStack, data_dir: Path, tmp_path: Path) -> None:
     done, error, tries_of_gone = run(FLAKY, stack, data_dir, tmp_path)
     assert [tries for _, tries in done] == [3, 3]
     assert (error, tries_of_gone) == ("NoMedia", 1)  # the terminal one, once

@@ -13,7 +13,7 @@ from prefect.exceptions import ObjectNotFound
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from channelscribe.errors import InvalidSetting, UnknownSetting
-from channelscribe.local_stack import LaptopStack
+from channelscribe.local_stack import LocalStack
 from tasks.run_settings import VARIABLE, run_settings
 from tests.conftest import Cli
 
@@ -23,7 +23,7 @@ SetVariable = Callable[[Any], None]
 
 
 @pytest.fixture
-def variable(stack: LaptopStack) -> Iterator[SetVariable]:
+def variable(stack: LocalStack) -> Iterator[SetVariable]:
     with temporary_settings({PREFECT_API_URL: stack.addresses.prefect_api_url}), get_client(sync_client=True) as client:
 
         def remove() -> None:
@@ -75,7 +75,7 @@ def test_a_wrong_one_fails_the_run_with_key_and_remedy(
 
 
 @pytest.mark.parametrize("given", [{"store.url": "/x"}, {"speech": {"hub_token": "x"}}, {"data_dir": "/x"}])
-def test_what_is_each_machines_own_is_no_parameter_of_a_run(stack: LaptopStack, given: dict[str, Any]) -> None:
+def test_what_is_each_machines_own_is_no_parameter_of_a_run(stack: LocalStack, given: dict[str, Any]) -> None:
     with (
         temporary_settings({PREFECT_API_URL: stack.addresses.prefect_api_url}),
         pytest.raises(InvalidSetting, match="parameters of a run"),

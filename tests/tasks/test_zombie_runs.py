@@ -19,7 +19,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Cancelling, Pending
 
 from channelscribe.catalogue import Catalogue
-from channelscribe.local_stack import LaptopStack
+from channelscribe.local_stack import LocalStack
 from channelscribe.local_stack.services import prefect_environment
 from tasks.zombie_runs import HEARTBEAT, LOST_AFTER, NOT_STARTED_AFTER, close_lost, going_on, has_heartbeat
 from tests.conftest import Ended, clean_environment, command
@@ -43,7 +43,7 @@ ROOT = Path(__file__).parent.parent.parent
 
 
 @pytest.fixture
-def server(stack: LaptopStack) -> Iterator[SyncPrefectClient]:
+def server(stack: LocalStack) -> Iterator[SyncPrefectClient]:
     with temporary_settings({PREFECT_API_URL: stack.addresses.prefect_api_url}), get_client(sync_client=True) as client:
         yield client
 
@@ -59,7 +59,7 @@ def until(is_so: object) -> None:
         time.sleep(0.2)
 
 
-def test_the_run_of_a_killed_process_is_closed_and_no_other(stack: LaptopStack, server: SyncPrefectClient) -> None:
+def test_the_run_of_a_killed_process_is_closed_and_no_other(stack: LocalStack, server: SyncPrefectClient) -> None:
     begun = datetime.now(UTC)
     environment = clean_environment(stack.places.data)
     environment |= prefect_environment(stack.places, stack.addresses.prefect_api_url or "")
@@ -110,7 +110,7 @@ def test_what_never_started_and_what_was_to_be_cancelled(server: SyncPrefectClie
 
 
 @pytest.mark.parametrize("answers", [True, False])
-def test_the_command_does_the_rest_without_a_prefect_server(stack: LaptopStack, answers: bool) -> None:
+def test_the_command_does_the_rest_without_a_prefect_server(stack: LocalStack, answers: bool) -> None:
     Catalogue(stack.addresses.database_url or "").migrate()
     environment = clean_environment(stack.places.data)
     environment["CHANNELSCRIBE_DATABASE__URL"] = stack.addresses.database_url or ""
