@@ -287,7 +287,7 @@ def name_from_inside(folder: Path, user: str | None) -> str:
     """What a process of `user` that was born in `folder` may call it, whoever closed the folders above."""
     if user is None:
         return str(folder)
-    if sys.platform.startswith("linux"):
+    if Path("/proc/self/cwd").exists():  # on Linux
         return "/proc/self/cwd"
     if not can_reach(user, folder):
         raise StackError(
