@@ -46,7 +46,7 @@ LOUDNORM_FILE = "loudnorm-seconds"
 
 def ours(source: Path, folder: Path, more: Mapping[str, Any] | None = None) -> None:
     from channelscribe.audio.prepare import prepare
-    from channelscribe.settings.options import AudioOptions
+    from channelscribe.settings.audio import AudioOptions
 
     prepare(source, folder, AudioOptions.model_validate({**STEPS, **(more or {})}), {"title": "An hour"})
 

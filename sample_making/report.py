@@ -28,7 +28,8 @@ from channelscribe.evaluation.measured import (
 )
 from channelscribe.sample import world
 from channelscribe.sample.script import Script
-from channelscribe.settings.options import AudioOptions, SpeechOptions, TextOptions
+from channelscribe.settings.audio import AudioOptions
+from channelscribe.settings.options import SpeechOptions, TextOptions
 from channelscribe.speech.align import align
 from channelscribe.speech.assemble import assemble
 from channelscribe.speech.diarize import diarize

@@ -37,6 +37,9 @@ ON_SAMPLE = [
 sys.path.append(str(STANDIN_PLUGIN))
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (os.environ.get("PYTHONPATH"), str(STANDIN_PLUGIN))))
 
+# Nobody's own settings: what a developer has in ~/.config is none of the tests'.
+os.environ["XDG_CONFIG_HOME"] = str(Path(__file__).parent / "nowhere")
+
 
 @dataclass(frozen=True)
 class Ended:

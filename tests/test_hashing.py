@@ -7,7 +7,7 @@ import pytest
 from pydantic import SecretStr
 
 from channelscribe.hashing import content_key, sha256_file
-from channelscribe.settings.options import AudioOptions, NormalizeOptions
+from channelscribe.settings.audio import AudioOptions, NormalizeOptions
 
 
 def test_a_files_hash(tmp_path: Path) -> None:

@@ -85,6 +85,13 @@ def test_the_environment_is_built(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     }
 
 
+def test_what_is_let_through_is_in_the_docs() -> None:
+    doc = (Path(__file__).parent.parent / "docs" / "operating.md").read_text(encoding="utf-8")
+    section = doc.partition("## What a process is started with")[2].partition("\n## ")[0]
+    named = (*project.ALLOWED, *project.ALLOWED_PREFIXES, *project.REFUSED_PREFIXES, project.THROUGH)
+    assert [name for name in named if f"`{name}" not in section] == []
+
+
 def test_a_run_of_a_deployment_has_the_project_and_the_folder_of_its_worker(strangers: Path) -> None:
     steps = yaml.safe_load((project.project_folder() / "prefect.yaml").read_text())["pull"]
     assert steps == [{"channelscribe.project.enter_run": {}}]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from channelscribe.audio.probe import Probe
 from channelscribe.audio.speech_track import SAMPLE_RATE
-from channelscribe.settings.options import ConvertOptions
+from channelscribe.settings.audio import ConvertOptions
 
 __all__ = [
     "ON_TIMELINE",

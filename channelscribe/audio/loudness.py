@@ -12,7 +12,7 @@ import math
 import re
 from dataclasses import asdict, dataclass
 
-from channelscribe.settings.options import NormalizeOptions
+from channelscribe.settings.audio import NormalizeOptions
 
 __all__ = ["MEASUREMENT", "Loudness", "Shortfall", "correction", "read_loudness"]
 

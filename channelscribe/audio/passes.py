@@ -30,7 +30,7 @@ from channelscribe.audio.space import expected_seconds, longest_seconds
 from channelscribe.audio.tags import id3_frames, printable_tags, write_id3
 from channelscribe.audio.timeline import Stretch
 from channelscribe.errors import MediaTooLong
-from channelscribe.settings.options import AudioOptions
+from channelscribe.settings.audio import AudioOptions
 
 __all__ = ["ArchiveFile", "FractionCallback", "Passes"]
 

@@ -20,7 +20,7 @@ import numpy.typing as npt
 from channelscribe.audio.speech_track import SAMPLE_RATE, read_window
 from channelscribe.audio.timeline import Stretch
 from channelscribe.errors import StackError
-from channelscribe.settings.options import SplitOptions
+from channelscribe.settings.audio import SplitOptions
 
 __all__ = ["Chapter", "PauseFinder", "parts_of"]
 

@@ -9,7 +9,7 @@ from typing import Literal
 from channelscribe.audio.pauses import Chapter, PauseFinder, parts_of
 from channelscribe.audio.silences import trimmed
 from channelscribe.audio.timeline import Stretch
-from channelscribe.settings.options import AudioOptions
+from channelscribe.settings.audio import AudioOptions
 
 __all__ = ["Cuts", "Track", "cuts", "is_cut", "needs_silences", "uses_chapters"]
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 
 from channelscribe.audio.timeline import Stretch
-from channelscribe.settings.options import SilenceOptions
+from channelscribe.settings.audio import SilenceOptions
 
 __all__ = ["SilenceLog", "detector", "trimmed"]
 

@@ -10,7 +10,7 @@ from channelscribe.audio.plan import is_cut
 from channelscribe.audio.probe import Probe
 from channelscribe.audio.speech_track import SAMPLE_RATE
 from channelscribe.errors import StoreNotWritable
-from channelscribe.settings.options import AudioOptions
+from channelscribe.settings.audio import AudioOptions
 
 __all__ = ["expected_seconds", "longest_seconds", "needed_bytes", "refuse_without_room"]
 

@@ -1,7 +1,7 @@
 """Configuration: one model of all settings (`options`), one registry that resolves and explains them (`registry`)."""
 
+from channelscribe.settings.audio import AudioOptions
 from channelscribe.settings.options import (
-    AudioOptions,
     DaskOptions,
     DatabaseOptions,
     FilterOptions,

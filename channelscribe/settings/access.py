@@ -11,18 +11,14 @@ from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, field_validator
+from pydantic import BeforeValidator, ConfigDict, Field, SecretStr, field_validator
+
+from channelscribe.settings.base import Options, by_comma
 
 __all__ = ["AccessOptions"]
 
 _PROXY_SCHEMES = ("http", "https", "socks4", "socks4a", "socks5", "socks5h")
 _EXTRACTOR_ARGUMENT = re.compile(r"[\w+.-]+:[^=;]+(=[^;]*)?(;[^=;]+(=[^;]*)?)*")
-
-
-def _by_comma(value: Any) -> Any:
-    if value is None:
-        return ()
-    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
 
 def _by_line(value: Any) -> Any:
@@ -31,10 +27,10 @@ def _by_line(value: Any) -> Any:
     return tuple(part.strip() for part in value.splitlines() if part.strip()) if isinstance(value, str) else value
 
 
-class AccessOptions(BaseModel):
+class AccessOptions(Options):
     """What the block `channelscribe site access` can hold. Texts of errors never repeat a value."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, hide_input_in_errors=True)
+    model_config = ConfigDict(hide_input_in_errors=True)
 
     cookies_file: Path | None = Field(
         None, description="Netscape cookies file of an account, readable by its owner only"
@@ -43,7 +39,7 @@ class AccessOptions(BaseModel):
     proxy: SecretStr | None = Field(
         None, description="proxy for all sites: http, https, socks4, socks5 or socks5h URL, with its password"
     )
-    player_clients: Annotated[tuple[str, ...], BeforeValidator(_by_comma)] = Field(
+    player_clients: Annotated[tuple[str, ...], BeforeValidator(by_comma)] = Field(
         (),
         description="YouTube's players that yt-dlp asks, such as default, web_embedded or -web; empty: its own choice",
     )

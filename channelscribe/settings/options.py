@@ -9,26 +9,14 @@ from __future__ import annotations
 import re
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    SecretStr,
-    field_validator,
-    model_validator,
-)
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, field_validator
+from pydantic_core import PydanticCustomError
 
 from channelscribe.settings.access import AccessOptions
-from channelscribe.settings.audio_steps import by_comma, ordered, refuse_combinations
-from channelscribe.settings.text_steps import in_order
-
-
-class Options(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+from channelscribe.settings.audio import AudioOptions
+from channelscribe.settings.base import Options, by_comma
 
 
 class DatabaseOptions(Options):
@@ -140,79 +128,6 @@ class FilterOptions(Options):
         return value
 
 
-class ConvertOptions(Options):
-    """The archive's format. `vbr_quality` is LAME's -V scale."""
-
-    format: Literal["mp3", "opus", "flac", "wav"] = Field(
-        "mp3", description="format of the archive: mp3, opus, flac, wav"
-    )
-    bitrate_kbps: int = Field(96, ge=16, le=320, description="bit rate of mp3 (constant) and opus, kbit/s")
-    vbr_quality: int | None = Field(
-        None, ge=0, le=9, description="mp3 of variable bit rate: 0 best, 9 smallest; empty: constant"
-    )
-    channels: Literal["source", "mono", "stereo"] = Field(
-        "source", description="channels of the archive: mono, stereo or source (where more than two become two)"
-    )
-    sample_rate: int | None = Field(
-        None, ge=8000, le=48000, description="hertz of the archive; empty: 44100 or 48000, as suits the source"
-    )
-
-
-class NormalizeOptions(Options):
-    target_lufs: float = Field(-16.0, ge=-40, le=-5, description="integrated loudness of the archive, LUFS")
-    true_peak_db: float = Field(-1.5, ge=-9, le=0, description="highest true peak of the archive, dBTP")
-
-
-class SilenceOptions(Options):
-    level_db: float = Field(-50.0, ge=-90, le=-20, description="sound that stays below this is silence, dBFS")
-    seconds: float = Field(0.5, ge=0.1, le=60, description="shorter silences are not looked at")
-
-
-Tracks = Literal["speech", "archive", "both"]
-
-
-class TrimOptions(Options):
-    of: Tracks = Field("speech", description="what loses the silence at its ends: speech, archive or both")
-    keep_seconds: float = Field(0.3, ge=0, le=60, description="silence that is left at each end")
-
-
-class SplitOptions(Options):
-    of: Tracks = Field("archive", description="what gets parts beside the whole: archive, speech or both")
-    at: Literal["silences", "length", "chapters"] = Field(
-        "silences", description="where to cut: silences, length (every max_minutes) or the site's chapters"
-    )
-    max_minutes: float = Field(60.0, ge=0.05, le=1440, description="no part is longer")
-    search_seconds: float = Field(60.0, ge=1, le=300, description="how far around an even cut a pause is looked for")
-    vad: bool = Field(
-        False, description="where nothing is silent, ask a voice activity detector for a pause (extra `speech`)"
-    )
-
-
-AudioStep = Literal["convert", "normalize", "trim", "split"]
-
-
-class AudioOptions(Options):
-    """What is made of a download; `channelscribe.audio.steps` says which steps go together."""
-
-    steps: Annotated[tuple[AudioStep, ...], BeforeValidator(by_comma), AfterValidator(ordered)] = Field(
-        ("convert", "normalize"),
-        description="what is done, in this order: convert, normalize, trim, split; each can be left out",
-    )
-    convert: ConvertOptions = ConvertOptions()
-    normalize: NormalizeOptions = NormalizeOptions()
-    silence: SilenceOptions = SilenceOptions()
-    trim: TrimOptions = TrimOptions()
-    split: SplitOptions = SplitOptions()
-    time_limit_factor: float = Field(
-        1.0, gt=0, description="wall-clock limit of one ffmpeg run, as a multiple of the media's length (+60 s)"
-    )
-
-    @model_validator(mode="after")
-    def _together(self) -> AudioOptions:
-        refuse_combinations(self)
-        return self
-
-
 class SpeechModel(Options):
     """One entry of the registry of speech models."""
 
@@ -271,10 +186,20 @@ class SpeechOptions(Options):
 
 
 TextStep = Literal["sentences", "tokens", "entities", "topics", "key_phrases"]
+"""In this order: names are found within sentences, topics end where sentences end."""
+
+
+def _in_order(steps: tuple[str, ...]) -> tuple[str, ...]:
+    """The steps themselves, if each is there at most once and in their order."""
+    wanted = tuple(step for step in get_args(TextStep) if step in steps)
+    if steps != wanted:
+        says = "steps are named once each and in order: {wanted}"
+        raise PydanticCustomError("text_steps", says, {"wanted": ", ".join(wanted)})
+    return steps
 
 
 class TextOptions(Options):
-    steps: Annotated[tuple[TextStep, ...], BeforeValidator(by_comma), AfterValidator(in_order)] = Field(
+    steps: Annotated[tuple[TextStep, ...], BeforeValidator(by_comma), AfterValidator(_in_order)] = Field(
         ("sentences", "tokens", "entities", "topics", "key_phrases"),
         description="what is read, in this order; each can be left out",
     )

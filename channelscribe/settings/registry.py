@@ -1,12 +1,15 @@
 """The one place that reads configuration: layers are merged, validated and explained.
 
-Order, later wins: `config.yaml` < `.env` < environment (`CHANNELSCRIBE_*`) < the Prefect variable
+Order, later wins: `config.yaml`, the packaged defaults < a person's own `channelscribe/config.yaml` in XDG_CONFIG_HOME
+(`~/.config`) < `channelscribe.yaml` in the folder they work in, or the file that CHANNELSCRIBE_CONFIG names < what
+begins with CHANNELSCRIBE_ in that folder's `.env` < the same in the environment < the Prefect variable
 `channelscribe_settings` (handed in by the caller: this floor knows no Prefect) < the parameters of a run.
 `CHANNELSCRIBE_SPEECH__MODEL=small` sets `speech.model`; two underscores stand for the dot.
 """
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -21,8 +24,14 @@ from channelscribe.errors import InvalidSetting, UnknownSetting
 from channelscribe.project import FOLDER, THROUGH, project_folder
 from channelscribe.settings.options import Settings
 
+try:
+    from yaml import CSafeLoader as SafeLoader  # twenty times as fast
+except ImportError:  # a PyYAML without libyaml
+    from yaml import SafeLoader  # type: ignore[assignment]
+
 PREFIX = "CHANNELSCRIBE_"
 CONFIG_VARIABLE = "CHANNELSCRIBE_CONFIG"
+WORKING_FILE = "channelscribe.yaml"
 NO_SETTINGS = (CONFIG_VARIABLE, FOLDER, THROUGH)
 """They say where settings are, and what our processes are started with."""
 
@@ -41,11 +50,32 @@ def packaged_config() -> Path:
     return project_folder() / "config.yaml"
 
 
+def _own_file(environ: Mapping[str, str]) -> Path | None:
+    """The person's own settings, in all folders. XDG: a relative path there is none."""
+    configured = Path(environ.get("XDG_CONFIG_HOME", ""))
+    home = configured if configured.is_absolute() else Path(environ.get("HOME", "")) / ".config"
+    file = home / "channelscribe" / "config.yaml"
+    return file if home.is_absolute() and file.is_file() else None
+
+
+def _is_of_older_release(file: Path) -> bool:
+    """Whether this `config.yaml` was written for channelscribe, which once read it: all that it sets is ours."""
+    if not file.is_file() or file.resolve() == packaged_config().resolve():
+        return False
+    try:
+        values = _read_yaml(file)
+        Settings.model_validate(values)
+    except (InvalidSetting, ValidationError):
+        return False
+    return bool(values)
+
+
 class SettingsRegistry:
     """Resolves settings from all layers.
 
-    `environ` and `folder` (where `.env` and a user's own `config.yaml` are looked for) are parameters so that
-    tests need no monkeypatching; by default the process environment and the working directory.
+    `environ` and `folder` (the one that a person works in) are parameters so that tests need no monkeypatching; by
+    default the process environment, and what it names as FOLDER or the working directory. `notes` are for people: what
+    they may take for settings and is not read.
     """
 
     layers: list[tuple[str, dict[str, Any]]]
@@ -59,22 +89,43 @@ class SettingsRegistry:
         folder: Path | None = None,
     ) -> None:
         environ = os.environ if environ is None else environ
-        folder = folder or Path(environ.get(FOLDER) or Path.cwd())
-        dotenv = {k: v for k, v in dotenv_values(folder / ".env").items() if v is not None}
-        self.folder = folder
+        self.folder = folder or Path(environ.get(FOLDER) or Path.cwd())
+        self.notes: list[str] = []
+        dotenv = self._read_dotenv()
         self.layers = [("config.yaml (default)", _read_yaml(packaged_config()))]
-        own = environ.get(CONFIG_VARIABLE) or dotenv.get(CONFIG_VARIABLE)
-        own_path = Path(own) if own else folder / "config.yaml"
-        if own and not own_path.is_file():
-            raise InvalidSetting(f"{CONFIG_VARIABLE} names {own_path}, which is not a file.")
-        if own_path.is_file() and own_path.resolve() != packaged_config().resolve():
-            self.layers.append((str(own_path), _read_yaml(own_path)))
+        for file in filter(None, (_own_file(environ), self._working_file({**dotenv, **environ}))):
+            self.layers.append((str(file), _read_yaml(file)))
         self.layers.append((".env", _from_environment(dotenv)))
         self.layers.append(("environment", _from_environment(environ)))
         if dynamic:
             self.layers.append(("Prefect variable channelscribe_settings", nest(dynamic)))
         if run:
             self.layers.append(("run parameter", nest(run)))
+
+    def _read_dotenv(self) -> dict[str, str]:
+        """Ours in `.env`. The file may be somebody else's, whatever is in it."""
+        file = self.folder / ".env"
+        try:
+            text = file.read_bytes().decode("utf-8-sig", "replace") if file.exists() and not file.is_dir() else ""
+        except OSError as error:
+            self.notes.append(f"{file} is not read: {error.strerror}.")
+            text = ""
+        values = dotenv_values(stream=io.StringIO(text))
+        return {name: value for name, value in values.items() if name.upper().startswith(PREFIX) and value is not None}
+
+    def _working_file(self, environ: Mapping[str, str]) -> Path | None:
+        named = environ.get(CONFIG_VARIABLE)
+        file = self.folder / Path(named or WORKING_FILE).expanduser()
+        if file.is_file():
+            return file
+        if named:
+            raise InvalidSetting(f"{CONFIG_VARIABLE} names {file}, which is not a file.", remedy="Correct it.")
+        if _is_of_older_release(self.folder / "config.yaml"):
+            self.notes.append(
+                f"{self.folder / 'config.yaml'} is not read any more: settings of a folder are in {WORKING_FILE}. "
+                "Rename it if it is channelscribe's."
+            )
+        return None
 
     def resolve(self) -> Settings:
         """The settings that hold. Raises UnknownSetting or InvalidSetting, naming key, origin and remedy."""
@@ -167,7 +218,7 @@ def _is_free_form(key: str) -> bool:
 
 def _read_yaml(path: Path) -> dict[str, Any]:
     try:
-        loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
+        loaded = yaml.load(path.read_text(encoding="utf-8"), SafeLoader)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         detail = str(error).splitlines()[0]
         raise InvalidSetting(f"{path} cannot be read: {detail}.", remedy="It must be YAML.") from None
@@ -197,7 +248,7 @@ def _parse(text: str) -> Any:
         return None
     if text.lstrip()[0] in "{[":
         try:
-            return yaml.safe_load(text)
+            return yaml.load(text, SafeLoader)
         except yaml.YAMLError:
             return text
     return text
@@ -207,6 +258,8 @@ def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     merged = dict(base)
     for key, value in over.items():
         old = merged.get(key)
+        if value is None and isinstance(old, Mapping):
+            continue  # a section in which everything is commented out
         merged[key] = _merge(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) else value
     return merged
 

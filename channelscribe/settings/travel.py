@@ -6,7 +6,9 @@ environment.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any, get_args
 
 from pydantic import BaseModel, SecretStr
@@ -51,8 +53,13 @@ def refuse_own(given: Mapping[str, Any], origin: str) -> None:
 
 
 def on_arrival(options: dict[str, Any]) -> Settings:
-    """The worker's own settings with those of the run over them."""
-    return SettingsRegistry(run=options).resolve()
+    """The worker's own settings with those of the run over them; its own are read once for each content of a run's."""
+    return _arrived(json.dumps(options, sort_keys=True))
+
+
+@lru_cache(maxsize=64)
+def _arrived(options: str) -> Settings:
+    return SettingsRegistry(run=json.loads(options)).resolve()
 
 
 def _keys(nested: Mapping[str, Any]) -> Iterator[str]:

@@ -17,7 +17,8 @@ from typing import Any
 
 from channelscribe.audio.prepare import prepare
 from channelscribe.errors import ChannelscribeError, SpeechFailed, machine_fault
-from channelscribe.settings.options import AudioOptions, SpeechOptions
+from channelscribe.settings.audio import AudioOptions
+from channelscribe.settings.options import SpeechOptions
 from channelscribe.speech.align import align
 from channelscribe.speech.assemble import assemble
 from channelscribe.speech.diarize import diarize

@@ -17,7 +17,7 @@ from channelscribe.audio.probe import probe
 from channelscribe.audio.scratch import working_folder
 from channelscribe.audio.space import longest_seconds
 from channelscribe.errors import ChannelscribeError
-from channelscribe.settings.options import AudioOptions
+from channelscribe.settings.audio import AudioOptions
 from tests.audio.conftest import RATE, Encode, speech_like
 
 ALL_STEPS = AudioOptions.model_validate(
@@ -107,7 +107,7 @@ def test_a_disk_that_is_too_small_is_told_before_the_start(original: Path, tmp_p
 def test_what_a_killed_process_left_is_removed(original: Path, tmp_path: Path) -> None:
     code = (
         "import os, signal\nfrom pathlib import Path\nfrom channelscribe.audio.prepare import prepare\n"
-        "from channelscribe.settings.options import AudioOptions\n"
+        "from channelscribe.settings.audio import AudioOptions\n"
         "def die(_):\n os.kill(os.getpid(), signal.SIGKILL)\n"
         f"prepare(Path({str(original)!r}), Path({str(tmp_path / 'out')!r}), AudioOptions(), {{}}, progress=die)"
     )

@@ -12,7 +12,7 @@ from channelscribe.audio.prepare import prepare
 from channelscribe.audio.probe import probe
 from channelscribe.errors import CorruptMedia
 from channelscribe.sample.server import SampleServer
-from channelscribe.settings.options import AudioOptions
+from channelscribe.settings.audio import AudioOptions
 
 BOM = "\ufeff"
 HLS = "#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:10,\n{target}\n#EXT-X-ENDLIST\n"

@@ -9,7 +9,7 @@ import pytest
 
 from channelscribe.audio.prepare import prepare_key
 from channelscribe.errors import InvalidSetting
-from channelscribe.settings.options import AudioOptions
+from channelscribe.settings.audio import AudioOptions
 from channelscribe.settings.registry import SettingsRegistry
 
 

@@ -11,7 +11,7 @@ import pytest
 from channelscribe.audio.ffmpeg import ffmpeg_path
 from channelscribe.audio.prepare import prepare
 from channelscribe.audio.tags import id3_frames, printable_tags
-from channelscribe.settings.options import AudioOptions
+from channelscribe.settings.audio import AudioOptions
 from tests.audio.conftest import Encode
 
 ENCODING_ONLY = AudioOptions(steps=("convert",))

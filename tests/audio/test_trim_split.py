@@ -19,7 +19,7 @@ from channelscribe.audio.probe import probe
 from channelscribe.audio.speech_track import SAMPLE_RATE, read_speech
 from channelscribe.audio.timeline import Timeline
 from channelscribe.sample import world
-from channelscribe.settings.options import AudioOptions, SplitOptions
+from channelscribe.settings.audio import AudioOptions, SplitOptions
 from tests.audio.conftest import RATE, Encode, speech_like
 
 HEAD, TAIL, SECONDS = 2.0, 1.5, 30.0

@@ -39,20 +39,113 @@ def test_the_packaged_config_names_every_setting() -> None:
 
 
 def test_later_layers_win(tmp_path: Path) -> None:
-    (tmp_path / "config.yaml").write_text("speech: {model: from-config, beam_size: 2}\nlog_level: DEBUG\n")
-    assert origin(registry(tmp_path), "speech.model") == str(tmp_path / "config.yaml")
-    (tmp_path / ".env").write_text("CHANNELSCRIBE_SPEECH__MODEL=from-dotenv\n")
-    assert registry(tmp_path).resolve().speech.model == "from-dotenv"
-    environ = {"CHANNELSCRIBE_SPEECH__MODEL": "from-environment"}
-    assert registry(tmp_path, environ=environ).resolve().speech.model == "from-environment"
-    dynamic = {"speech.model": "from-variable"}
-    assert registry(tmp_path, environ=environ, dynamic=dynamic).resolve().speech.model == "from-variable"
-    run = {"speech": {"model": "from-run"}}
-    last = registry(tmp_path, environ=environ, dynamic=dynamic, run=run)
-    assert last.resolve().speech.model == "from-run"
-    assert origin(last, "speech.model") == "run parameter"
+    home, folder = tmp_path / "home", tmp_path / "work"
+    (home / ".config" / "channelscribe").mkdir(parents=True)
+    folder.mkdir()
+    own, working = home / ".config" / "channelscribe" / "config.yaml", folder / "channelscribe.yaml"
+    environ = {"HOME": str(home)}
+
+    def now(**layers: object) -> tuple[str, str]:
+        found = registry(folder, environ={**environ}, **layers)
+        return found.resolve().speech.model, origin(found, "speech.model")
+
+    assert now() == ("auto", "config.yaml (default)")
+    own.write_text("speech: {model: own, beam_size: 2}\nlog_level: DEBUG\n")
+    assert now() == ("own", str(own))
+    working.write_text("speech: {model: working}\n")
+    assert now() == ("working", str(working))
+    (folder / ".env").write_text("CHANNELSCRIBE_SPEECH__MODEL=dotenv\n")
+    assert now() == ("dotenv", ".env")
+    environ["CHANNELSCRIBE_SPEECH__MODEL"] = "environment"
+    assert now() == ("environment", "environment")
+    dynamic = {"speech.model": "variable"}
+    assert now(dynamic=dynamic) == ("variable", "Prefect variable channelscribe_settings")
+    run = {"speech": {"model": "run"}}
+    assert now(dynamic=dynamic, run=run) == ("run", "run parameter")
+    last = registry(folder, environ=environ, dynamic=dynamic, run=run)
     assert last.resolve().speech.beam_size == 2
-    assert origin(last, "log_level") == str(tmp_path / "config.yaml")
+    assert origin(last, "log_level") == str(own)
+
+
+def test_a_persons_own_file_is_where_xdg_says(tmp_path: Path) -> None:
+    (tmp_path / "xdg" / "channelscribe").mkdir(parents=True)
+    file = tmp_path / "xdg" / "channelscribe" / "config.yaml"
+    file.write_text("speech: {model: own}")
+    assert origin(registry(tmp_path, environ={"XDG_CONFIG_HOME": str(tmp_path / "xdg")}), "speech.model") == str(file)
+    for elsewhere in ({"XDG_CONFIG_HOME": "xdg"}, {"HOME": "xdg"}, {}):
+        assert registry(tmp_path, environ=elsewhere).resolve().speech.model == "auto"
+
+
+def test_a_file_that_is_named_takes_the_place_of_the_folders(tmp_path: Path) -> None:
+    (tmp_path / "channelscribe.yaml").write_text("speech: {model: the-folders}")
+    (tmp_path / "named.yaml").write_text("speech: {model: named}")
+    assert registry(tmp_path, environ={"CHANNELSCRIBE_CONFIG": "named.yaml"}).resolve().speech.model == "named"
+    (tmp_path / ".env").write_text("CHANNELSCRIBE_CONFIG=named.yaml")
+    assert registry(tmp_path).resolve().speech.model == "named"
+
+
+@pytest.mark.parametrize("text", ["title: My site\ntheme: x\n", "a: [", "\x00", "", "database: {engine: mysql}"])
+def test_somebody_elses_config_is_never_read(tmp_path: Path, text: str) -> None:
+    (tmp_path / "config.yaml").write_text(text)
+    found = registry(tmp_path)
+    assert found.resolve() == registry(tmp_path / "empty").resolve().model_copy(update={"data_dir": tmp_path / "data"})
+    assert found.notes == []
+
+
+def test_a_config_of_the_older_release_is_told(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text("speech: {model: small}\n")
+    found = registry(tmp_path)
+    assert found.resolve().speech.model == "auto"
+    (note,) = found.notes
+    assert str(tmp_path / "config.yaml") in note and "channelscribe.yaml" in note
+    (tmp_path / "config.yaml").rename(tmp_path / "channelscribe.yaml")
+    assert registry(tmp_path).notes == []
+    assert registry(tmp_path).resolve().speech.model == "small"
+
+
+@pytest.mark.parametrize(
+    "theirs",
+    [b"SPEECH__MODEL=theirs\nDATABASE_URL=x\n", b"\xff\xfe\x00 no = text \xe9\n", b"'never closed\n", b"= = =\n\n{\n"],
+)
+def test_of_a_dotenv_only_our_names_count(tmp_path: Path, theirs: bytes) -> None:
+    (tmp_path / ".env").write_bytes(b"CHANNELSCRIBE_SPEECH__BEAM_SIZE=2\n" + theirs)
+    speech = registry(tmp_path).resolve().speech
+    assert (speech.model, speech.beam_size) == ("auto", 2)
+
+
+def test_a_folder_called_dotenv_is_none(tmp_path: Path) -> None:
+    (tmp_path / ".env").mkdir()
+    assert registry(tmp_path).notes == []
+
+
+def test_a_section_in_which_all_is_commented_out_says_nothing(tmp_path: Path) -> None:
+    (tmp_path / "channelscribe.yaml").write_text("speech:\n  # model: small\n")
+    found = registry(tmp_path)
+    assert (found.resolve().speech.model, origin(found, "speech.model")) == ("auto", "config.yaml (default)")
+
+
+def test_relative_places_are_of_the_folder_that_a_person_works_in(tmp_path: Path) -> None:
+    (tmp_path / "models" / "mine").mkdir(parents=True)
+    text = """
+      data_dir: data
+      store: {url: ./kept}
+      dask: {tls_ca: ca.pem}
+      sources: {cookies_file: ../cookies.txt}
+      speech: {models: {mine: {recognizer: models/mine}, hub: {recognizer: models/other}}}
+    """
+    (tmp_path / "channelscribe.yaml").write_text(text)
+    found = SettingsRegistry(environ={"CHANNELSCRIBE_FOLDER": str(tmp_path)}).resolve()
+    assert found.data_dir == tmp_path / "data"
+    assert found.store.url == str(tmp_path / "kept")
+    assert found.dask.tls_ca == tmp_path / "ca.pem"
+    assert found.sources.cookies_file == tmp_path / "../cookies.txt"
+    assert found.speech.models["mine"].recognizer == str(tmp_path / "models" / "mine")
+    assert found.speech.models["hub"].recognizer == "models/other"
+
+
+@pytest.mark.parametrize("url", ["s3://bucket/prefix", "file:///srv/kept", "/srv/kept"])
+def test_other_addresses_of_the_store_stay_what_they_are(tmp_path: Path, url: str) -> None:
+    assert registry(tmp_path, environ={"CHANNELSCRIBE_STORE__URL": url}).resolve().store.url == url
 
 
 def test_values_of_the_environment_become_what_the_field_wants(tmp_path: Path) -> None:
@@ -82,11 +175,12 @@ def test_values_of_the_environment_become_what_the_field_wants(tmp_path: Path) -
     ],
 )
 def test_a_wrong_config_names_key_and_file(tmp_path: Path, text: str, error: type[Exception], says: str) -> None:
-    (tmp_path / "config.yaml").write_text(text)
+    (tmp_path / "channelscribe.yaml").write_text(text)
     with pytest.raises(error) as caught:
         registry(tmp_path).resolve()
     assert says in str(caught.value)
-    assert "config.yaml" in str(caught.value)
+    assert "channelscribe.yaml" in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 def test_a_config_that_is_not_there_is_told(tmp_path: Path) -> None:
@@ -112,6 +206,7 @@ def test_settings_travel_and_arrive() -> None:
         environ={}, folder=Path("/"), run={"speech.beam_size": 2, "text.models": {"en": "sample"}}
     ).resolve()
     arrived = on_arrival(to_travel(settings))
+    assert on_arrival(to_travel(settings)) is arrived
     assert arrived.speech == settings.speech
     assert arrived.text.models["en"] == "sample"
 

@@ -19,7 +19,8 @@ from channelscribe.errors import (
     Then,
     TruncatedMedia,
 )
-from channelscribe.settings.options import AudioOptions, SourceOptions
+from channelscribe.settings.audio import AudioOptions
+from channelscribe.settings.options import SourceOptions
 from channelscribe.sources import download as downloading
 from channelscribe.sources import ytdlp
 from channelscribe.sources.download import Download, download
