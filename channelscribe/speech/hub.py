@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from pydantic import SecretStr
 
-__all__ = ["aligner", "default_aligner", "is_at_hand", "pipeline_folder", "recognizer_folder"]
+__all__ = ["aligner", "default_aligner", "pipeline_folder", "recognizer_folder"]
 
 Found = TypeVar("Found")
 
@@ -29,19 +29,6 @@ def recognizer_folder(name: str, revision: str, token: SecretStr | None) -> str:
         )
 
     return _cached_first(fetch)
-
-
-def is_at_hand(name: str, revision: str) -> bool:
-    """Whether a recognizer is on this machine already: a folder, or in the Hugging Face cache."""
-    if Path(name).is_dir():
-        return True
-    from faster_whisper.utils import download_model
-
-    try:
-        download_model(name, revision=revision, local_files_only=True)
-    except (OSError, ValueError):
-        return False
-    return True
 
 
 def default_aligner(language: str) -> str | None:

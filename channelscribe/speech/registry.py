@@ -22,10 +22,19 @@ from channelscribe.sample import world
 from channelscribe.settings.options import SpeechModel, SpeechOptions, SpeechRule
 from channelscribe.speech.memory_budget import cores, fitting_batch, weight_bytes
 
-__all__ = ["BUILT_IN", "SAMPLE", "ResolvedModel", "gpu_available", "known_models", "resolve_model"]
+__all__ = [
+    "BUILT_IN",
+    "HUB_DIARIZER",
+    "SAMPLE",
+    "ResolvedModel",
+    "gpu_available",
+    "gpu_driver_found",
+    "known_models",
+    "resolve_model",
+]
 
 SAMPLE = "sample"
-_HUB_DIARIZER = "pyannote/speaker-diarization-community-1"
+HUB_DIARIZER = "pyannote/speaker-diarization-community-1"
 # /dev/dxg is CUDA under WSL, /dev/nvmap a Jetson.
 _GPU_DEVICES = ("/dev/nvidiactl", "/dev/dxg", "/dev/nvmap")
 _BATCH_SIZE = {"cpu": 4, "cuda": 16}  # on a GPU only where its free memory or the model's size is unknown
@@ -178,7 +187,7 @@ def known_models(options: SpeechOptions) -> dict[str, SpeechModel]:
     pyannote's diarizer is gated: the built-in hub models have it when there is a `hub_token` to fetch it
     with.
     """
-    diarizer = _HUB_DIARIZER if options.hub_token else None
+    diarizer = HUB_DIARIZER if options.hub_token else None
     built_in = {
         name: entry if name == SAMPLE else entry.model_copy(update={"diarizer": diarizer})
         for name, entry in BUILT_IN.items()
@@ -186,14 +195,17 @@ def known_models(options: SpeechOptions) -> dict[str, SpeechModel]:
     return built_in | options.models
 
 
+def gpu_driver_found() -> bool:
+    """Whether a driver for a GPU is here. Only Linux tells without torch."""
+    return sys.platform == "linux" and any(Path(device).exists() for device in _GPU_DEVICES)
+
+
 @cache
 def gpu_available() -> bool:
     """Whether torch can use a GPU here; without torch False. Drivers are looked for first: torch takes
     seconds.
     """
-    if sys.platform == "linux" and not any(Path(device).exists() for device in _GPU_DEVICES):
-        return False
-    if find_spec("torch") is None:
+    if (sys.platform == "linux" and not gpu_driver_found()) or find_spec("torch") is None:
         return False
     import torch
 

@@ -47,6 +47,11 @@ class MediaStore:
     def __str__(self) -> str:
         return str(self._place)
 
+    @property
+    def folder(self) -> Path | None:
+        """Where the files are, of a store in a folder."""
+        return self._place.root if isinstance(self._place, Folder) else None
+
     def put_file(self, path: Path, key: str, *, overwrite: bool = False) -> StoredObject:
         """Store a file's content. Raises StoreConflict when the key holds other content, unless `overwrite`."""
         stored = StoredObject(check_key(key), sha256_file(path), path.stat().st_size)

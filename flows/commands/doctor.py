@@ -28,7 +28,7 @@ from channelscribe.sources.environment import (
     ytdlp_version,
 )
 from channelscribe.sources.ytdlp import deno_path
-from channelscribe.speech.hub import is_at_hand
+from channelscribe.speech.hub_check import is_at_hand
 from channelscribe.speech.registry import resolve_model
 from channelscribe.store import MediaStore
 from channelscribe.text.models import load_pipeline

@@ -1,0 +1,94 @@
+"""What a run needs, looked at before it spends anything: programs, models, room on the disks, the store, the database.
+
+Nothing is fetched and no engine is imported: with all in order it takes some milliseconds, and for a bucket three
+requests. What is missing is raised as the failure that it would become on the way: the machine's, with its remedy.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from importlib.util import find_spec
+from pathlib import Path
+from uuid import uuid4
+
+from channelscribe.audio.ffmpeg import ffmpeg_path
+from channelscribe.audio.space import likely_bytes, refuse_without_room
+from channelscribe.errors import (
+    ChannelscribeError,
+    StoreError,
+    StoreNotWritable,
+    StoreUnreachable,
+    TextModelUnavailable,
+)
+from channelscribe.local_stack.places import places_of
+from channelscribe.settings import Settings
+from channelscribe.sources.cookies import checked_cookies
+from channelscribe.speech.hub_check import check_model
+from channelscribe.store import MediaStore
+
+__all__ = ["LEAST_BYTES", "PROBE", "one_object_only", "preflight", "try_store"]
+
+PROBE = "doctor/probe.txt"
+LEAST_BYTES = 32_000_000
+"""What any video needs while it is worked on."""
+
+
+def preflight(
+    settings: Settings, store: MediaStore, *, speech: bool = True, text: bool = True, seconds: float = 0
+) -> None:
+    """Returns when a run can begin. `speech` and `text`: whether these steps run on this machine.
+
+    `seconds` is the length of the longest video that is due, where one is known: there is to be room for it.
+    Raises StackError, AccessUnusable, ModelUnavailable, UnknownModel, TextModelUnavailable, StoreNotWritable,
+    StoreUnreachable.
+    """
+    ffmpeg_path()
+    checked_cookies(settings.sources)
+    if speech:
+        check_model(settings.speech)
+    if text and settings.text.steps and find_spec("spacy") is None:
+        raise TextModelUnavailable("spaCy is not installed.", remedy="pip install 'channelscribe[text]'")
+    room = LEAST_BYTES + likely_bytes(seconds, settings.audio)
+    for folder in {_existing(places_of(settings.data_dir).scratch), *_folders_of(store)}:
+        refuse_without_room(folder, room, "Each video")
+    write_to(store)
+
+
+def write_to(store: MediaStore) -> None:
+    """Writes a small object and takes it away again. Raises what is in the way of writing."""
+    store.put_bytes(uuid4().bytes, PROBE, overwrite=True)
+    with suppress(StoreError):  # a run adds; what may not be deleted is the doctor's to tell
+        store.delete(PROBE)
+
+
+def try_store(store: MediaStore) -> None:
+    """Writes, reads and deletes an object of its own. Raises StoreError for whatever of it does not work."""
+    key, content = f"doctor/{uuid4().hex}.txt", b"channelscribe doctor"
+    store.put_bytes(content, key)
+    try:
+        if store.read_bytes(key) != content:
+            raise StoreError(f"The store {store} gives back other bytes than it was given.", reason="corrupt_object")
+    finally:
+        store.delete(key)
+    if store.exists(key):
+        raise StoreNotWritable(f"The store {store} does not delete.", remedy="Give these credentials the right to.")
+
+
+def one_object_only(error: ChannelscribeError, store: MediaStore) -> ChannelscribeError:
+    """The error again; where the store answers for others, a failure of that one object, which stops no run."""
+    if not isinstance(error, StoreUnreachable):
+        return error
+    try:
+        write_to(store)
+    except ChannelscribeError:
+        return error
+    return StoreError(error.message, remedy="The store answers otherwise; it is tried again later.")
+
+
+def _folders_of(store: MediaStore) -> list[Path]:
+    return [_existing(store.folder)] if store.folder is not None else []
+
+
+def _existing(folder: Path) -> Path:
+    """The folder, or the nearest one above it that is there: whose disk it will be on."""
+    return next(each for each in (folder, *folder.parents) if each.exists())
