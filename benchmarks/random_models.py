@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from channelscribe.hashing import sha256_file
+from channelscribe.files import sha256_file
 from channelscribe.sample import world
 from channelscribe.settings.options import SpeechModel
 

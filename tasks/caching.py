@@ -18,7 +18,7 @@ from prefect.context import TaskRunContext
 from prefect.tasks import Task
 
 from channelscribe.errors import ChannelscribeError, Then
-from channelscribe.hashing import content_key
+from channelscribe.files import content_key
 
 Parts = Callable[[dict[str, Any]], tuple[Any, ...]]
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from channelscribe.errors import CatalogueUnreachable, ChannelscribeError
-from channelscribe.memory_use import peak_rss_bytes, reset_peak_rss
+from channelscribe.speech.memory import peak_rss_bytes, reset_peak_rss
 from tasks.artifacts import progress_key
 from tasks.progress import bar
 from tasks.records import VideoWork

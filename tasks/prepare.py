@@ -15,7 +15,7 @@ from prefect import task
 from channelscribe.audio.plan import uses_chapters
 from channelscribe.audio.prepare import Part, Prepared, prepare_key
 from channelscribe.audio.prepare import prepare as prepare_media
-from channelscribe.hashing import content_key
+from channelscribe.files import content_key
 from channelscribe.store.layout import archive_key, part_key, speech_key
 from tasks.caching import RETRIES, ContentPolicy
 from tasks.leases import step

@@ -10,7 +10,7 @@ from typing import Any
 
 from prefect import task
 
-from channelscribe.hashing import content_key
+from channelscribe.files import content_key
 from channelscribe.speech.assemble import assemble
 from channelscribe.store.layout import checkpoint_key, reading_key
 from channelscribe.text.models import readers

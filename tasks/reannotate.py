@@ -16,7 +16,7 @@ from prefect.futures import PrefectFuture
 from channelscribe.catalogue import VideoRow
 from channelscribe.catalogue.tables import TranscriptRow
 from channelscribe.errors import ChannelscribeError, Then, UnknownVideo
-from channelscribe.hashing import content_key
+from channelscribe.files import content_key
 from channelscribe.settings.options import TextOptions
 from channelscribe.store.layout import reading_key
 from channelscribe.text.reading import read_all

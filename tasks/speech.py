@@ -12,7 +12,7 @@ from prefect import task
 
 from channelscribe.audio.original_time import in_original_time, in_track_time
 from channelscribe.audio.timeline import Timeline
-from channelscribe.hashing import content_key
+from channelscribe.files import content_key
 from channelscribe.speech import align as aligning
 from channelscribe.speech import diarize as diarizing
 from channelscribe.speech import recognize as recognizing

@@ -8,7 +8,7 @@ from typing import Any
 
 from channelscribe.audio.prepare import Prepared
 from channelscribe.audio.timeline import Timeline
-from channelscribe.hashing import sha256_file
+from channelscribe.files import sha256_file
 
 __all__ = ["is_made", "manifest_of", "write_manifest"]
 

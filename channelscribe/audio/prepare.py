@@ -25,7 +25,7 @@ from channelscribe.audio.space import needed_bytes, refuse_without_room
 from channelscribe.audio.speech_track import cut_speech, speech_seconds
 from channelscribe.audio.timeline import Stretch, Timeline
 from channelscribe.errors import CorruptMedia, TruncatedMedia
-from channelscribe.hashing import content_key, sha256_file
+from channelscribe.files import content_key, sha256_file
 from channelscribe.settings.audio import AudioOptions
 
 __all__ = ["FractionCallback", "Part", "Prepared", "prepare", "prepare_key"]

@@ -19,7 +19,7 @@ from channelscribe.catalogue import tables
 from channelscribe.catalogue.connection import Database, execute
 from channelscribe.catalogue.schema import known_revisions, migrate, revision_of
 from channelscribe.errors import CatalogueError, SchemaMismatch, StoreError
-from channelscribe.hashing import sha256_file
+from channelscribe.files import sha256_file
 
 __all__ = ["dump", "load"]
 

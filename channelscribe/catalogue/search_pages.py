@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from channelscribe.errors import UsageError
-from channelscribe.hashing import content_key
+from channelscribe.files import content_key
 
 __all__ = ["Place", "fingerprint"]
 

@@ -11,7 +11,6 @@ is copied. On the way back objects come first, for the same reason. Both may be 
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from channelscribe.errors import ObjectMissing, StoreError, StoreNotWritable, UsageError
+from channelscribe.files import atomic_write
 from channelscribe.retention.library import Library
 from channelscribe.store import MediaStore
 from channelscribe.store.place import ObjectInfo
@@ -108,12 +108,8 @@ def _copied(key: str, store: MediaStore, copy: MediaStore) -> bool:
 
 
 def _write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
-    new = folder / f".{MANIFEST}.new"
-    with new.open("w", encoding="utf-8") as file:
-        json.dump(manifest, file, indent=1)
-        file.flush()
-        os.fsync(file.fileno())
-    new.replace(folder / MANIFEST)
+    with atomic_write(folder / MANIFEST) as file:
+        file.write(json.dumps(manifest, indent=1).encode())
     for old in folder.glob("catalogue-*"):
         if old.name != manifest["catalogue"]:
             shutil.rmtree(old, ignore_errors=True)

@@ -16,6 +16,8 @@ from typing import Any
 
 from yt_dlp.utils import int_or_none, parse_http_range  # type: ignore[import-untyped]
 
+from channelscribe.files import atomic_write
+
 __all__ = ["Origin", "Part"]
 
 
@@ -92,9 +94,8 @@ class Part:
 
     def note(self, origin: Origin) -> None:
         """Remember what the server says, before the first byte is written."""
-        new = self._note.with_suffix(".new")
-        new.write_text(json.dumps({"identity": self._identity, "origin": asdict(origin)}), encoding="utf-8")
-        new.replace(self._note)
+        with atomic_write(self._note) as file:
+            file.write(json.dumps({"identity": self._identity, "origin": asdict(origin)}).encode())
 
     def note_fragments(self, count: int) -> None:
         """The same for a file of `count` fragments."""

@@ -17,16 +17,15 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from channelscribe.bundle import verify_bundle
 from channelscribe.errors import ChannelscribeError, ModelTampered, ModelUnavailable
-from channelscribe.hashing import sha256_file
+from channelscribe.files import sha256_file
 from channelscribe.sample import world
 from channelscribe.settings.options import SpeechOptions
 from channelscribe.speech import hub
 from channelscribe.speech.engines import prepare_engines
 from channelscribe.speech.registry import ResolvedModel
 from channelscribe.speech.speaker_linking import hasten
-from channelscribe.speech.verify import verify_fetched, verify_own, verify_pipeline
+from channelscribe.speech.verify import verify_bundle, verify_fetched, verify_own, verify_pipeline
 
 __all__ = ["Loaded", "load_aligner", "load_counts", "load_diarizer", "load_recognizer", "seconds_loading"]
 

@@ -14,8 +14,7 @@ from typing import Any
 
 from channelscribe.errors import StoreConflict, StoreNotWritable
 from channelscribe.export import Layout, VideoMeta, render
-from channelscribe.files import atomic_write
-from channelscribe.hashing import sha256_file
+from channelscribe.files import atomic_write, sha256_file
 from channelscribe.transcript import Transcript
 
 __all__ = ["already_made", "refuse_foreign", "write_outputs"]

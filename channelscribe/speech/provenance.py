@@ -16,8 +16,8 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from channelscribe import __version__
-from channelscribe.memory_use import peak_rss_bytes, reset_peak_rss
 from channelscribe.speech.loading import seconds_loading
+from channelscribe.speech.memory import peak_rss_bytes, reset_peak_rss
 from channelscribe.speech.registry import ResolvedModel
 
 __all__ = ["ENGINES", "STAGES", "engines", "measured", "stages"]

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from channelscribe.errors import UnknownModel
-from channelscribe.hashing import content_key, sha256_file
+from channelscribe.files import content_key, sha256_file
 from channelscribe.sample import world
 from channelscribe.settings.options import SpeechModel, SpeechOptions, SpeechRule
 from channelscribe.speech.memory_budget import cores, fitting_batch, weight_bytes

@@ -1,7 +1,7 @@
 """Looks at model files before anything loads them: known checksums, and no pickle that nobody vouched for.
 
-Needs nothing; leaves nothing behind. Unpickling runs what the file says, and torch and pyannote unpickle
-checkpoints, so files of a folder of one's own must be free of pickles or have their sha256 in
+Needs the sample's data for the bundled ones; leaves nothing behind. Unpickling runs what the file says, and torch and
+pyannote unpickle checkpoints, so files of a folder of one's own must be free of pickles or have their sha256 in
 `speech.models.NAME.sha256`. What comes from the hub cannot all be pinned: there a pickle is read as a list of
 instructions, without running it, and may only name what checkpoints of these networks are made of.
 """
@@ -11,15 +11,17 @@ from __future__ import annotations
 import pickletools
 import zipfile
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from channelscribe.errors import ModelTampered
-from channelscribe.hashing import sha256_file
+from channelscribe.errors import ModelTampered, ModelUnavailable
+from channelscribe.files import sha256_file
+from channelscribe.sample import world
 
-__all__ = ["verify_fetched", "verify_own", "verify_pipeline"]
+__all__ = ["verify_bundle", "verify_fetched", "verify_own", "verify_pipeline"]
 
 _PICKLE_SUFFIXES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".joblib", ".p")
 _CTRANSLATE2 = b"\x06\x00\x00\x00"  # its binary format's version, which no pickle begins with
@@ -48,6 +50,22 @@ _HARMLESS = {
     "torch.torch_version": {"TorchVersion"},
     "typing": {"Any"},
 }  # fmt: skip
+
+
+@cache
+def verify_bundle() -> None:
+    """Compares the bundled models with their known sha256, once per process while they are right.
+
+    Raises ModelUnavailable when the list of checksums is not there, ModelTampered when a file is missing,
+    changed or unknown.
+    """
+    try:
+        world.verify()
+    except FileNotFoundError as error:
+        missing = f"The bundled models are missing: {error.filename}."
+        raise ModelUnavailable(missing, remedy="Install channelscribe again.") from error
+    except world.SampleDamagedError as error:
+        raise ModelTampered(f"{error}.", remedy="Install channelscribe again.") from error
 
 
 def verify_own(folder: Path, sha256: Mapping[str, str], model: str) -> None:

@@ -25,7 +25,7 @@ from fsspec.asyn import sync
 from s3fs.core import S3_RETRYABLE_ERRORS
 
 from channelscribe.errors import ObjectMissing, StoreError
-from channelscribe.hashing import sha256_file
+from channelscribe.files import sha256_file
 from channelscribe.settings.options import StoreOptions
 from channelscribe.store.bucket_errors import as_ours, code_of
 from channelscribe.store.multipart import checksum, send_in_parts

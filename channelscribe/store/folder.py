@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO, BinaryIO
 
 from channelscribe.errors import ObjectMissing, StoreError, StoreNotWritable, StoreUnreachable
-from channelscribe.hashing import sha256_file
+from channelscribe.files import sha256_file
 from channelscribe.store.place import ObjectInfo
 
 __all__ = ["Folder"]

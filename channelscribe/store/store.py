@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from channelscribe.errors import InvalidSetting, StoreConflict, StoreError
-from channelscribe.hashing import sha256_file
+from channelscribe.files import sha256_file
 from channelscribe.settings.options import StoreOptions
 from channelscribe.store.bucket import Bucket
 from channelscribe.store.folder import Folder

@@ -13,10 +13,10 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from channelscribe.bundle import verify_bundle
 from channelscribe.errors import TextModelUnavailable
 from channelscribe.sample import world
 from channelscribe.settings.options import TextOptions
+from channelscribe.speech.verify import verify_bundle
 from channelscribe.text.packages import fetch, install_command, installed_version, split_name
 
 if TYPE_CHECKING:

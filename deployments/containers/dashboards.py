@@ -18,8 +18,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from channelscribe import errors
 from channelscribe.catalogue.performance import Figures, StageFigures
+from channelscribe.catalogue.prometheus import exposition
 from channelscribe.catalogue.tables import State
-from channelscribe.metrics import exposition
 from deployments.containers.tree import Finding, Tree
 
 OF_PROMETHEUS = {"up", "ALERTS"}

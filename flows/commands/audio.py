@@ -20,7 +20,7 @@ from channelscribe.audio.manifest import is_made, manifest_of, write_manifest
 from channelscribe.audio.prepare import FractionCallback, prepare, prepare_key
 from channelscribe.audio.probe import probe
 from channelscribe.errors import ChannelscribeError, UsageError
-from channelscribe.hashing import content_key, sha256_file
+from channelscribe.files import content_key, sha256_file
 from channelscribe.settings import AudioOptions
 from channelscribe.settings.registry import SettingsRegistry, parse_assignment
 from flows.output import duration, print_json, printable, say, tell

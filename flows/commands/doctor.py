@@ -9,7 +9,6 @@ from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 
 from channelscribe.audio.ffmpeg import ffmpeg_path
-from channelscribe.bundle import verify_bundle
 from channelscribe.errors import ChannelscribeError
 from channelscribe.local_stack import LocalStack
 from channelscribe.local_stack.looking import running_addresses
@@ -30,6 +29,7 @@ from channelscribe.sources.environment import (
 from channelscribe.sources.ytdlp import deno_path
 from channelscribe.speech.hub_check import is_at_hand
 from channelscribe.speech.registry import resolve_model
+from channelscribe.speech.verify import verify_bundle
 from channelscribe.store import MediaStore
 from channelscribe.text.models import load_pipeline
 from flows.output import print_json, table

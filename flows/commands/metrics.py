@@ -6,8 +6,8 @@ import argparse
 import sys
 import time
 
+from channelscribe.catalogue.prometheus import LibraryCollector, exposition
 from channelscribe.errors import StackError, UsageError
-from channelscribe.metrics import LibraryCollector, exposition
 from flows.output import tell
 from flows.session import database, run_settings
 

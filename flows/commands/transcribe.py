@@ -26,7 +26,7 @@ from channelscribe import __version__
 from channelscribe.audio.probe import probe
 from channelscribe.errors import ChannelscribeError, UsageError
 from channelscribe.export import Layout, known_formats
-from channelscribe.hashing import content_key, sha256_file
+from channelscribe.files import content_key, sha256_file
 from channelscribe.settings.options import SpeechOptions
 from channelscribe.settings.registry import SettingsRegistry, parse_assignment
 from channelscribe.speech.files import Told, Transcribed, transcribe_files

@@ -13,7 +13,7 @@ from channelscribe.audio.ffmpeg import ffmpeg_path
 from channelscribe.audio.prepare import prepare, prepare_key
 from channelscribe.audio.speech_track import SAMPLE_RATE, read_speech
 from channelscribe.errors import ChannelscribeError, CorruptMedia, EmptyMedia, NoAudioTrack, TruncatedMedia
-from channelscribe.hashing import sha256_file
+from channelscribe.files import sha256_file
 from channelscribe.settings.audio import AudioOptions, ConvertOptions, NormalizeOptions
 from tests.audio.conftest import RATE, Encode, speech_like
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from prometheus_client.parser import text_string_to_metric_families
 
 from channelscribe.catalogue import Catalogue
+from channelscribe.catalogue.prometheus import exposition
 from channelscribe.errors import VideoUnavailable
-from channelscribe.memory_use import peak_rss_bytes, reset_peak_rss
-from channelscribe.metrics import exposition
+from channelscribe.speech.memory import peak_rss_bytes, reset_peak_rss
 from tests.catalogue.records import OWNER, Video, published, spoken, with_videos
 
 Samples = dict[tuple[str, str], float]

@@ -13,7 +13,7 @@ import pandas
 import pytest
 
 from channelscribe.catalogue import Catalogue
-from channelscribe.errors import StoreNotWritable, UnknownSource, UsageError
+from channelscribe.errors import UnknownSource, UsageError
 from channelscribe.export import corpus
 from channelscribe.export.corpus import export_channel
 from channelscribe.files import atomic_write
@@ -99,21 +99,6 @@ def test_an_unknown_channel_leaves_no_file(library: Catalogue, tmp_path: Path) -
     with pytest.raises(UnknownSource, match=r"Channel One.*Other"), atomic_write(tmp_path / "x") as file:
         export_channel(library, "nobody", "jsonl", file)
     assert list(tmp_path.iterdir()) == []
-
-
-def test_a_break_leaves_the_file_before_as_it_was(tmp_path: Path) -> None:
-    path = tmp_path / "corpus.jsonl"
-    path.write_text("before")
-    with pytest.raises(KeyboardInterrupt), atomic_write(path) as file:
-        file.write(b"half")
-        raise KeyboardInterrupt
-    assert path.read_text() == "before"
-    assert list(tmp_path.iterdir()) == [path]
-    with pytest.raises(StoreNotWritable, match=r"Choose another place"), atomic_write(tmp_path / "no" / "x"):
-        pass
-    with pytest.raises(StoreNotWritable, match=r"No space left"), atomic_write(path) as file:
-        raise OSError(28, "No space left on device")
-    assert path.read_text() == "before"
 
 
 def test_without_pyarrow_the_remedy_is_told(library: Catalogue, monkeypatch: pytest.MonkeyPatch) -> None:

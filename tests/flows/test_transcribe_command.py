@@ -122,7 +122,7 @@ def test_a_manifest_that_names_files_elsewhere_is_not_believed(tmp_path: Path) -
     victim.write_text("mine")
     folder = tmp_path / "out"
     folder.mkdir()
-    from channelscribe.hashing import sha256_file
+    from channelscribe.files import sha256_file
 
     files = {"../victim.txt": sha256_file(victim)}
     (folder / "talk.transcribe.json").write_text(json.dumps({"made_from": "1", "files": files, "about": {}}))

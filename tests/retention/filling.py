@@ -10,7 +10,7 @@ from pathlib import Path
 
 from channelscribe.catalogue import VideoRow
 from channelscribe.catalogue.connection import execute
-from channelscribe.hashing import content_key
+from channelscribe.files import content_key
 from channelscribe.retention import Library
 from channelscribe.store import layout
 from tests.catalogue.records import OWNER, SITE, Listed, Video, spoken

@@ -8,11 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from channelscribe import bundle
 from channelscribe.errors import ModelTampered, ModelUnavailable
 from channelscribe.sample import world
 from channelscribe.settings import SpeechOptions
-from channelscribe.speech import loading
+from channelscribe.speech import loading, verify
 from channelscribe.speech.engines import prepare_engines
 from channelscribe.speech.registry import resolve_model
 
@@ -27,13 +26,13 @@ def bundled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setattr(world, "models_dir", lambda: tmp_path)
     monkeypatch.setattr(loading, "prepare_engines", lambda: None)
     monkeypatch.setattr(loading, "_cache", {})
-    bundle.verify_bundle.cache_clear()
+    verify.verify_bundle.cache_clear()
     yield tmp_path
-    bundle.verify_bundle.cache_clear()
+    verify.verify_bundle.cache_clear()
 
 
 def test_a_whole_bundle_is_taken(bundled: Path) -> None:
-    bundle.verify_bundle()
+    verify.verify_bundle()
 
 
 def test_a_changed_file_is_never_loaded(bundled: Path) -> None:
@@ -51,7 +50,7 @@ def test_an_unknown_file_is_as_bad(bundled: Path) -> None:
 def test_missing_checksums_are_told(bundled: Path) -> None:
     (bundled / world.CHECKSUMS).unlink()
     with pytest.raises(ModelUnavailable, match="missing"):
-        bundle.verify_bundle()
+        verify.verify_bundle()
 
 
 def test_another_voice_activity_detector_is_not_unpickled(bundled: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from channelscribe.errors import ModelTampered
-from channelscribe.hashing import sha256_file
+from channelscribe.files import sha256_file
 from channelscribe.sample import world
 from channelscribe.settings import SpeechModel, SpeechOptions
 from channelscribe.speech.loading import load_aligner, load_diarizer, load_recognizer

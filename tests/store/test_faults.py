@@ -17,7 +17,7 @@ import boto3  # type: ignore[import-untyped]
 import pytest
 
 from channelscribe.errors import StoreConflict, StoreError
-from channelscribe.hashing import sha256_file
+from channelscribe.files import sha256_file
 from channelscribe.settings.options import StoreOptions
 from channelscribe.store import MediaStore, multipart, parallel
 from channelscribe.store import bucket as store_bucket

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import spacy
 
-from channelscribe.hashing import content_key
+from channelscribe.files import content_key
 from channelscribe.settings.registry import SettingsRegistry
 from channelscribe.settings.travel import to_travel
 from tasks.read import reading_parts

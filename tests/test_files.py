@@ -1,3 +1,5 @@
+"""Files whole or absent, and content addresses."""
+
 from __future__ import annotations
 
 import hashlib
@@ -6,7 +8,8 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from channelscribe.hashing import content_key, sha256_file
+from channelscribe.errors import StoreNotWritable
+from channelscribe.files import atomic_write, content_key, sha256_file
 from channelscribe.settings.audio import AudioOptions, NormalizeOptions
 
 
@@ -14,6 +17,21 @@ def test_a_files_hash(tmp_path: Path) -> None:
     data = bytes(range(256)) * 10_000
     (tmp_path / "file").write_bytes(data)
     assert sha256_file(tmp_path / "file") == hashlib.sha256(data).hexdigest()
+
+
+def test_a_break_leaves_the_file_before_as_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text("before")
+    with pytest.raises(KeyboardInterrupt), atomic_write(path) as file:
+        file.write(b"half")
+        raise KeyboardInterrupt
+    assert path.read_text() == "before"
+    assert list(tmp_path.iterdir()) == [path]
+    with pytest.raises(StoreNotWritable, match=r"Choose another place"), atomic_write(tmp_path / "no" / "x"):
+        pass
+    with pytest.raises(StoreNotWritable, match=r"No space left"), atomic_write(path) as file:
+        raise OSError(28, "No space left on device")
+    assert path.read_text() == "before"
 
 
 def test_a_key_never_changes() -> None:
