@@ -3,7 +3,7 @@
     make bench NAME=bulkwrite
 
 The transcript has 90,000 words (sentences of the sample's grammar, a segment each, four speakers) and a reading with
-sentences, entities and tokens. A is `Catalogue.publish`: lease, version, rows of four tables, the *current* pointer,
+sentences, entities and tokens. A is `publishing.publish`: lease, version, rows of four tables, the *current* pointer,
 one transaction. B is the least that PostgreSQL can be asked to do for the same: COPY of the same rows into the same
 tables with the same indexes in one transaction, their text rendered before the clock starts. A and B are measured in
 turn, ROUNDS times; the ratio is the median of the rounds' ratios. Then once the same rows as SQLModel objects, each
@@ -24,8 +24,8 @@ from sqlmodel import Session
 
 from benchmarks.reading import spoken
 from benchmarks.report import print_report
-from channelscribe.catalogue import Catalogue
-from channelscribe.catalogue import transcript_rows as rows
+from channelscribe.catalogue import leases, publishing, schema, videos
+from channelscribe.catalogue import publishing as rows
 from channelscribe.catalogue.connection import Database, execute
 from channelscribe.catalogue.tables import EntityRow, SegmentRow, SentenceRow, SpeakerRow
 from channelscribe.local_stack.postgres import temporary_server
@@ -68,12 +68,14 @@ def long_talk() -> tuple[Transcript, dict[str, Any]]:
     return transcript, {"language": "en", "sentences": sentences, "entities": entities, "tokens": tokens}
 
 
-def publish(catalogue: Catalogue, number: int, transcript: Transcript, reading: dict[str, Any]) -> float:
-    (video,) = catalogue.find_videos(f"v{number}")
-    catalogue.claim([video.id], OWNER, 600, only_due=False)
+def publish(catalogue: Database, number: int, transcript: Transcript, reading: dict[str, Any]) -> float:
+    (video,) = catalogue.run(videos.find_videos, f"v{number}")
+    catalogue.run(leases.claim, [video.id], OWNER, 600, only_due=False)
     started = time.perf_counter()
     key = f"processed/generic/v{number}/0123456789ab.json"
-    catalogue.publish(video.id, OWNER, f"t{number}", transcript, reading, {"txt": "a key"}, reading_key=key)
+    catalogue.run(
+        publishing.publish, video.id, OWNER, f"t{number}", transcript, reading, {"txt": "a key"}, reading_key=key
+    )
     return time.perf_counter() - started
 
 
@@ -126,15 +128,15 @@ def new_transcript(database: Database, name: str) -> int:
 def main(rounds: int) -> None:
     temporary = tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True)
     with temporary as folder, temporary_server(Path(folder) / "postgres") as server:
-        catalogue, database = Catalogue(server.url), Database(server.url)
-        catalogue.migrate()
+        catalogue, database = Database(server.url), Database(server.url)
+        schema.migrate(catalogue)
         with database.connection() as connection:
             execute(connection, MAKE_VIDEOS, count=rounds + 2)
         with psycopg.connect(server.url) as driver:
             measure(catalogue, database, driver, rounds)
 
 
-def measure(catalogue: Catalogue, database: Database, driver: psycopg.Connection[Any], rounds: int) -> None:
+def measure(catalogue: Database, database: Database, driver: psycopg.Connection[Any], rounds: int) -> None:
     transcript, reading = long_talk()
     publish(catalogue, 1, transcript, reading)  # what is copied; and both sides are warm
     ours, bare = [], []

@@ -23,6 +23,7 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.report import print_report
+from channelscribe.catalogue import listings
 
 PLUGIN = Path(__file__).parent.parent / "tests" / "standin" / "plugin"
 VIDEOS, MANY = 10_000, 100_000
@@ -99,12 +100,12 @@ def peak_megabytes(source: str, database: str) -> float:
 
 
 def record(source: str, database: str) -> None:
-    from channelscribe.catalogue import Catalogue
+    from channelscribe.catalogue.connection import Database
     from channelscribe.settings import SourceOptions
     from channelscribe.sources.listing import list_source
 
-    catalogue = Catalogue(database)
-    catalogue.record_listing(list_source(source, SourceOptions(allow_private_addresses=True)))
+    catalogue = Database(database)
+    catalogue.run(listings.record_listing, list_source(source, SourceOptions(allow_private_addresses=True)))
     catalogue.close()
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 

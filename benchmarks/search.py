@@ -6,7 +6,7 @@ The library is made in the database itself: CHANNELS channels with VIDEOS videos
 in German, texts of about 18 words out of 40,000 that are distributed as Zipf's law says, each word with its times as in
 a real library. The server is the embedded one with its own settings.
 
-A is `Catalogue.search` as it is, B the same with the index on texts dropped for the length of a transaction; a round is
+A is `search.search` as it is, B the same with the index on texts dropped for the length of a transaction; a round is
 TIMES searches of A, which are short, and one of B, and all must find the same page of hits. Then the 95th percentile of
 phrase searches with filters (channel, day, speaker), each of other words, over that of look-ups of one segment by its
 primary key, in the same session and in turn. The plan of such a search is printed, and must have the GIN index in it.
@@ -32,9 +32,10 @@ from sqlalchemy import Engine, NullPool, create_engine, event
 from sqlmodel import Session
 
 from benchmarks.report import print_report
-from channelscribe.catalogue.catalogue import Catalogue
+from channelscribe.catalogue import schema
 from channelscribe.catalogue.connection import Database, execute
-from channelscribe.catalogue.search import Question, search
+from channelscribe.catalogue.search import search
+from channelscribe.catalogue.search_query import Question
 from channelscribe.local_stack.postgres import temporary_server
 
 CHANNELS, VIDEOS, SEGMENTS = 5, 400, 500
@@ -190,7 +191,7 @@ def filtered(query: str, rng: Random) -> Question:
 def main(lookups: int) -> None:
     temporary = tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True)
     with temporary as folder, temporary_server(Path(folder) / "postgres") as server:
-        Catalogue(server.url).migrate()
+        schema.migrate(Database(server.url))
         database = Database(server.url)
         made = make_library(database)
         measure(database, made, lookups)

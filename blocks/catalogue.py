@@ -5,7 +5,8 @@ from __future__ import annotations
 from prefect.blocks.core import Block
 from pydantic import Field, SecretStr
 
-from channelscribe.catalogue import Catalogue
+from channelscribe.catalogue import schema
+from channelscribe.catalogue.connection import Database
 
 
 class CatalogueBlock(Block):
@@ -17,14 +18,14 @@ class CatalogueBlock(Block):
 
     url: SecretStr = Field(title="URL", description="postgresql://user:password@host:5432/name, PostgreSQL >= 15")
 
-    def catalogue(self) -> Catalogue:
+    def catalogue(self) -> Database:
         """The library's catalogue."""
-        return Catalogue(self.url.get_secret_value())
+        return Database(self.url.get_secret_value())
 
     def check_reachable(self) -> None:
         """Raises CatalogueUnreachable, or SchemaMismatch when its tables are not this program's."""
         catalogue = self.catalogue()
         try:
-            catalogue.check_schema()
+            schema.check_schema(catalogue)
         finally:
             catalogue.close()

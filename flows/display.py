@@ -15,8 +15,9 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from channelscribe.catalogue import Catalogue
-from channelscribe.catalogue.activity import Activity
+from channelscribe.catalogue import leases
+from channelscribe.catalogue.connection import Database
+from channelscribe.catalogue.leases import Activity
 from channelscribe.errors import CatalogueError
 from flows.output import duration, printable, tell
 
@@ -42,7 +43,7 @@ ENDED = {
 class Display:
     """Follows every video that is in work while the `with` block runs."""
 
-    def __init__(self, catalogue: Catalogue) -> None:
+    def __init__(self, catalogue: Database) -> None:
         self.catalogue = catalogue
         self.started = time.monotonic()
         self.last: dict[int, Activity] = {}
@@ -72,7 +73,7 @@ class Display:
 
     def _look(self) -> None:
         try:
-            found = self.catalogue.activity(list(self.last))
+            found = self.catalogue.run(leases.activity, list(self.last))
         except CatalogueError:
             return  # the run itself will tell
         for item in found:

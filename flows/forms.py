@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from channelscribe.catalogue.choosing import Wanted
+from channelscribe.catalogue.transcripts import Wanted
 from channelscribe.settings.travel import TRAVELLING
 from tasks.records import PreparedAudio, VideoWork
 

@@ -16,7 +16,8 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Any
 
-from channelscribe.catalogue import Catalogue
+from channelscribe.catalogue import leases, schema
+from channelscribe.catalogue.connection import Database
 from channelscribe.local_stack import LocalStack
 from channelscribe.local_stack.places import places_of
 from channelscribe.local_stack.services import prefect_environment
@@ -42,16 +43,16 @@ def run_settings(options: argparse.Namespace, **more: Any) -> tuple[Settings, di
 
 
 @contextmanager
-def database(settings: Settings, command: str) -> Iterator[Catalogue]:
+def database(settings: Settings, command: str) -> Iterator[Database]:
     """Only the catalogue: for commands that read."""
     with LocalStack(settings, ["database"], command=command) as stack:
         stack.wait_ready()
-        catalogue = Catalogue(stack.addresses.database_url or "")
+        catalogue = Database(stack.addresses.database_url or "")
         if settings.database.url is None:
-            catalogue.migrate()
+            schema.migrate(catalogue)
         else:
             # Others may use a server's database with the program that it was made for: only a sync changes it.
-            catalogue.check_schema()
+            schema.check_schema(catalogue)
         try:
             yield catalogue
         finally:
@@ -59,7 +60,7 @@ def database(settings: Settings, command: str) -> Iterator[Catalogue]:
 
 
 @contextmanager
-def engine(settings: Settings, command: str, told: Told | None = None) -> Iterator[tuple[LocalStack, Catalogue]]:
+def engine(settings: Settings, command: str, told: Told | None = None) -> Iterator[tuple[LocalStack, Database]]:
     """The whole stack, answering, with the flows ready to be imported and called."""
     with joined(settings, ("prefect", "database", "dask"), command, told) as stack:
         # Importing costs seconds of CPU: do it while the services start.
@@ -67,11 +68,11 @@ def engine(settings: Settings, command: str, told: Told | None = None) -> Iterat
 
         quiet_terminal()
         stack.wait_ready(["database"])
-        catalogue = Catalogue(stack.addresses.database_url or "")
-        catalogue.migrate()
+        catalogue = Database(stack.addresses.database_url or "")
+        schema.migrate(catalogue)
         if "database" in stack.want and not stack.shared_with:
             # Nobody else runs on this database: what is still leased belonged to a process that was killed.
-            catalogue.release_all()
+            catalogue.run(leases.release_all)
         stack.wait_ready()
         try:
             yield stack, catalogue

@@ -7,7 +7,7 @@ from typing import Any, TypeVar, cast
 from prefect.runtime import flow_run
 from prefect.states import Completed
 
-from channelscribe.catalogue import State, VideoRow
+from channelscribe.catalogue.tables import State, VideoRow
 from channelscribe.errors import ChannelscribeError
 from flows.forms import Failure, ProcessSummary, RetranscribeSummary, SyncRequest, SyncSummary
 from tasks.listing import rows_of, waiting_of

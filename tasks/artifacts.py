@@ -15,7 +15,8 @@ from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 
-from channelscribe.catalogue.outcomes import Outcome
+from channelscribe.catalogue import stats, videos
+from channelscribe.catalogue.videos import Outcome
 from channelscribe.evaluation.summary import page
 from channelscribe.export import VideoMeta
 from channelscribe.sources.addresses import display_url
@@ -71,8 +72,8 @@ def show_sync(
     The factor is seconds of audio for each second of work since `since`, all stages together.
     """
     try:
-        rows = catalogue().outcomes([*(each.pk for each in published), *(video.pk for video in failed)])
-        work = catalogue().work_seconds(list(rows), since)
+        rows = catalogue().run(videos.outcomes, [*(each.pk for each in published), *(video.pk for video in failed)])
+        work = catalogue().run(stats.work_seconds, list(rows), since)
         create_table_artifact(
             key=source_key("sync", source),
             table=[_line(row, work.get(pk, 0.0)) for pk, row in rows.items()],

@@ -14,6 +14,7 @@ from typing import Any
 
 from channelscribe.audio.original_time import in_original_time
 from channelscribe.audio.timeline import Timeline
+from channelscribe.catalogue import references
 from channelscribe.errors import ChannelscribeError
 from channelscribe.settings.options import SpeechOptions
 from channelscribe.speech.recognize import each_measured, recognize_all
@@ -48,7 +49,7 @@ class Due:
         """The speech track, for as long as it is worked on; the video's lease says so."""
         with ExitStack() as stack:
             self.report = stack.enter_context(step(self.video, "recognize"))
-            catalogue().note_checkpoint(self.video.pk, self.key)
+            catalogue().run(references.note_checkpoint, self.video.pk, self.key)
             path = stack.enter_context(store().local_path(self.audio.speech_key))
             yield stack.enter_context(open_track(path))
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from prefect import task
 
+from channelscribe.catalogue import videos
 from channelscribe.settings import FilterOptions
 from channelscribe.sources.download import download as download_media
 from channelscribe.sources.filters import refuse_filtered
@@ -70,5 +71,5 @@ def download(video: VideoWork, options: dict[str, Any]) -> Original:
 
 def judge_page(video: VideoWork, filters: FilterOptions, page: ListedVideo) -> None:
     """Keep what the page says, so that it is asked once, and refuse what the filters are against."""
-    catalogue().record_details(video.pk, video.owner, duration=page.duration, published=page.published)
+    catalogue().run(videos.record_details, video.pk, video.owner, duration=page.duration, published=page.published)
     refuse_filtered(page, filters)

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from channelscribe.catalogue import leases, stats
 from channelscribe.errors import CatalogueUnreachable, ChannelscribeError
 from channelscribe.speech.memory import peak_rss_bytes, reset_peak_rss
 from tasks.artifacts import progress_key
@@ -29,7 +30,7 @@ def step(video: VideoWork, name: str) -> Iterator[Report]:
     kept, whether it was done or not; one that takes long has a bar in the UI.
     """
     seconds = own_settings().lease_seconds
-    catalogue().renew(video.pk, video.owner, seconds, name, 0.0)
+    catalogue().run(leases.renew, video.pk, video.owner, seconds, name, 0.0)
     last = time.monotonic()
     shown = bar(progress_key(name, video.site, video.video_id), f"{name} {video.video_id}")
 
@@ -38,7 +39,7 @@ def step(video: VideoWork, name: str) -> Iterator[Report]:
         fill(fraction)
         if time.monotonic() - last >= REPORT_SECONDS:
             last = time.monotonic()
-            catalogue().renew(video.pk, video.owner, seconds, name, fraction)
+            catalogue().run(leases.renew, video.pk, video.owner, seconds, name, fraction)
 
     with taken(video, name), shown as fill:
         yield report
@@ -60,7 +61,7 @@ def taken(video: VideoWork, stage: str) -> Iterator[None]:
         try:
             seconds = time.monotonic() - begun
             worker = f"{platform.node()}:{os.getpid()}"
-            catalogue().record_stage(video.pk, stage, outcome, seconds, peak_rss_bytes(), worker)
+            catalogue().run(stats.record_stage, video.pk, stage, outcome, seconds, peak_rss_bytes(), worker)
         except ChannelscribeError as error:
             logging.getLogger(__name__).warning("what %s took is not kept: %s", stage, error)
 
@@ -77,7 +78,7 @@ def kept_leases(owner: str) -> Iterator[None]:
     def renew() -> None:
         while not over.wait(seconds / 3):
             try:
-                catalogue().renew_all(owner, seconds)
+                catalogue().run(leases.renew_all, owner, seconds)
             except CatalogueUnreachable:
                 continue  # the next round may find it again; the lease is three rounds long
 
@@ -88,4 +89,4 @@ def kept_leases(owner: str) -> Iterator[None]:
     finally:
         over.set()
         thread.join()
-        catalogue().release_all(owner)
+        catalogue().run(leases.release_all, owner)

@@ -8,8 +8,10 @@ from typing import Any
 
 from prefect import task
 
-from channelscribe.catalogue import VideoRow
-from channelscribe.catalogue.verdicts import Judge
+from channelscribe.catalogue import leases, listings, triage
+from channelscribe.catalogue import videos as video_rows
+from channelscribe.catalogue.tables import VideoRow
+from channelscribe.catalogue.triage import Judge
 from channelscribe.errors import SourceBlocked
 from channelscribe.settings import Settings, SourceOptions
 from channelscribe.sources.filters import verdict
@@ -29,7 +31,7 @@ LISTING: dict[str, Any] = {**RETRIES, "persist_result": False}
 def list_source(source: str, options: dict[str, Any], full: bool = False) -> dict[str, Any]:
     """Read the source's flat listing and record it. Never cached: the point is to see what is new."""
     listing = read_listing(source, options, full)
-    report = catalogue().record_listing(listing, judge_of(options))
+    report = triage.record_listing(catalogue(), listing, judge_of(options))
     return {
         "source_pk": report.source_pk,
         "title": listing.title,
@@ -46,7 +48,7 @@ def list_source(source: str, options: dict[str, Any], full: bool = False) -> dic
 def rehearse(source: str, options: dict[str, Any], limit: int | None, full: bool = False) -> dict[str, Any]:
     """List the source, and say what a sync would do and why; nothing is written."""
     listing = read_listing(source, options, full)
-    found = catalogue().rehearse(listing, judge_of(options), limit)
+    found = catalogue().run(triage.dry_run, listing, judge_of(options), limit)
     return {
         "listed": found.report.listed,
         "new": found.report.new,
@@ -63,21 +65,21 @@ def claim_due(
 ) -> list[VideoWork]:
     """Lease the next videos that are due, so that no other run works on them; not those that this run had."""
     settings = settings_of(options)
-    rows = catalogue().claim_next(listed["source_pk"], owner, settings.lease_seconds, count, had)
+    rows = catalogue().run(leases.claim_next, listed["source_pk"], owner, settings.lease_seconds, count, had)
     return [work(row, listed["title"], owner, settings) for row in rows]
 
 
 @task(name="try-again", persist_result=False)
 def make_due(source_pk: int, reasons: list[str]) -> int:
     """Have the source's videos tried again now that failed for one of these reasons."""
-    return catalogue().make_due(source_pk, reasons)
+    return catalogue().run(leases.make_due, source_pk, reasons)
 
 
 def read_listing(source: str, options: dict[str, Any], full: bool) -> Listing:
     """To its end when that is due, else a channel's newest only."""
     sources = source_options(options)
-    whole = full or catalogue().full_listing_due(source, sources.full_listing_hours)
-    all_known = None if whole else partial(catalogue().all_listed, source)
+    whole = full or catalogue().run(listings.full_listing_due, source, sources.full_listing_hours)
+    all_known = None if whole else lambda seen: catalogue().run(listings.all_listed, source, seen)
     scope = scope_of(source)
     with asking(scope, sources, budget=False):
         listing = list_videos(source, sources, all_known=all_known)
@@ -112,9 +114,9 @@ def work(row: VideoRow, channel: str, owner: str, settings: Settings) -> VideoWo
 
 def rows_of(videos: list[VideoWork]) -> dict[int, VideoRow]:
     """The videos as the catalogue has them now, by number."""
-    return {row.id: row for row in catalogue().rows_of([video.pk for video in videos])}
+    return {row.id: row for row in catalogue().run(video_rows.rows_of, [video.pk for video in videos])}
 
 
 def waiting_of(source_pk: int) -> int:
     """How many of a source's videos wait for their time."""
-    return catalogue().waiting(source_pk)
+    return catalogue().run(video_rows.waiting, source_pk)

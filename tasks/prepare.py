@@ -15,6 +15,7 @@ from prefect import task
 from channelscribe.audio.plan import uses_chapters
 from channelscribe.audio.prepare import Part, Prepared, prepare_key
 from channelscribe.audio.prepare import prepare as prepare_media
+from channelscribe.catalogue import videos
 from channelscribe.files import content_key
 from channelscribe.store.layout import archive_key, part_key, speech_key
 from tasks.caching import RETRIES, ContentPolicy
@@ -114,4 +115,6 @@ def stored_part(video: VideoWork, made_from: str, part: Part) -> AudioPart:
 def record_audio(video: VideoWork, audio: PreparedAudio) -> None:
     """The audio's row. Publishing writes it again: a result from the cache has not written it in this database."""
     parts = [part.key for part in audio.parts]
-    catalogue().record_audio(video.pk, video.owner, **audio.model_dump(exclude=NOT_IN_ROWS), part_keys=parts)
+    catalogue().run(
+        videos.record_audio, video.pk, video.owner, **audio.model_dump(exclude=NOT_IN_ROWS), part_keys=parts
+    )

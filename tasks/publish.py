@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from prefect import task
 
+from channelscribe.catalogue import publishing, videos
 from channelscribe.export import FORMATS, VideoMeta, render
 from channelscribe.store.layout import transcript_key
 from channelscribe.transcript import Transcript
@@ -36,7 +37,8 @@ def publish(video: VideoWork, audio: PreparedAudio, read: ReadTranscript) -> Pub
                 store().add_bytes(render(transcript, name, meta).encode(), key)
             files[name] = key
         record_audio(video, audio)
-        version = catalogue().publish(
+        version = catalogue().run(
+            publishing.publish,
             video.pk,
             video.owner,
             read.transcript_id,
@@ -64,4 +66,4 @@ def record_failure(video: VideoWork, error: Exception) -> None:
 
     Somebody else may have the video by now: then what they make of it counts, and nothing is written.
     """
-    catalogue().record_failure(video.pk, video.owner, error)
+    catalogue().run(videos.record_failure, video.pk, video.owner, error)

@@ -10,6 +10,7 @@ from typing import Any
 
 from prefect import task
 
+from channelscribe.catalogue import references, videos
 from channelscribe.files import content_key
 from channelscribe.speech.assemble import assemble
 from channelscribe.store.layout import checkpoint_key, reading_key
@@ -69,8 +70,8 @@ def read(
         checkpoint_keys=[checkpoint.key for checkpoint in (recognition, alignment, turns)],
     )
     with step(video, "read"):
-        catalogue().record_state(video.pk, video.owner, "transcribed")
-        catalogue().note_checkpoint(video.pk, made.transcript_key)
+        catalogue().run(videos.record_state, video.pk, video.owner, "transcribed")
+        catalogue().run(references.note_checkpoint, video.pk, made.transcript_key)
         parts = [store().read_json(checkpoint.key) for checkpoint in (recognition, alignment, turns)]
         transcript = assemble(*parts)
         if not store().exists(made.transcript_key):

@@ -13,8 +13,9 @@ from typing import Any
 from prefect import task
 from prefect.futures import PrefectFuture
 
-from channelscribe.catalogue import VideoRow
-from channelscribe.catalogue.tables import TranscriptRow
+from channelscribe.catalogue import leases, publishing, transcripts
+from channelscribe.catalogue import videos as video_rows
+from channelscribe.catalogue.tables import TranscriptRow, VideoRow
 from channelscribe.errors import ChannelscribeError, Then, UnknownVideo
 from channelscribe.files import content_key
 from channelscribe.settings.options import TextOptions
@@ -36,14 +37,16 @@ WORDS = 20_000
 @task(name="find-transcripts", persist_result=False)
 def find_transcripts(channel: str | None, since: date | None, limit: int | None, owner: str) -> list[VideoWork]:
     """The videos whose current transcript is wanted, newest first; nobody holds them yet."""
-    return [work(row, owner) for row in catalogue().with_transcripts(channel, since, limit)]
+    return [work(row, owner) for row in catalogue().run(transcripts.with_transcripts, channel, since, limit)]
 
 
 @task(name="claim-transcripts", persist_result=False)
 def claim_transcripts(videos: list[VideoWork], seconds: float) -> list[VideoWork]:
     """Lease those that no other run works on."""
     owner = videos[0].owner
-    ours = {row.id for row in catalogue().claim([video.pk for video in videos], owner, seconds, only_due=False)}
+    ours = {
+        row.id for row in catalogue().run(leases.claim, [video.pk for video in videos], owner, seconds, only_due=False)
+    }
     return [video for video in videos if video.pk in ours]
 
 
@@ -86,10 +89,10 @@ def read_together(
     """Each video with its transcript's row and, unless the store has it, the reading; `ended` gets what fails."""
     unread: deque[tuple[VideoWork, TranscriptRow]] = deque()
 
-    def transcripts() -> Iterator[Transcript]:
+    def read_back() -> Iterator[Transcript]:
         for video in videos:
             try:
-                _, row, transcript = catalogue().transcript_of(video.pk)
+                _, row, transcript = catalogue().run(transcripts.transcript_of, video.pk)
             except UnknownVideo as error:  # taken down meanwhile
                 ended[video.pk] = error
                 continue
@@ -100,7 +103,7 @@ def read_together(
             yield transcript
 
     there: list[tuple[VideoWork, TranscriptRow]] = []
-    for reading in read_all(transcripts(), texts):
+    for reading in read_all(read_back(), texts):
         yield *unread.popleft(), reading
     yield from ((video, row, None) for video, row in there)
 
@@ -110,8 +113,9 @@ def publish_reading(video: VideoWork, row: TranscriptRow, reading: Reading | Non
     key = key_of(video, row, options)
     if reading is not None:
         store().put_json(reading.to_dict(), key)
-    transcript = catalogue().transcript_of(video.pk, row.version)[2]
-    catalogue().publish(
+    transcript = catalogue().run(transcripts.transcript_of, video.pk, row.version)[2]
+    catalogue().run(
+        publishing.publish,
         video.pk,
         video.owner,
         row.transcript_id,
@@ -131,7 +135,10 @@ def key_of(video: VideoWork, row: TranscriptRow, options: dict[str, Any]) -> str
 
 def by_words(videos: list[VideoWork], most: int = WORDS) -> list[list[VideoWork]]:
     """The videos in order, in groups of at most `most` words; a longer transcript is a group of its own."""
-    words = {pk: outcome.words for pk, outcome in catalogue().outcomes([video.pk for video in videos]).items()}
+    words = {
+        pk: outcome.words
+        for pk, outcome in catalogue().run(video_rows.outcomes, [video.pk for video in videos]).items()
+    }
     groups: list[list[VideoWork]] = []
     held = 0
     for video in videos:

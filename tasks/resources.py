@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from prefect.blocks.core import Block
 
 from blocks import CatalogueBlock, MediaStoreBlock, SiteAccessBlock, SpeechModelsBlock
-from channelscribe.catalogue import Catalogue
+from channelscribe.catalogue.connection import Database
 from channelscribe.errors import CatalogueUnreachable, StackError
 from channelscribe.local_stack.places import places_of
 from channelscribe.settings import Settings, SourceOptions
@@ -80,7 +80,7 @@ def _speech_models(name: str, _now: int) -> SpeechModelsBlock:
 
 
 @cache
-def catalogue() -> Catalogue:
+def catalogue() -> Database:
     block = own_settings().database.block
     if block:
         return loaded(CatalogueBlock, block, "database.block").catalogue()
@@ -90,7 +90,7 @@ def catalogue() -> Catalogue:
             "This worker has no database.",
             remedy="Set database.url or database.block for every worker, or use the channelscribe command.",
         )
-    return Catalogue(url.get_secret_value())
+    return Database(url.get_secret_value())
 
 
 @cache

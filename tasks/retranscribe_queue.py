@@ -6,7 +6,8 @@ from typing import Any
 
 from prefect import task
 
-from channelscribe.catalogue.choosing import Candidate, Wanted
+from channelscribe.catalogue import leases, stats, transcripts
+from channelscribe.catalogue.transcripts import Candidate, Wanted
 from channelscribe.settings.options import SpeechOptions
 from channelscribe.speech.registry import resolve_model
 from tasks.progress import share_done
@@ -21,7 +22,7 @@ SPEECH = ("recognize", "align", "diarize")
 def choose_transcripts(wanted: Wanted, limit: int | None, owner: str, options: dict[str, Any]) -> list[Candidate]:
     """Those that the run's models would make differently: what a stopped run has done is not chosen again."""
     speech = settings_of(options).speech
-    chosen = [each for each in catalogue().choose(wanted) if not made_with(each, speech)]
+    chosen = [each for each in catalogue().run(transcripts.choose, wanted) if not made_with(each, speech)]
     return chosen[:limit]
 
 
@@ -41,7 +42,7 @@ def made_with(candidate: Candidate, speech: SpeechOptions) -> bool:
 
 def hours_of_work(seconds: float) -> float | None:
     """What the speech stages take for so many seconds of audio, at their pace of the last day; None without one."""
-    factors = {stage.stage: stage.real_time_factor for stage in catalogue().figures().stages}
+    factors = {stage.stage: stage.real_time_factor for stage in catalogue().run(stats.figures).stages}
     known = [factors.get(name) for name in SPEECH]
     if known[0] is None:
         return None
@@ -67,7 +68,7 @@ class ChosenVideos:
 
     def share(self) -> float | None:
         """About how much of the run is done, 0 to 1."""
-        return share_done(self._taken, len(self._left), catalogue().progress(self._owner))
+        return share_done(self._taken, len(self._left), catalogue().run(leases.progress, self._owner))
 
     def stop(self) -> None:
         """Nothing more in this run."""

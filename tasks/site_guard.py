@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from prefect.concurrency.asyncio import ConcurrencySlotAcquisitionError
 from prefect.concurrency.sync import rate_limit
 
+from channelscribe.catalogue import breakers
 from channelscribe.errors import (
     ChannelscribeError,
     FilteredOut,
@@ -43,7 +44,7 @@ def asking(scope: str, options: SourceOptions, *, budget: bool = True) -> Iterat
     Raises SourceBlocked without a request while the breaker for this site and outgoing address is open. What the
     requests raise opens it: a block at once, what may be one when it comes in a row.
     """
-    block = catalogue().admit(scope, egress_of(options))
+    block = catalogue().run(breakers.admit, scope, egress_of(options))
     if block is not None:
         raise block.error()
     if budget:
@@ -55,19 +56,19 @@ def asking(scope: str, options: SourceOptions, *, budget: bool = True) -> Iterat
         if told is error:
             raise
         raise told from error
-    catalogue().note_success(scope, egress_of(options))
+    catalogue().run(breakers.note_success, scope, egress_of(options))
 
 
 def learn(scope: str, options: SourceOptions, error: ChannelscribeError) -> ChannelscribeError:
     """Remember what an answer says of this address; returns the error to go on with."""
     if isinstance(error, SourceBlocked):
-        return catalogue().note_block(scope, egress_of(options), error).error()
+        return catalogue().run(breakers.note_block, scope, egress_of(options), error).error()
     if isinstance(error, SuspectedBlock):
-        opened = catalogue().note_suspicion(scope, egress_of(options), error)
+        opened = catalogue().run(breakers.note_suspicion, scope, egress_of(options), error)
         return opened.error() if opened else error
     # Cookies are looked at before anything is asked; a bare "Video unavailable" is said to banned addresses, too.
     if isinstance(error, ANSWERS) and error.reason not in ("cookies", "proxy", VideoUnavailable.reason):
-        catalogue().note_success(scope, egress_of(options))
+        catalogue().run(breakers.note_success, scope, egress_of(options))
     return error
 
 
@@ -88,4 +89,4 @@ def take_turn(scope: str, options: SourceOptions) -> None:
 
 def unblock(source: str) -> None:
     """Ask the site of a source again at once, whatever it said: the operator knows better."""
-    catalogue().close_breakers(scope_of(source))
+    catalogue().run(breakers.close, scope_of(source))

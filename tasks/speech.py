@@ -12,6 +12,7 @@ from prefect import task
 
 from channelscribe.audio.original_time import in_original_time, in_track_time
 from channelscribe.audio.timeline import Timeline
+from channelscribe.catalogue import references
 from channelscribe.files import content_key
 from channelscribe.speech import align as aligning
 from channelscribe.speech import diarize as diarizing
@@ -65,7 +66,7 @@ def _checkpoint(
     """The stage's JSON from the store, or made now and put there, with what that took."""
     key = checkpoint_key(name, content)
     with step(video, name) as report:
-        catalogue().note_checkpoint(video.pk, key)
+        catalogue().run(references.note_checkpoint, video.pk, key)
         if not store().exists(key):
             # It tells seconds, so it is never the same twice: who made it first, meanwhile, counts.
             store().add_json(measured(model, lambda: make(report)), key)

@@ -19,8 +19,9 @@ from prefect.client.orchestration import get_client
 from prefect.deployments import run_deployment
 from prefect.exceptions import ObjectNotFound
 
-from channelscribe.catalogue import State
-from channelscribe.catalogue.outcomes import Outcome
+from channelscribe.catalogue import videos
+from channelscribe.catalogue.tables import State
+from channelscribe.catalogue.videos import Outcome
 from channelscribe.errors import SpeechFailed, StackError, WorkerDied
 from tasks.publish import record_failure
 from tasks.records import PreparedAudio, Published, VideoWork
@@ -87,7 +88,7 @@ class SpeechPool:
 
     def _end(self, sent: Sent, state: str) -> None:
         """Sort a batch's videos by what the catalogue says of them."""
-        now = catalogue().outcomes([video.pk for video, _ in sent.batch])
+        now = catalogue().run(videos.outcomes, [video.pk for video, _ in sent.batch])
         unfinished = [(video, audio) for video, audio in sent.batch if _is_held(now.get(video.pk), self._owner)]
         left = {video.pk for video, _ in unfinished}
         for video, _ in sent.batch:

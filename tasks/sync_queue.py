@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from channelscribe.catalogue import leases
 from tasks.listing import claim_due
 from tasks.progress import share_done
 from tasks.records import VideoWork
@@ -36,10 +37,10 @@ class DueVideos:
     def share(self) -> float | None:
         """About how much of the run is done, 0 to 1: of what was due at the first look."""
         if self._expected is None:
-            due = catalogue().due(self._listed["source_pk"], self._left)
+            due = catalogue().run(leases.due, self._listed["source_pk"], self._left)
             self._expected = len(self._had) + len(due)
         left = 0 if self._over else max(0, self._expected - len(self._had))
-        return share_done(len(self._had), left, catalogue().progress(self._owner))
+        return share_done(len(self._had), left, catalogue().run(leases.progress, self._owner))
 
     def stop(self) -> None:
         """Nothing more of this source in this run."""

@@ -16,7 +16,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 NEEDS_A_STACK = re.compile(r"\bmark\.stack\b")
-USES_THE_LIBRARY = re.compile(r"\b(library: Catalogue|demo: Ended)\b")
+USES_THE_LIBRARY = re.compile(r"\b(library: Database|demo: Ended)\b")
 USES_A_SHARED_STACK = re.compile(r"\b(stack: LocalStack|cli: Cli)\b")
 ORDER = ("library", "stack")
 

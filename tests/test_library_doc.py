@@ -11,8 +11,7 @@ from sqlmodel import SQLModel
 
 from channelscribe.catalogue import tables  # noqa: F401  - fills the metadata
 from channelscribe.catalogue.search import RANKED
-from channelscribe.catalogue.search_query import LONGEST_QUERY, MOST_TERMS
-from channelscribe.catalogue.search_words import LANGUAGES
+from channelscribe.catalogue.search_query import LANGUAGES, LONGEST_QUERY, MOST_TERMS
 from channelscribe.export import corpus
 
 DOC = (Path(__file__).parent.parent / "docs" / "library.md").read_text(encoding="utf-8")

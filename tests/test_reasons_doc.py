@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from channelscribe import errors
-from channelscribe.catalogue.failures import STATE_AFTER
+from channelscribe.catalogue.videos import STATE_AFTER
 from channelscribe.errors import ChannelscribeError, Then, stops_run
 from channelscribe.settings import Settings
 from channelscribe.sources.error_patterns import WORDINGS

@@ -1,28 +1,19 @@
-"""The catalogue in PostgreSQL (`local_stack.postgres` is the server for machines that have none)."""
+"""The catalogue: everything that channelscribe knows about sources, videos and transcripts, in PostgreSQL.
 
-from __future__ import annotations
+Machines that have no server get one from `local_stack.postgres`.
 
-from channelscribe.catalogue.catalogue import Catalogue
-from channelscribe.catalogue.entities import EntityCount
-from channelscribe.catalogue.failures import Failure
-from channelscribe.catalogue.leases import Progress
-from channelscribe.catalogue.listings import ListingReport
-from channelscribe.catalogue.search import Hit
-from channelscribe.catalogue.status import ReasonCount, Status
-from channelscribe.catalogue.tables import AudioRow, SourceRow, State, TranscriptRow, VideoRow
+Who uses it holds a `connection.Database`. What can be asked are functions of these modules, each with a session as its
+first argument: `database.run(leases.renew, pk, owner, 60)` is a transaction of its own, `with database.session() as
+session:` makes one of several.
 
-__all__ = [
-    "AudioRow",
-    "Catalogue",
-    "EntityCount",
-    "Failure",
-    "Hit",
-    "ListingReport",
-    "Progress",
-    "ReasonCount",
-    "SourceRow",
-    "State",
-    "Status",
-    "TranscriptRow",
-    "VideoRow",
-]
+| module | knows |
+|---|---|
+| `tables`, `schema`, `migrations` | what the tables are, and how a database gets them |
+| `connection`, `dump` | the way to the server; all rows into files and back |
+| `listings`, `triage` | sources and what they list; what is not to be fetched, and the dry run |
+| `leases`, `breakers` | who works on which video; sites that are left alone for a while |
+| `videos`, `references` | a video's row through its life; what the rows point to in the store |
+| `publishing`, `transcripts` | a transcript into rows, and back |
+| `search`, `search_query`, `entities` | what was said, and who is named |
+| `stats`, `prometheus` | counts: the status, and the figures that are watched |
+"""

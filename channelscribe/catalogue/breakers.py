@@ -14,8 +14,7 @@ from typing import Any
 
 from sqlmodel import Session
 
-from channelscribe.catalogue.cleaning import clean_text
-from channelscribe.catalogue.connection import execute
+from channelscribe.catalogue.connection import clean_text, execute
 from channelscribe.errors import ChannelscribeError, SourceBlocked
 
 __all__ = ["Block", "admit", "blocks", "close", "note_block", "note_success", "note_suspicion"]

@@ -1,13 +1,15 @@
-"""The way to PostgreSQL: URL, engine, and sessions whose connection failures are `CatalogueUnreachable`.
+"""The way to PostgreSQL: URL, engine, and transactions whose connection failures are `CatalogueUnreachable`.
 
-Needs a PostgreSQL >= 15. No message made here holds a password or a statement's values.
+Needs a PostgreSQL >= 15. No message made here holds a password or a statement's values. What PostgreSQL cannot hold
+(NUL, lone surrogates, NaN in JSON) is taken out by `clean_text` and `clean_json` before it goes there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, cast
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 import psycopg
 from sqlalchemy import URL, Connection, CursorResult, Engine, create_engine, make_url, text
@@ -16,7 +18,29 @@ from sqlmodel import Session
 
 from channelscribe.errors import CatalogueError, CatalogueUnreachable, InvalidSetting, SchemaMismatch
 
-__all__ = ["Database", "driver_connection", "execute", "parse_url"]
+__all__ = ["Database", "clean_json", "clean_text", "driver_connection", "execute", "parse_url"]
+
+
+def clean_text(text: str) -> str:
+    """`text` without NUL characters, lone surrogates replaced by `?`."""
+    return text.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")
+
+
+def clean_json(value: Any) -> Any:
+    """The same for every string in a JSON value; numbers that JSON does not know become None."""
+    if isinstance(value, str):
+        return clean_text(value)
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {clean_text(str(key)): clean_json(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [clean_json(item) for item in value]
+    return value
+
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 CONNECT_SECONDS = 10
 SERVER_IS_AWAY = ("08", "53", "57P", "40", "55P")
@@ -51,7 +75,11 @@ def parse_url(url: str) -> URL:
 
 
 class Database:
-    """One PostgreSQL database: an engine with a small pool, safe to use from many threads."""
+    """The catalogue's database: a small pool of connections, opened when first used; safe to share between threads.
+
+    What can be asked of it are the functions of this package, which take a session: `run` calls one in a transaction
+    of its own, `session` makes one transaction of several.
+    """
 
     def __init__(self, url: str) -> None:
         self.url = parse_url(url)
@@ -66,6 +94,15 @@ class Database:
     def __str__(self) -> str:
         place = self.url.host or self.url.query.get("host") or "localhost"
         return f"{place}/{self.url.database or ''}"
+
+    def close(self) -> None:
+        """Close the pooled connections."""
+        self.engine.dispose()
+
+    def run(self, function: Callable[Concatenate[Session, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call `function(session, ...)` in one transaction. Raises CatalogueUnreachable when the server is away."""
+        with self.session() as session:
+            return function(session, *args, **kwargs)
 
     @contextmanager
     def session(self) -> Iterator[Session]:

@@ -11,12 +11,11 @@ from typing import Any
 
 from sqlmodel import Session
 
-from channelscribe.catalogue.channels import IN_CHANNEL
-from channelscribe.catalogue.cleaning import clean_text
-from channelscribe.catalogue.connection import execute
+from channelscribe.catalogue.connection import clean_text, execute
+from channelscribe.catalogue.listings import IN_CHANNEL
 from channelscribe.text.names import Name, entity_key, variants
 
-__all__ = ["EntityCount", "entities", "spellings"]
+__all__ = ["EntityCount", "entity_counts", "spellings"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +50,9 @@ FROM mention GROUP BY key, label ORDER BY mentions DESC, key, label LIMIT :limit
 """  # noqa: S608 - constants of this file
 
 
-def entities(session: Session, channel: str | None, label: str | None, limit: int) -> list[EntityCount]:
+def entity_counts(
+    session: Session, channel: str | None = None, label: str | None = None, limit: int = 1000
+) -> list[EntityCount]:
     """Names in current transcripts, the most mentioned first; spellings that are rare in a channel count as the
     frequent one (`channelscribe.text.names`).
     """

@@ -1,6 +1,7 @@
-"""Leases: who works on a video and until when. A lease that ran out can be taken by anybody.
+"""Who works on which video: what is due, claims, and leases with their progress.
 
-A lease holds as long as nobody else took it, even past its end; then `LeaseLost`.
+A lease says who works on a video and until when. It holds as long as nobody else took it, even past its end; then
+`LeaseLost`. One that ran out can be taken by anybody.
 """
 
 from __future__ import annotations
@@ -9,13 +10,32 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from sqlalchemy import text
 from sqlmodel import Session, col, select
 
 from channelscribe.catalogue.connection import execute
 from channelscribe.catalogue.tables import SourceVideoRow, VideoRow
 from channelscribe.errors import LeaseLost
 
-__all__ = ["DUE", "Progress", "claim", "claim_next", "held", "progress", "release", "renew"]
+__all__ = [
+    "DUE",
+    "FREE",
+    "Activity",
+    "Progress",
+    "activity",
+    "claim",
+    "claim_next",
+    "clear_lease",
+    "due",
+    "held",
+    "lost_leases",
+    "make_due",
+    "progress",
+    "release",
+    "release_all",
+    "renew",
+    "renew_all",
+]
 
 DUE = """
 (state IN ('discovered', 'downloaded', 'transcribed')
@@ -64,7 +84,36 @@ class Progress:
     lease_until: datetime
 
 
-def claim(session: Session, video_pks: Sequence[int], owner: str, seconds: float, *, only_due: bool) -> list[VideoRow]:
+def due(session: Session, source_pk: int, limit: int | None = None) -> list[VideoRow]:
+    """Videos of the source that want work and that nobody holds, in the source's order."""
+    query = (
+        select(VideoRow)
+        .join(SourceVideoRow, col(SourceVideoRow.video_pk) == col(VideoRow.id))
+        .where(SourceVideoRow.source_pk == source_pk, col(SourceVideoRow.gone_at).is_(None))
+        .where(text(DUE), text(FREE))
+        .order_by(col(SourceVideoRow.position).nulls_last(), col(VideoRow.id))
+    )
+    return list(session.exec(query.limit(limit)).all())
+
+
+# Not what a published video failed at since: its transcript stands.
+MAKE_DUE = """
+UPDATE video SET state = 'retrying', next_check_at = NULL
+WHERE id IN (SELECT video.id FROM video JOIN source_video AS link ON link.video_pk = video.id
+    WHERE link.source_pk = :source AND state IN ('retrying', 'unavailable', 'waiting')
+        AND (reason = ANY(:reasons) OR 'all' = ANY(:reasons))
+    ORDER BY site, video_id FOR UPDATE OF video SKIP LOCKED)
+"""
+
+
+def make_due(session: Session, source_pk: int, reasons: Sequence[str]) -> int:
+    """Have failed videos of a source tried again now, those with one of the `reasons` ("all": every one)."""
+    return int(execute(session, MAKE_DUE, source=source_pk, reasons=list(reasons)).rowcount)
+
+
+def claim(
+    session: Session, video_pks: Sequence[int], owner: str, seconds: float, *, only_due: bool = True
+) -> list[VideoRow]:
     """Lease those of the videos that are free (and due, unless told otherwise); those already ours count too."""
     found = execute(session, CLAIM, videos=list(video_pks), owner=owner, seconds=seconds, only_due=only_due).scalars()
     order = {pk: place for place, pk in enumerate(video_pks)}
@@ -73,7 +122,7 @@ def claim(session: Session, video_pks: Sequence[int], owner: str, seconds: float
 
 
 def claim_next(
-    session: Session, source_pk: int, owner: str, seconds: float, count: int, had: Sequence[int]
+    session: Session, source_pk: int, owner: str, seconds: float, count: int, had: Sequence[int] = ()
 ) -> list[VideoRow]:
     """Lease the next due videos of a source, in its order, but for those that the run `had` before."""
     values = {"source": source_pk, "owner": owner, "seconds": seconds, "count": count, "had": list(had)}
@@ -88,7 +137,7 @@ def claim_next(
 
 
 def renew(
-    session: Session, video_pk: int, owner: str, seconds: float, step: str | None, fraction: float | None
+    session: Session, video_pk: int, owner: str, seconds: float, step: str | None = None, fraction: float | None = None
 ) -> None:
     """Keep a lease for `seconds` from now, and say how far its work is. Raises LeaseLost."""
     done = execute(
@@ -118,6 +167,21 @@ def release(session: Session, video_pks: Sequence[int], owner: str) -> int:
     return int(done.rowcount)
 
 
+def lost_leases(session: Session, *, release: bool) -> int:
+    """Leases that ran out: their process was killed, or cut off. Given back, whoever held one can publish no more.
+
+    Returns how many there are, or were.
+    """
+    lost = "lease_owner IS NOT NULL AND lease_until < now()"
+    query = f"SELECT count(*) FROM video WHERE {lost}"  # noqa: S608 - above
+    if release:
+        query = f"""WITH lost AS (SELECT id FROM video WHERE {lost} ORDER BY site, video_id FOR UPDATE SKIP LOCKED),
+            free AS (UPDATE video SET lease_owner = NULL, lease_until = NULL, step = NULL, step_fraction = NULL
+                FROM lost WHERE video.id = lost.id RETURNING 1)
+            SELECT count(*) FROM free"""  # noqa: S608
+    return int(execute(session, query).scalar_one())
+
+
 def held(session: Session, video_pk: int, owner: str) -> VideoRow:
     """The video's row, locked for the rest of the transaction. Raises LeaseLost unless `owner` holds it."""
     row = session.exec(select(VideoRow).where(VideoRow.id == video_pk).with_for_update()).one_or_none()
@@ -126,7 +190,12 @@ def held(session: Session, video_pk: int, owner: str) -> VideoRow:
     return row
 
 
-def progress(session: Session, owner: str | None) -> list[Progress]:
+def clear_lease(row: VideoRow) -> None:
+    """Clear the lease and the step that it was for."""
+    row.lease_owner = row.lease_until = row.step = row.step_fraction = None
+
+
+def progress(session: Session, owner: str | None = None) -> list[Progress]:
     """Videos in work now, of one owner or of all; the oldest lease first."""
     rows = execute(
         session,
@@ -140,3 +209,55 @@ def progress(session: Session, owner: str | None) -> list[Progress]:
 
 def _lost(video_pk: int) -> LeaseLost:
     return LeaseLost(f"somebody else has video {video_pk} now.")
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """A video that is in work, or was when last looked at. `step_fraction` is 0 to 1 or None."""
+
+    pk: int
+    video_id: str
+    title: str
+    state: str
+    step: str | None
+    step_fraction: float | None
+    reason: str | None
+    message: str | None
+    remedy: str | None
+    in_work: bool
+
+
+def activity(session: Session, seen: Sequence[int] = ()) -> list[Activity]:
+    """Videos that are leased now, and those of `seen` (our numbers) whatever became of them; oldest number first."""
+    rows = execute(
+        session,
+        "SELECT id AS pk, video_id, title, state, step, step_fraction, reason, message, remedy, "
+        "coalesce(lease_until >= now(), false) AS in_work FROM video "
+        "WHERE lease_until >= now() OR id = ANY(:seen) ORDER BY id",
+        seen=list(seen),
+    ).mappings()
+    return [Activity(**row) for row in rows]
+
+
+def renew_all(session: Session, owner: str, seconds: float) -> int:
+    """Keep every lease of `owner` for `seconds` from now; returns how many there are."""
+    done = execute(
+        session,
+        "UPDATE video SET lease_until = now() + make_interval(secs => :seconds) "
+        "WHERE id IN (SELECT id FROM video WHERE lease_owner = :owner ORDER BY site, video_id FOR UPDATE)",
+        owner=owner,
+        seconds=seconds,
+    )
+    return int(done.rowcount)
+
+
+def release_all(session: Session, owner: str | None = None) -> int:
+    """Give back every lease of `owner`, or of everybody; returns how many there were."""
+    done = execute(
+        session,
+        "UPDATE video SET lease_owner = NULL, lease_until = NULL, step = NULL, step_fraction = NULL "
+        "WHERE id IN (SELECT id FROM video WHERE lease_owner IS NOT NULL "
+        "AND (CAST(:owner AS text) IS NULL OR lease_owner = :owner) ORDER BY site, video_id FOR UPDATE)",
+        owner=owner,
+    )
+    return int(done.rowcount)

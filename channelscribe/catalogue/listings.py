@@ -1,8 +1,10 @@
-"""Takes what a site listed into the catalogue: new, changed and vanished videos of one source, by sets.
+"""Sources, and what they list: new, changed and vanished videos of one source, taken in by sets.
 
 However many videos: one COPY into a table of the transaction's own, then one statement a question. Safe when the
 same or overlapping sources are listed at once: rows are locked in one order everywhere (source, then videos by site
 and id).
+
+A person may call a source by its title, its id at the site, `site:id`, or its URL; case does not matter.
 """
 
 from __future__ import annotations
@@ -12,12 +14,55 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Protocol
 
-from sqlmodel import Session
+from sqlalchemy import Connection
+from sqlmodel import Session, col, select
 
-from channelscribe.catalogue.cleaning import clean_json
-from channelscribe.catalogue.connection import driver_connection, execute
+from channelscribe.catalogue.connection import clean_json, clean_text, driver_connection, execute
+from channelscribe.catalogue.tables import SourceRow
+from channelscribe.errors import UnknownSource
 
-__all__ = ["ListedVideo", "Listing", "ListingReport", "all_listed", "full_listing_due", "record_listing"]
+__all__ = [
+    "IN_CHANNEL",
+    "ListedVideo",
+    "Listing",
+    "ListingReport",
+    "all_listed",
+    "channel_of",
+    "full_listing_due",
+    "known_channel",
+    "record_listing",
+    "sources",
+    "unknown_channel",
+]
+
+_NAMED = "lower(:channel) IN (lower(title), lower(source_id), lower(site || ':' || source_id), lower(url))"
+
+IN_CHANNEL = f"""video.id IN (SELECT video_pk FROM source_video WHERE source_pk IN
+    (SELECT id FROM source WHERE {_NAMED}))"""  # noqa: S608
+"""SQL: the row `video` was listed in the source called :channel, or in one of them."""
+
+
+def known_channel(session: Session | Connection, channel: str) -> bool:
+    """Whether any source is called that."""
+    query = f"SELECT EXISTS (SELECT 1 FROM source WHERE {_NAMED})"  # noqa: S608
+    return bool(execute(session, query, channel=clean_text(channel)).scalar_one())
+
+
+def unknown_channel(session: Session | Connection, channel: str) -> UnknownSource:
+    """The error that tells which sources there are."""
+    query = "SELECT coalesce(nullif(title, ''), url) FROM source ORDER BY id LIMIT 6"
+    known = [str(name) for name in execute(session, query).scalars()]
+    shown = ", ".join(repr(name) for name in known[:5]) + (", …" if len(known) > 5 else "")
+    remedy = f"Known are {shown}." if known else "`channelscribe sync` brings sources in."
+    return UnknownSource(f"No source is called {channel[:200]!r}.", remedy=remedy)
+
+
+def channel_of(session: Session | Connection, video_pk: int) -> str | None:
+    """The title of the source that a video was first listed in."""
+    query = """SELECT nullif(title, '') FROM source JOIN source_video ON source_pk = source.id
+        WHERE video_pk = :video ORDER BY source.id LIMIT 1"""
+    title: str | None = execute(session, query, video=video_pk).scalar_one_or_none()
+    return title
 
 
 class ListedVideo(Protocol):
@@ -200,6 +245,11 @@ def _copy(session: Session, videos: Iterable[ListedVideo]) -> int:
 
 def _row(video: ListedVideo) -> list[Any]:
     return [clean_json(getattr(video, name)) for name in COLUMNS]
+
+
+def sources(session: Session) -> list[SourceRow]:
+    """All sources, oldest first."""
+    return list(session.exec(select(SourceRow).order_by(col(SourceRow.id))).all())
 
 
 ALL_LISTED = """

@@ -3,11 +3,22 @@
 Hits are segments, the best first: by cover density (`ts_rank_cd`), then the newest video. What more than RANKED
 segments match is too common for ranks to tell anything, and is given in the order of the videos instead, the newest
 first, which stops at the last hit that is asked for. Nothing that a person can type raises.
+
+Pages go on after a place and not after a number of hits: what is published in between stands before or after that
+place and moves nothing, so no hit comes twice and none is left out. Only what is transcribed anew in between may.
+
+PostgreSQL's own `ts_headline` takes marks beyond ASCII for letters, as its parser does, and knows nothing of our pairs
+of letters. So the words of hits are stemmed in the database, all at once, and compared and marked here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import base64
+import binascii
+import json
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -16,12 +27,10 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 from sqlmodel import Session
 
 from channelscribe.catalogue.connection import execute
-from channelscribe.catalogue.search_conditions import Conditions, Question, conditions
-from channelscribe.catalogue.search_marks import highlighted
-from channelscribe.catalogue.search_pages import Place
-from channelscribe.catalogue.search_query import parse
+from channelscribe.catalogue.search_query import WORD, Conditions, Question, Term, conditions, configuration, parse
+from channelscribe.errors import UsageError
 
-__all__ = ["Hit", "Question", "search", "url_at"]
+__all__ = ["HIGHLIGHT", "Hit", "Place", "Question", "highlighted", "search", "url_at"]
 
 RANKED = 10_000
 
@@ -75,7 +84,7 @@ WHERE {{after}} ORDER BY age, video.id, segment.index LIMIT :limit
 """  # noqa: S608
 
 
-def search(session: Session, question: Question, limit: int, after: str | None = None) -> list[Hit]:
+def search(session: Session, question: Question, limit: int = 20, after: str | None = None) -> list[Hit]:
     """The best hits first, those after the place `after`. An empty query with a filter lists what the filter leaves.
 
     Raises UsageError for a place that is none, or of another question.
@@ -140,3 +149,81 @@ def _hit(row: Any, marked: str, question: str) -> Hit:
     place = Place(row["rank"], row["age"], row["id"], row["index"]).to_text(question)
     shown = {name: row[name] for name in names}
     return Hit(video=row["video_id"], url=url, highlighted=marked, rank=row["rank"] or 0.0, place=place, **shown)
+
+
+LARGEST = 2**63 - 1
+LARGEST_INDEX = 2**31 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A hit's place. `rank` is None where hits are in the order of their videos; `age` is of the video, in days."""
+
+    rank: float | None
+    age: int
+    video: int
+    index: int
+
+    def to_text(self, question: str) -> str:
+        """To be given back with the same question."""
+        made = json.dumps([question, self.rank, self.age, self.video, self.index], separators=(",", ":"))
+        return base64.urlsafe_b64encode(made.encode()).decode().rstrip("=")
+
+    @classmethod
+    def from_text(cls, text: str, question: str) -> Place:
+        """Raises UsageError where it is none, or one of another question."""
+        try:
+            asked, rank, age, video, index = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+            place = cls(None if rank is None else float(rank), int(age), int(video), int(index))
+        except (ValueError, TypeError, OverflowError, binascii.Error):
+            raise UsageError(f"{text[:80]!r} is not a place in a search.", remedy="Take it from a search.") from None
+        in_range = abs(place.age) <= LARGEST_INDEX and 0 <= place.video <= LARGEST and 0 <= place.index <= LARGEST_INDEX
+        if asked != question or not in_range:
+            raise UsageError("This place is of another search.", remedy="Give the same query and filters with it.")
+        return place
+
+
+HIGHLIGHT = "**"
+ALIKE = """
+WITH wanted AS MATERIALIZED (
+    SELECT configuration, tsvector_to_array(to_tsvector(CAST(configuration AS regconfig), :wanted)) AS stems
+    FROM unnest(CAST(:of AS text[])) AS configuration)
+SELECT configuration, word
+FROM unnest(CAST(:words AS text[]), CAST(:configurations AS text[])) AS spoken (word, configuration)
+JOIN wanted USING (configuration)
+WHERE tsvector_to_array(to_tsvector(CAST(configuration AS regconfig), word)) && stems
+"""
+
+
+def highlighted(session: Session, terms: Sequence[Term], texts: Sequence[tuple[str, str]]) -> list[str]:
+    """Texts, each given as (language, text), with **matched** words marked."""
+    positive = [term for term in terms if not term.negated]
+    wanted = " ".join(term.words for term in positive)
+    beginnings = tuple(term.beginning for term in positive if term.beginning and not term.runs)
+    runs = sorted({run for term in positive for run in term.runs}, key=len, reverse=True)
+    spoken = {(_plain(word), configuration(language)) for language, text in texts for word in _words(text)}
+    words, configurations = [word for word, _ in spoken], [name for _, name in spoken]
+    given = {"words": words, "configurations": configurations, "of": sorted(set(configurations)), "wanted": wanted}
+    found = {(row.word, row.configuration) for row in execute(session, ALIKE, **given)}
+    found |= {each for each in spoken if beginnings and each[0].startswith(beginnings)}
+    return [_marked(text, configuration(language), found, runs) for language, text in texts]
+
+
+def _words(text: str) -> Iterable[str]:
+    return (match[0] for match in WORD.finditer(text))
+
+
+def _plain(word: str) -> str:
+    return unicodedata.normalize("NFKC", word).lower()
+
+
+def _marked(text: str, name: str, found: set[tuple[str, str]], runs: Sequence[str]) -> str:
+    spans = [match.span() for match in WORD.finditer(text) if (_plain(match[0]), name) in found]
+    if runs:
+        spans += [match.span() for match in re.finditer("|".join(map(re.escape, runs)), text)]
+    made, end = [], 0
+    for first, last in sorted(spans):
+        if first >= end:
+            made += [text[end:first], HIGHLIGHT, text[first:last], HIGHLIGHT]
+            end = last
+    return "".join([*made, text[end:]])

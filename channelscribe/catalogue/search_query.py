@@ -1,20 +1,48 @@
-"""The language of queries: words, "a phrase", a beginning*, -without, OR between alternatives.
+"""What is searched for: the language of queries, how words become what is indexed, and the SQL made of both.
 
-Words side by side must all be in a segment; OR parts alternatives and binds less. Parentheses and other marks mean
-nothing. Nothing that a person can type raises: what makes no sense is left out, and what is too long is cut.
-Needs nothing; the conditions made here hold their values as parameters.
+A query has words, "a phrase", a beginning*, -without, OR between alternatives. Words side by side must all be in a
+segment; OR parts alternatives and binds less. Parentheses and other marks mean nothing. What makes no sense is left
+out, and what is too long is cut. None of a question's values is pasted into SQL.
+
+The index is made in the database, by the functions of the migration r0003; what is here says the same for queries,
+and a test compares the two. PostgreSQL stems the languages in LANGUAGES; all others are matched word for word.
+Chinese, Japanese, Thai, Lao, Khmer and Burmese have no blanks between words, and Korean hangs its particles on them:
+there each run of letters is indexed as the overlapping pairs of its letters (`東京都` as `東京 京都 都`), and found as
+a phrase of them, wherever it stands in a run. That is what Lucene's CJKAnalyzer does, too; it needs no dictionary and
+finds every part of a word.
 """
 
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
-from channelscribe.catalogue.cleaning import clean_text
-from channelscribe.catalogue.search_words import WORD, searched_words, unspaced_runs, without_open_end
+from sqlmodel import Session
 
-__all__ = ["LONGEST_QUERY", "Term", "parse", "tsquery"]
+from channelscribe.catalogue.connection import clean_text, execute
+from channelscribe.catalogue.entities import spellings
+from channelscribe.catalogue.listings import IN_CHANNEL
+from channelscribe.files import content_key
+
+__all__ = [
+    "LANGUAGES",
+    "LONGEST_QUERY",
+    "SIMPLE",
+    "WORD",
+    "Conditions",
+    "Question",
+    "Term",
+    "conditions",
+    "configuration",
+    "parse",
+    "searched_words",
+    "tsquery",
+    "unspaced_runs",
+    "without_open_end",
+]
 
 LONGEST_QUERY = 1000
 MOST_TERMS = 64
@@ -79,3 +107,177 @@ def _term(term: Term, values: dict[str, Any]) -> str:
         values[f"{name}_begins"] = f"'{term.beginning}':*"
         made += f" <-> to_tsquery('simple', :{name}_begins)"
     return f"!!({made})" if term.negated else f"({made})"
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is looked for. `channel`: title, id or URL of a source; `since` and `until`: days of publication."""
+
+    query: str
+    channel: str | None = None
+    speaker: str | None = None
+    entity: str | None = None
+    since: date | None = None
+    until: date | None = None
+    language: str | None = None
+
+    @property
+    def fingerprint(self) -> str:
+        """Eight characters that tell one question from another."""
+        asked = (self.query, self.channel, self.speaker, self.entity, self.since, self.until, self.language)
+        return content_key(*map(clean_text, map(str, asked)))[:8]
+
+
+@dataclass(slots=True)
+class Conditions:
+    """SQL of a question, with its parameters."""
+
+    segments: str
+    videos: str
+    rank: str
+    values: dict[str, Any]
+
+
+# The query by the rules of each language that the library has; those with the same rules together, since each of them
+# is a condition of its own. DISTINCT would read every row of the index, the recursion reads one of each language. The
+# setting is for the statements after it in this transaction: psycopg prepares what comes often, and a plan that is made
+# without the words knows nothing of how common they are.
+QUERIES = """
+WITH RECURSIVE known AS (SELECT min(language) AS language FROM transcript UNION ALL
+    SELECT (SELECT min(language) FROM transcript WHERE language > known.language)
+    FROM known WHERE language IS NOT NULL),
+alike AS (SELECT coalesce(configuration, :simple) AS configuration, array_agg(language ORDER BY language) AS languages
+    FROM known LEFT JOIN unnest(CAST(:languages AS text[]), CAST(:configurations AS text[]))
+        AS rules (language, configuration) USING (language)
+    WHERE language = coalesce(:language, language) GROUP BY 1)
+SELECT languages, CAST(({query}) AS text) AS query, set_config('plan_cache_mode', 'force_custom_plan', true)
+FROM alike ORDER BY configuration
+"""
+
+
+def conditions(session: Session, question: Question, alternatives: list[list[Term]]) -> Conditions | None:
+    """None where nothing can match, or nothing is asked."""
+    videos, segments, values = ["true"], [], dict[str, Any]()
+    if question.channel is not None:
+        videos.append(IN_CHANNEL)
+        values["channel"] = clean_text(question.channel)
+    if question.since is not None:
+        videos.append("published >= :since")
+        values["since"] = question.since
+    if question.until is not None:
+        videos.append("published <= :until")
+        values["until"] = question.until
+    if question.speaker is not None:
+        segments.append("speaker = :speaker")
+        values["speaker"] = clean_text(question.speaker)
+    if question.language is not None:
+        segments.append("language = :language")
+        values["language"] = clean_text(question.language).lower()
+    if question.entity is not None:
+        segments.append("(transcript_pk, index) IN (SELECT transcript_pk, segment FROM entity WHERE key = ANY(:names))")
+        values["names"] = spellings(session, question.entity)
+    rank = "CAST(0 AS real)"
+    if question.query.strip():
+        found = _matching(session, alternatives, values.get("language"))
+        if found is None:
+            return None
+        matches, rank, queries = found
+        segments.append(matches)
+        values |= queries
+    if not segments and len(videos) == 1:
+        return None
+    return Conditions(" AND ".join(segments or ["true"]), " AND ".join(videos), rank, values)
+
+
+def _matching(
+    session: Session, alternatives: list[list[Term]], language: str | None
+) -> tuple[str, str, dict[str, Any]] | None:
+    """SQL that says whether a segment matches by its language's rules, and how well; None where nothing can."""
+    if not alternatives:
+        return None
+    query, terms = tsquery(alternatives)
+    rules = {"languages": list(LANGUAGES), "configurations": list(LANGUAGES.values()), "simple": SIMPLE}
+    made = execute(session, QUERIES.format(query=query), language=language, **rules, **terms).all()
+    queries = [(row.languages, row.query) for row in made if row.query]
+    if not queries:
+        return None
+    values: dict[str, Any] = {}
+    matches, ranks = [], []
+    for number, (languages, text) in enumerate(queries):
+        values |= {f"query_{number}": text, f"languages_{number}": languages}
+        tested = f"CAST(:query_{number} AS tsquery)"
+        spoken = f"language = ANY(:languages_{number})"
+        matches.append(f"{spoken} AND search @@ {tested}")
+        ranks.append(f"WHEN {spoken} THEN ts_rank_cd(search, {tested})")
+    return f"({' OR '.join(matches)})", f"CASE {' '.join(ranks)} END", values
+
+
+SIMPLE = "simple"
+LANGUAGES = {
+    "ar": "arabic", "ca": "catalan", "da": "danish", "de": "german", "el": "greek", "en": "english", "es": "spanish",
+    "eu": "basque", "fi": "finnish", "fr": "french", "ga": "irish", "hi": "hindi", "hu": "hungarian",
+    "hy": "armenian", "id": "indonesian", "it": "italian", "lt": "lithuanian", "nb": "norwegian", "ne": "nepali",
+    "nl": "dutch", "nn": "norwegian", "no": "norwegian", "pt": "portuguese", "ro": "romanian", "ru": "russian",
+    "sr": "serbian", "sv": "swedish", "ta": "tamil", "tr": "turkish", "yi": "yiddish",
+}  # fmt: skip
+"""PostgreSQL's text search configuration of each language, ISO 639-1; those that every version since 15 has."""
+
+_UNSPACED = (
+    "[\u0e01-\u0e2e\u0e30-\u0e3a\u0e40-\u0e4e\u0e81-\u0ece\u1000-\u1049\u1050-\u109f\u1780-\u17d3\u3005-\u3007"
+    "\u3041-\u3096\u3099\u309a\u309d-\u309f\u30a1-\u30fa\u30fc-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff"
+    "\uac00-\ud7a3\uf900-\ufaff\U00020000-\U0003ffff]"
+)
+_MARK = (
+    "[\u0e31\u0e34-\u0e3a\u0e47-\u0e4e\u0eb1\u0eb4-\u0ebc\u0ec8-\u0ece\u102b-\u103e\u1056-\u1059\u105e-\u1060"
+    "\u1062-\u1064\u1067-\u106d\u1071-\u1074\u1082-\u108d\u108f\u109a-\u109d\u17b4-\u17d3\u3099\u309a]"
+)
+_BLANK = (
+    "[\u0080-\u00a9\u00ab-\u00b1\u00b4\u00b6-\u00b9\u00bb-\u00bf\u00d7\u00f7\u0387\u055a-\u055f\u0589\u058a\u05be"
+    "\u05c0\u05c3\u05f3\u05f4\u060c\u061b\u061f\u066a-\u066d\u06d4\u0964\u0965\u0e2f\u0e3f\u0e4f\u0e5a\u0e5b"
+    "\u104a-\u104f\u1361-\u1368\u17d4-\u17db\u2000-\u200b\u200e-\u206f\u2190-\u2bff\u2e00-\u2e7f\u3000-\u3004"
+    "\u3008-\u3030\u303d\u30a0\u30fb\ufe00-\ufe6f\ufeff\uff01-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65"
+    "\U0001f000-\U0001faff\U000e0000-\U000e0fff]"
+)
+_RUN = re.compile(f"{_UNSPACED}+")
+_LETTER = re.compile(f"{_UNSPACED}{_MARK}*")
+_BLANKS = re.compile(f"{_BLANK}+")
+WORD = re.compile(rf"[^\s\x00-/:-@\[-`{{-\x7f{_BLANK[1:-1]}]+")
+"""What stands between blanks and marks; unlike `\\w+` with the vowel signs of Indian scripts."""
+
+
+def configuration(language: str) -> str:
+    """PostgreSQL's text search configuration of a language."""
+    return LANGUAGES.get(language, SIMPLE)
+
+
+def searched_words(text: str) -> str:
+    """What `channelscribe_words` makes of a text, but for the number of blanks."""
+    if text.isascii():
+        return " ".join(text.split(" "))
+    plain = _BLANKS.sub(" ", unicodedata.normalize("NFKC", text).replace("’", "'"))
+    return _RUN.sub(lambda run: f" {' '.join(_pairs(run[0]))} ", plain)
+
+
+def without_open_end(words: str) -> tuple[str, str | None]:
+    """Searched words of a query for what may go on, as (words, a beginning of the next word or None).
+
+    The last letter of a run stands alone in the index only where the run ends there; a run of one letter is the
+    beginning of a pair.
+    """
+    *before, last = words.split() or [""]
+    if not _LETTER.fullmatch(last):
+        return words, None
+    pair = before[-1] if before else ""
+    if pair.endswith(last) and len(_LETTER.findall(pair)) == 2 and _RUN.fullmatch(pair):
+        return " ".join(before), None
+    return " ".join(before), last
+
+
+def unspaced_runs(text: str) -> list[str]:
+    """The runs of scripts without spaces in a text."""
+    return _RUN.findall(unicodedata.normalize("NFKC", text))
+
+
+def _pairs(run: str) -> list[str]:
+    letters = _LETTER.findall(run)
+    return [one + other for one, other in zip(letters, [*letters[1:], ""], strict=True)]

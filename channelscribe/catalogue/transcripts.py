@@ -1,22 +1,39 @@
-"""Reads published transcripts back."""
+"""Reads published transcripts back: one video's, the candidates for a new version, a channel's as a corpus."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from sqlalchemy import Connection
 from sqlmodel import Session, col, select
 
-from channelscribe.catalogue.connection import execute
-from channelscribe.catalogue.corpus import SEGMENTS
+from channelscribe.catalogue.connection import Database, clean_text, execute
+from channelscribe.catalogue.listings import IN_CHANNEL, known_channel, unknown_channel
 from channelscribe.catalogue.tables import TranscriptRow, VideoRow
-from channelscribe.catalogue.transcript_rows import segment_of, turns_of
 from channelscribe.catalogue.videos import find_videos
 from channelscribe.errors import UnknownVideo
-from channelscribe.transcript import Transcript
+from channelscribe.transcript import Segment, Transcript, Turn, Word
 
-__all__ = ["make_current", "transcript_of", "versions"]
+__all__ = [
+    "Candidate",
+    "CorpusVideo",
+    "Wanted",
+    "choose",
+    "corpus",
+    "make_current",
+    "segment_of",
+    "transcript_of",
+    "turns_of",
+    "versions",
+    "with_transcripts",
+]
 
 
 def transcript_of(
-    session: Session, video: int | str, version: int | None
+    session: Session, video: int | str, version: int | None = None
 ) -> tuple[VideoRow, TranscriptRow, Transcript]:
     """A video's current transcript, or the version asked for. Raises UnknownVideo where there is none.
 
@@ -83,3 +100,185 @@ def _load(session: Session, row: TranscriptRow) -> Transcript:
         quality=row.quality,
         stages=row.stages,
     )
+
+
+def segment_of(row: Any) -> Segment:
+    """The segment of one row that was read back."""
+    speakers = row.word_speakers or [row.speaker] * len(row.word_texts)
+    columns = (row.word_texts, row.word_starts, row.word_ends, row.word_scores, speakers, row.word_aligned)
+    words = [Word(*fields) for fields in zip(*columns, strict=True)]
+    return Segment(row.start, row.end, row.text, row.speaker, row.avg_logprob, words, list(row.flags))
+
+
+def turns_of(rows: Sequence[Any]) -> list[Turn]:
+    """All speakers' turns, by time."""
+    turns = [
+        Turn(start, end, row.label) for row in rows for start, end in zip(row.turn_starts, row.turn_ends, strict=True)
+    ]
+    return sorted(turns, key=lambda turn: (turn.start, turn.end, turn.speaker))
+
+
+READABLE = "current_transcript_pk IS NOT NULL AND state = 'published'"
+"""SQL: nobody is making another transcript of the video."""
+
+
+def with_transcripts(
+    session: Session, channel: str | None = None, since: date | None = None, limit: int | None = None
+) -> list[VideoRow]:
+    """Published videos with their transcript, the newest first; of a source, published on or after a day.
+
+    Raises UnknownSource for a channel that no source is called.
+    """
+    if channel is not None and not known_channel(session, channel):
+        raise unknown_channel(session, channel)
+    where = [f"({IN_CHANNEL})"] if channel is not None else []
+    where += ["published >= :since"] if since is not None else []
+    found = execute(
+        session,
+        f"SELECT id FROM video WHERE {' AND '.join([READABLE, *where])} "  # noqa: S608
+        "ORDER BY published DESC NULLS LAST, id LIMIT :limit",
+        limit=limit,
+        **({"channel": clean_text(channel)} if channel is not None else {}),
+        **({"since": since} if since is not None else {}),
+    )
+    return _in_order(session, list(found.scalars()))
+
+
+def _in_order(session: Session, pks: Sequence[int]) -> list[VideoRow]:
+    rows = {row.id: row for row in session.exec(select(VideoRow).where(col(VideoRow.id).in_(pks)))}
+    return [rows[pk] for pk in pks]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a transcript must be to be chosen; None says nothing.
+
+    `channel` is a source's title, id or URL; `model` the name of its recognizer in the registry; `older_than` the day
+    before which it was made; `quality_below` the share of speech covered by words (0 to 1) that it does not reach.
+    """
+
+    channel: str | None = None
+    model: str | None = None
+    older_than: date | None = None
+    quality_below: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A current transcript with its video. `seconds` of audio; `models` are the fingerprints that it was made with."""
+
+    pk: int
+    site: str
+    video_id: str
+    url: str
+    title: str
+    channel: str
+    seconds: float
+    version: int
+    no_speech: bool
+    models: dict[str, Any]
+
+
+CHOOSE = """
+SELECT video.id AS pk, video.site, video.video_id, video.url, video.title, transcript.duration AS seconds, version,
+    no_speech, models,
+    coalesce((SELECT source.title FROM source JOIN source_video ON source_pk = source.id
+        WHERE video_pk = video.id ORDER BY source.id LIMIT 1), '') AS channel
+FROM video JOIN transcript ON transcript.id = current_transcript_pk
+WHERE taken_down_at IS NULL AND {conditions} ORDER BY video.published DESC NULLS LAST, video.id
+"""
+CONDITIONS = {
+    "model": "models->'recognizer'->>'name' = :model",
+    "older_than": "transcript.created_at < :older_than",
+    "quality_below": "CAST(quality->>'coverage' AS double precision) < :quality_below",
+}
+
+
+def choose(session: Session, wanted: Wanted) -> list[Candidate]:
+    """The newest videos first. Raises UnknownSource for a channel that no source is called."""
+    given = {name: getattr(wanted, name) for name in CONDITIONS if getattr(wanted, name) is not None}
+    conditions = [CONDITIONS[name] for name in given]
+    if wanted.channel is not None:
+        if not known_channel(session, wanted.channel):
+            raise unknown_channel(session, wanted.channel)
+        conditions.append(IN_CHANNEL)
+        given["channel"] = clean_text(wanted.channel)
+    statement = CHOOSE.format(conditions=" AND ".join(conditions) or "true")
+    return [Candidate(**row) for row in execute(session, statement, **given).mappings()]
+
+
+@dataclass(frozen=True, slots=True)
+class CorpusVideo:
+    """One video of a channel with its current transcript; `model` is the recognizer's name."""
+
+    transcript_pk: int
+    site: str
+    video: str
+    title: str
+    url: str
+    published: date | None
+    channel: str
+    language: str
+    transcript: str
+    version: int
+    model: str | None
+
+
+VIDEOS = """
+SELECT transcript.id AS transcript_pk, video.site, video.video_id AS video, video.title, video.url, video.published,
+    (SELECT coalesce(nullif(source.title, ''), source.source_id) FROM source_video JOIN source ON source.id = source_pk
+        WHERE video_pk = video.id ORDER BY lower(:channel) IN (lower(source.title), lower(source.source_id),
+            lower(source.site || ':' || source.source_id), lower(source.url)) DESC, source.id LIMIT 1) AS channel,
+    transcript.language, transcript.transcript_id AS transcript, transcript.version,
+    transcript.models #>> '{{recognizer,name}}' AS model
+FROM video JOIN transcript ON transcript.id = video.current_transcript_pk
+WHERE {conditions} ORDER BY video.published NULLS LAST, video.id
+"""
+SEGMENTS = """
+SELECT index, start, "end", text, speaker, avg_logprob, word_texts, word_starts, word_ends, word_scores, word_aligned,
+    word_speakers, flags
+FROM segment WHERE transcript_pk = :transcript ORDER BY index
+"""
+
+
+def corpus(
+    database: Database,
+    channel: str,
+    *,
+    language: str | None = None,
+    since: date | None = None,
+    until: date | None = None,
+) -> Iterator[tuple[CorpusVideo, Any]]:
+    """Each segment of a channel's current transcripts with its video, the oldest video first.
+
+    All of it as it is when the first one is asked for, whatever is published or taken down meanwhile: one transaction
+    that only reads. In memory are one transcript and the list of the channel's. Raises UnknownSource.
+    """
+    with database.snapshot() as connection:
+        if not known_channel(connection, channel):
+            raise unknown_channel(connection, channel)
+        for video in _corpus_videos(connection, channel, language, since, until):
+            for segment in _segments_of(connection, video):
+                yield video, segment
+
+
+def _corpus_videos(
+    connection: Connection, channel: str, language: str | None, since: date | None, until: date | None
+) -> list[CorpusVideo]:
+    """The channel's videos that have a transcript, the oldest first."""
+    filters: dict[str, Any] = {
+        "transcript.language = :language": language and clean_text(language).lower(),
+        "video.published >= :since": since,
+        "video.published <= :until": until,
+    }
+    given = {condition: value for condition, value in filters.items() if value is not None}
+    values = {condition.rpartition(":")[2]: value for condition, value in given.items()}
+    query = VIDEOS.format(conditions=" AND ".join([IN_CHANNEL, *given]))
+    rows = execute(connection, query, channel=clean_text(channel), **values)
+    return [CorpusVideo(**row) for row in rows.mappings()]
+
+
+def _segments_of(connection: Connection, video: CorpusVideo) -> Iterator[Any]:
+    """Rows of SEGMENTS, a thousand at a time from the server."""
+    streaming = connection.execution_options(yield_per=1000)
+    yield from execute(streaming, SEGMENTS, transcript=video.transcript_pk)

@@ -1,52 +1,55 @@
-"""The rows of videos: which are due, how they are found, and what becomes known of them on the way."""
+"""The rows of videos: how they are found, what becomes known of them, and where they are in their life.
+
+What a failure makes of a video (its state, its reason, when it is tried again) the error tree decides.
+"""
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import or_, text
+from sqlalchemy import or_
 from sqlmodel import Session, col, select
 
-from channelscribe.catalogue.cleaning import clean_json, clean_text
-from channelscribe.catalogue.connection import execute
-from channelscribe.catalogue.leases import DUE, FREE, held
-from channelscribe.catalogue.tables import AudioRow, SourceRow, SourceVideoRow, State, VideoRow
+from channelscribe.catalogue.connection import clean_json, clean_text, execute
+from channelscribe.catalogue.leases import DUE, FREE, clear_lease, held
+from channelscribe.catalogue.tables import AudioRow, SourceVideoRow, State, VideoRow
+from channelscribe.errors import (
+    ChannelscribeError,
+    CorruptMedia,
+    EmptyMedia,
+    LeaseLost,
+    ObjectMissing,
+    SignInRequired,
+    Then,
+    TruncatedMedia,
+    as_ours,
+    stops_run,
+)
 
 __all__ = [
+    "STATE_AFTER",
+    "Failure",
+    "Outcome",
+    "advance",
     "audio_of",
-    "due",
     "find_videos",
     "left_out",
     "list_videos",
-    "make_due",
+    "outcomes",
     "record_audio",
     "record_details",
+    "record_failure",
     "record_state",
+    "retry_delay",
     "rows_of",
-    "sources",
     "waiting",
 ]
 
 LARGEST_KEY = 2**63 - 1
-
-
-def due(session: Session, source_pk: int, limit: int | None) -> list[VideoRow]:
-    """Videos of the source that want work and that nobody holds, in the source's order."""
-    query = (
-        select(VideoRow)
-        .join(SourceVideoRow, col(SourceVideoRow.video_pk) == col(VideoRow.id))
-        .where(SourceVideoRow.source_pk == source_pk, col(SourceVideoRow.gone_at).is_(None))
-        .where(text(DUE), text(FREE))
-        .order_by(col(SourceVideoRow.position).nulls_last(), col(VideoRow.id))
-    )
-    return list(session.exec(query.limit(limit)).all())
-
-
-def sources(session: Session) -> list[SourceRow]:
-    """All sources, oldest first."""
-    return list(session.exec(select(SourceRow).order_by(col(SourceRow.id))).all())
 
 
 def rows_of(session: Session, video_pks: Sequence[int]) -> list[VideoRow]:
@@ -70,21 +73,6 @@ def waiting(session: Session, source_pk: int) -> int:
         WHERE link.source_pk = :source AND link.gone_at IS NULL AND state = 'waiting'"""
     count: int = execute(session, query, source=source_pk).scalar_one()
     return count
-
-
-# Not what a published video failed at since: its transcript stands.
-MAKE_DUE = """
-UPDATE video SET state = 'retrying', next_check_at = NULL
-WHERE id IN (SELECT video.id FROM video JOIN source_video AS link ON link.video_pk = video.id
-    WHERE link.source_pk = :source AND state IN ('retrying', 'unavailable', 'waiting')
-        AND (reason = ANY(:reasons) OR 'all' = ANY(:reasons))
-    ORDER BY site, video_id FOR UPDATE OF video SKIP LOCKED)
-"""
-
-
-def make_due(session: Session, source_pk: int, reasons: Sequence[str]) -> int:
-    """Have failed videos of a source tried again now, those with one of the `reasons` ("all": every one)."""
-    return int(execute(session, MAKE_DUE, source=source_pk, reasons=list(reasons)).rowcount)
 
 
 def list_videos(session: Session, source_pk: int) -> list[VideoRow]:
@@ -119,23 +107,70 @@ def find_videos(session: Session, wanted: str) -> list[VideoRow]:
     return rows
 
 
-def record_details(session: Session, video_pk: int, owner: str, details: dict[str, Any]) -> None:
-    """Fill in what the video's own page told: title, description, duration, published, live_status."""
+def record_details(
+    session: Session,
+    video_pk: int,
+    owner: str,
+    *,
+    title: str | None = None,
+    description: str | None = None,
+    duration: float | None = None,
+    published: date | None = None,
+    live_status: str | None = None,
+) -> None:
+    """Fill in what the video's own page told; None says nothing. `duration` is in seconds. Raises LeaseLost."""
     row = held(session, video_pk, owner)
-    for name in ("title", "description", "duration", "published", "live_status"):
-        if details.get(name) is not None:
-            setattr(row, name, clean_json(details[name]))
+    details = {
+        "title": title,
+        "description": description,
+        "duration": duration,
+        "published": published,
+        "live_status": live_status,
+    }
+    for name, value in details.items():
+        if value is not None:
+            setattr(row, name, clean_json(value))
     session.add(row)
 
 
-def record_audio(session: Session, video_pk: int, owner: str, audio: dict[str, Any]) -> AudioRow:
-    """Write the prepared audio and the state `downloaded`. The same source and options again replace the row."""
+def record_audio(
+    session: Session,
+    video_pk: int,
+    owner: str,
+    *,
+    source_sha256: str,
+    options_key: str,
+    format_id: str | None,
+    seconds: float,
+    bytes: int,
+    archive_key: str,
+    speech_key: str,
+    speech_sha256: str,
+    loudness: dict[str, Any] | None = None,
+    part_keys: Sequence[str] = (),
+) -> AudioRow:
+    """Write the prepared audio (seconds and bytes of the archive) and the state `downloaded`.
+
+    The same source and options again replace the row. Raises LeaseLost.
+    """
     row = held(session, video_pk, owner)
+    audio: dict[str, Any] = {
+        "source_sha256": source_sha256,
+        "options_key": options_key,
+        "format_id": format_id,
+        "seconds": seconds,
+        "bytes": bytes,
+        "archive_key": archive_key,
+        "speech_key": speech_key,
+        "speech_sha256": speech_sha256,
+        "loudness": loudness or {},
+        "part_keys": list(part_keys),
+    }
     known = session.exec(
         select(AudioRow).where(
             AudioRow.video_pk == video_pk,
-            AudioRow.source_sha256 == audio["source_sha256"],
-            AudioRow.options_key == audio["options_key"],
+            AudioRow.source_sha256 == source_sha256,
+            AudioRow.options_key == options_key,
         )
     ).one_or_none()
     written = known or AudioRow(video_pk=video_pk, **audio)
@@ -155,14 +190,24 @@ def audio_of(session: Session, video_pk: int) -> AudioRow | None:
 
 
 def record_state(
-    session: Session, video_pk: int, owner: str, state: State, reason: str | None, message: str | None
+    session: Session,
+    video_pk: int,
+    owner: str,
+    state: State | str,
+    *,
+    reason: str | None = None,
+    message: str | None = None,
 ) -> None:
-    """Move a video on. `downloaded` and `transcribed` keep the lease, every other state gives it back."""
+    """Move a video on. `downloaded` and `transcribed` keep the lease, every other state gives it back.
+
+    Raises LeaseLost.
+    """
+    state = State(state)
     row = held(session, video_pk, owner)
     advance(row, state)
     row.reason, row.message = reason, message and clean_text(message)
     if state not in (State.DOWNLOADED, State.TRANSCRIBED):
-        let_go(row)
+        clear_lease(row)
     session.add(row)
 
 
@@ -174,6 +219,121 @@ def advance(row: VideoRow, state: State) -> None:
     row.updated_at = datetime.now(UTC)
 
 
-def let_go(row: VideoRow) -> None:
-    """Clear the lease and the step that it was for."""
-    row.lease_owner = row.lease_until = row.step = row.step_fraction = None
+STATE_AFTER = {
+    Then.GIVE_UP: State.UNAVAILABLE,
+    Then.WAIT: State.WAITING,
+    Then.RETRY_NOW: State.RETRYING,
+    Then.RETRY_LATER: State.RETRYING,
+    Then.STOP_SOURCE: State.RETRYING,
+    Then.ASK_OPERATOR: State.RETRYING,
+    Then.EXCLUDE: State.EXCLUDED,
+}
+"""What is the machine's failure (`stops_run`) changes no state."""
+FIRST_DELAY = {
+    Then.RETRY_NOW: timedelta(minutes=1),
+    Then.RETRY_LATER: timedelta(minutes=15),
+    Then.STOP_SOURCE: timedelta(hours=1),
+    Then.WAIT: timedelta(minutes=30),
+}
+REJECTS = (TruncatedMedia, CorruptMedia, EmptyMedia, ObjectMissing)
+"""What a download has that must be fetched anew to be tried again."""
+SIGN_IN_DELAY = timedelta(days=1)
+LONGEST_DELAY = timedelta(days=7)
+LONGEST_WAIT = timedelta(days=1)
+JITTER = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What was written for a failed video. `retry_at` is None where there is no other try, or no set time."""
+
+    video_pk: int
+    state: State
+    reason: str
+    retry_at: datetime | None
+
+
+def retry_delay(error: ChannelscribeError, attempts: int) -> timedelta | None:
+    """Time to the next try: doubling with each attempt (the first is 1) up to a limit, 20 % of jitter.
+
+    None where time changes nothing: never again, or at the next run once the operator has set it right. An account
+    that is missing is missing for each such video: these are not asked for at every run.
+    """
+    first = SIGN_IN_DELAY if isinstance(error, SignInRequired) else FIRST_DELAY.get(error.then)
+    if first is None:
+        return None
+    longest = LONGEST_WAIT if error.then is Then.WAIT else LONGEST_DELAY
+    delay: timedelta = min(first * 2 ** min(attempts - 1, 20), longest)
+    return delay * random.uniform(1 - JITTER, 1 + JITTER)
+
+
+def record_failure(session: Session, video_pk: int, owner: str, error: Exception) -> Failure | None:
+    """Write a failure and give the lease back. What is not of the error tree is `internal`, to be tried later.
+
+    What is the machine's failure says nothing of the video: its row stays as it was. A video that has a transcript
+    stays `published`: a failed second try must not cost the first result. When somebody else has the video by now,
+    nothing is written (None): what becomes of it is theirs to say.
+    """
+    try:
+        row = held(session, video_pk, owner)
+    except LeaseLost:
+        return None
+    error = as_ours(error)
+    if stops_run(error):
+        clear_lease(row)
+        session.add(row)
+        return Failure(video_pk, State(row.state), error.reason, row.next_check_at)
+    state = STATE_AFTER[error.then] if row.current_transcript_pk is None else State.PUBLISHED
+    now = datetime.now(UTC)
+    row.state = state.value
+    if error.then is not Then.STOP_SOURCE:  # a block says nothing about the video
+        row.attempts += 1
+    if isinstance(error, REJECTS):
+        row.rejected += 1
+    if error.reason == "post_live":
+        row.post_live_since = row.post_live_since or now
+    row.reason, row.message, row.remedy = (
+        error.reason,
+        clean_text(error.message),
+        clean_text(error.remedy) or None,
+    )
+    delay = retry_delay(error, max(row.attempts, 1))
+    told = error.not_before if error.not_before is not None and error.not_before > now else None
+    row.next_check_at = told or (now + delay if delay else None)
+    row.updated_at = now
+    clear_lease(row)
+    session.add(row)
+    return Failure(video_pk, state, error.reason, row.next_check_at)
+
+
+OUTCOMES = """
+SELECT video.id AS pk, video_id, state, reason, message, remedy, lease_owner AS owner, transcript_id, version,
+    (SELECT coalesce(sum(cardinality(word_texts)), 0) FROM segment WHERE transcript_pk = transcript.id) AS words,
+    transcript.duration AS seconds
+FROM video LEFT JOIN transcript ON transcript.id = current_transcript_pk WHERE video.id = ANY(:videos)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A video now. `owner` still holds it where the work on it did not end; the rest from `transcript_id` on is the
+    current transcript's, None without one. Seconds are those of its audio.
+    """
+
+    pk: int
+    video_id: str
+    state: str
+    reason: str | None
+    message: str | None
+    remedy: str | None
+    owner: str | None
+    transcript_id: str | None
+    version: int | None
+    words: int
+    seconds: float | None
+
+
+def outcomes(session: Session, video_pks: Sequence[int]) -> dict[int, Outcome]:
+    """By our numbers; a video that is gone is left out."""
+    rows = execute(session, OUTCOMES, videos=list(video_pks)).mappings()
+    return {row["pk"]: Outcome(**row) for row in rows}

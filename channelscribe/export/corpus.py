@@ -14,8 +14,9 @@ from importlib import import_module
 from itertools import islice
 from typing import Any, BinaryIO, NamedTuple
 
-from channelscribe.catalogue import Catalogue
-from channelscribe.catalogue.corpus import CorpusVideo
+from channelscribe.catalogue import transcripts
+from channelscribe.catalogue.connection import Database
+from channelscribe.catalogue.transcripts import CorpusVideo
 from channelscribe.errors import UsageError
 
 __all__ = ["ROWS_A_GROUP", "Exported", "export_channel"]
@@ -39,7 +40,7 @@ class Row(NamedTuple):
 
 
 def export_channel(
-    catalogue: Catalogue,
+    catalogue: Database,
     channel: str,
     name: str,
     file: BinaryIO,
@@ -53,7 +54,7 @@ def export_channel(
     Raises UnknownSource, and UsageError where pyarrow is needed and missing.
     """
     exported = Exported()
-    rows = catalogue.corpus(channel, language=language, since=since, until=until)
+    rows = transcripts.corpus(catalogue, channel, language=language, since=since, until=until)
     _WRITERS[name](_counted(rows, exported), file)
     return exported
 

@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from channelscribe.catalogue import dump
 from channelscribe.errors import ObjectMissing, StoreError, StoreNotWritable, UsageError
 from channelscribe.files import atomic_write
 from channelscribe.retention.library import Library
@@ -53,7 +54,7 @@ def back_up(library: Library, folder: Path, *, prune: bool = False) -> BackupRep
         folder.mkdir(parents=True, exist_ok=True)
         place = folder / f"catalogue-{datetime.now(UTC):%Y%m%dT%H%M%S.%f}"
         place.mkdir()
-        contents = library.catalogue.dump(place)
+        contents = dump.dump(library.catalogue, place)
         copy = MediaStore(str(folder / "library"))
         there = {found.key: found for found in copy.objects()}
         done, size, known = 0, 0, set[str]()
@@ -84,7 +85,7 @@ def restore(library: Library, folder: Path) -> BackupReport:
             known += 1
         else:
             done, size = done + 1, size + found.bytes
-    library.catalogue.load(folder / manifest["catalogue"], manifest)
+    dump.load(library.catalogue, folder / manifest["catalogue"], manifest)
     return BackupReport({name: facts["rows"] for name, facts in manifest["tables"].items()}, done, size, known)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from channelscribe.catalogue.checkpoints import CheckpointUse
+from channelscribe.catalogue import references
+from channelscribe.catalogue.references import CheckpointUse
 from channelscribe.retention.kinds import CHECKPOINTS
 from channelscribe.retention.library import Library
 from channelscribe.retention.report import Report
@@ -16,16 +17,16 @@ AT_ONCE = 500
 
 def sweep_checkpoints(library: Library, rules: Rules, report: Report, seen: set[int]) -> None:
     """Everything below `checkpoints/`. The hashes of all keys that stay are added to `seen`."""
-    keeping = library.catalogue.keeping
     for batch in batches(library.store.objects(CHECKPOINTS), AT_ONCE):
         seen.update(hash(found.key) for found in batch)
-        going = _going(batch, keeping.uses_of([found.key for found in batch]), rules)
+        going = _going(batch, library.catalogue.run(references.uses_of, [found.key for found in batch]), rules)
         if going and report.deleted:
-            gone: list[str] = []
-            with keeping.locked_uses_of([found.key for found, _ in going], gone) as uses:
+            with library.catalogue.session() as session:
+                uses = references.uses_of(session, [found.key for found, _ in going], lock=True)
                 going = _going([found for found, _ in going], uses, rules)
-                gone += [found.key for found, _ in going]
+                gone = [found.key for found, _ in going]
                 library.store.delete_all(gone)
+                references.forget_checkpoints(session, gone)
         for found, why in going:
             seen.discard(hash(found.key))
             report.add(why, CHECKPOINTS, found.key, found.bytes)

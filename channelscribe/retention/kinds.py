@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from channelscribe.catalogue.standing import VideoName
+from channelscribe.catalogue.references import VideoName
 from channelscribe.settings.options import RetentionOptions
 
 __all__ = ["CHECKPOINTS", "KINDS", "days_of", "video_of"]

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from channelscribe.catalogue import references
 from channelscribe.retention.kinds import CHECKPOINTS, KINDS
 from channelscribe.retention.library import Library
 from channelscribe.retention.report import Report
@@ -26,8 +27,8 @@ KEY = re.compile(rf"\b(?:{'|'.join([*KINDS, CHECKPOINTS])})/[A-Za-z0-9_.+/-]+")
 def sweep_partial(library: Library, rules: Rules, report: Report) -> None:
     """Folders of downloads whose video is at the end of its way, or not known."""
     folders = {path.name: path for path in _children(library.partial) if path.is_dir()}
-    names = library.catalogue.keeping.names_of(list(folders))
-    standings = library.catalogue.keeping.standings(list(names.values()))
+    names = library.catalogue.run(references.names_of, list(folders))
+    standings = library.catalogue.run(references.standings, list(names.values()))
     for name, folder in folders.items():
         standing = standings.get(names[name]) if name in names else None
         taken_down = standing is not None and standing.taken_down

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from channelscribe.catalogue import Catalogue
+from channelscribe.catalogue.connection import Database
 from channelscribe.local_stack.places import places_of
 from channelscribe.settings import Settings
 from channelscribe.store import MediaStore
@@ -19,13 +19,13 @@ class Library:
     the folders of downloads that were broken off; both are this machine's own.
     """
 
-    catalogue: Catalogue
+    catalogue: Database
     store: MediaStore
     results: Path
     partial: Path
 
     @classmethod
-    def of(cls, settings: Settings, catalogue: Catalogue, store: MediaStore | None = None) -> Library:
+    def of(cls, settings: Settings, catalogue: Database, store: MediaStore | None = None) -> Library:
         """The library that the settings name."""
         places = places_of(settings.data_dir)
         opened = store or MediaStore(settings.store.url or str(places.library), settings.store)

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from channelscribe.catalogue import leases, references
 from channelscribe.retention.checkpoints import sweep_checkpoints
 from channelscribe.retention.leftovers import sweep_partial, sweep_results
 from channelscribe.retention.library import Library
@@ -44,7 +45,7 @@ class SweepReport:
 def sweep(library: Library, options: RetentionOptions, *, delete: bool) -> SweepReport:
     """Sweep a library once. Killed half-way, the next one does the rest."""
     rules, report, seen = Rules(options, datetime.now(UTC)), Report(delete), set[int]()
-    lost = library.catalogue.keeping.lost_leases(release=delete)
+    lost = library.catalogue.run(leases.lost_leases, release=delete)
     sweep_versions(library, rules, report)
     sweep_videos(library, rules, report, seen)
     sweep_checkpoints(library, rules, report, seen)
@@ -59,9 +60,9 @@ def sweep_versions(library: Library, rules: Rules, report: Report) -> None:
     days = rules.options.old_versions_days
     if days is None:
         return
-    for version in library.catalogue.keeping.old_versions(rules.now - timedelta(days=days)):
+    for version in library.catalogue.run(references.old_versions, rules.now - timedelta(days=days)):
         if report.deleted:
-            if not library.catalogue.keeping.delete_old_version(version):
+            if not library.catalogue.run(references.delete_old_version, version):
                 continue
             library.store.delete_all(version.keys)
         report.add("expired", "old versions", f"{version.video} version {version.version}")

@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from channelscribe.catalogue import VideoRow
-from channelscribe.catalogue.tombstones import Remains
+from channelscribe.catalogue import references, videos
+from channelscribe.catalogue.references import Remains
+from channelscribe.catalogue.tables import VideoRow
 from channelscribe.errors import UnknownVideo, UsageError
 from channelscribe.retention.kinds import CHECKPOINTS, KINDS, video_of
 from channelscribe.retention.leftovers import results_that_name, size_of
@@ -44,7 +45,7 @@ class TakedownReport:
 
 def find_one(library: Library, wanted: str) -> VideoRow:
     """The one video that is meant. Raises UnknownVideo, and UsageError when it may be several."""
-    found = library.catalogue.find_videos(wanted)
+    found = library.catalogue.run(videos.find_videos, wanted)
     if not found:
         raise UnknownVideo(f"There is no video {wanted!r} in the library.", remedy="Give its id, site:id or URL.")
     if len(found) > 1:
@@ -55,10 +56,10 @@ def find_one(library: Library, wanted: str) -> VideoRow:
 
 def take_down(library: Library, video: VideoRow, *, delete: bool) -> TakedownReport:
     """Delete everything of a video; without `delete`, say what there is."""
-    keeping, report = library.catalogue.keeping, Report(delete)
-    before: Remains = keeping.remains(video.id)
+    catalogue, report = library.catalogue, Report(delete)
+    before: Remains = catalogue.run(references.remains, video.id)
     if delete:
-        keeping.bury(video.id)
+        catalogue.run(references.mark_taken_down, video.id)
     name = (video.site, video.video_id)
     for _ in range(PASSES if delete else 1):
         objects = _objects(library, video)
@@ -70,7 +71,7 @@ def take_down(library: Library, video: VideoRow, *, delete: bool) -> TakedownRep
         if not objects:
             break
     if delete:
-        keeping.forget_checkpoints(video.id)
+        catalogue.run(references.forget_checkpoints, video_pk=video.id)
     return TakedownReport(f"{name[0]}:{name[1]}", before.rows, before.leased, before.taken_down, report)
 
 
@@ -82,7 +83,7 @@ def _objects(library: Library, video: VideoRow) -> list[ObjectInfo]:
         place = f"{folder}/{video.site}" + ("" if folder == "audio_files" else f"/{video.video_id}")
         of_video = (each for each in library.store.objects(place) if video_of(each.key) == (video.site, video.video_id))
         found += of_video
-    own = set(library.catalogue.keeping.checkpoints_of(video.id))
+    own = set(library.catalogue.run(references.checkpoints_of, video.id))
     for step in sorted({key.rpartition("/")[0] for key in own}):
         found += (each for each in library.store.objects(step) if each.key in own)
     return found

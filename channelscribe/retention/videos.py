@@ -12,7 +12,8 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import TypeVar
 
-from channelscribe.catalogue.standing import Standing, VideoName
+from channelscribe.catalogue import references
+from channelscribe.catalogue.references import Standing, VideoName
 from channelscribe.retention.kinds import KINDS, days_of, video_of
 from channelscribe.retention.library import Library
 from channelscribe.retention.report import Report
@@ -65,7 +66,7 @@ def sweep_videos(library: Library, rules: Rules, report: Report, seen: set[int])
                 seen.add(hash(found.key))
                 if (name := video_of(found.key)) is not None:
                     of_videos.setdefault(name, []).append(found)
-            standings = library.catalogue.keeping.standings(list(of_videos))
+            standings = library.catalogue.run(references.standings, list(of_videos))
             for name, objects in of_videos.items():
                 going = _going(objects, kind, standings.get(name), rules)
                 if going and report.deleted:
@@ -85,8 +86,8 @@ def _going(
 def _delete(
     library: Library, name: VideoName, kind: str, objects: list[ObjectInfo], rules: Rules
 ) -> list[tuple[ObjectInfo, str]]:
-    with library.catalogue.keeping.locked_standing(name) as standing:
-        going = _going(objects, kind, standing, rules)
+    with library.catalogue.session() as session:
+        going = _going(objects, kind, references.locked_standing(session, name), rules)
         library.store.delete_all([found.key for found, _ in going])
     return going
 

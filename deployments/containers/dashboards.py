@@ -17,8 +17,8 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from channelscribe import errors
-from channelscribe.catalogue.performance import Figures, StageFigures
 from channelscribe.catalogue.prometheus import exposition
+from channelscribe.catalogue.stats import Figures, StageFigures
 from channelscribe.catalogue.tables import State
 from deployments.containers.tree import Finding, Tree
 

@@ -13,7 +13,9 @@ from itertools import groupby, islice
 from pathlib import Path
 from typing import Any
 
-from channelscribe.catalogue import Catalogue
+from channelscribe.catalogue import search, transcripts, videos
+from channelscribe.catalogue.connection import Database
+from channelscribe.catalogue.search_query import Question
 from channelscribe.catalogue.tables import VideoRow
 from channelscribe.errors import UnknownVideo
 from channelscribe.evaluation.metrics import WordErrors, word_error_rate
@@ -71,12 +73,12 @@ def sample_channel(places: Places) -> Iterator[str]:
         yield f"{server.url}/feed.xml"
 
 
-def transcribed(catalogue: Catalogue) -> Iterator[tuple[VideoRow, Transcript]]:
+def transcribed(catalogue: Database) -> Iterator[tuple[VideoRow, Transcript]]:
     """The sample's episodes that have a transcript."""
     for episode in world.episodes():
-        for found in catalogue.find_videos(f"generic:{episode.id}"):
+        for found in catalogue.run(videos.find_videos, f"generic:{episode.id}"):
             try:
-                row, _, transcript = catalogue.transcript_of(found.id)
+                row, _, transcript = catalogue.run(transcripts.transcript_of, found.id)
             except UnknownVideo:
                 continue
             yield row, transcript
@@ -120,12 +122,12 @@ def show_dialogue(episodes: list[tuple[VideoRow, Transcript]]) -> None:
             return
 
 
-def show_hit(catalogue: Catalogue) -> None:
+def show_hit(catalogue: Database) -> None:
     """One search: the name of a place or a person from the scripts."""
     entities = (entity for episode in world.episodes() for entity in episode.script.entities)
     names = [entity.text for entity in entities if entity.start > A_WHILE_IN]
     for name in names:
-        hits = catalogue.search(f'"{name}"', limit=1)
+        hits = catalogue.run(search.search, Question(f'"{name}"'), limit=1)
         if hits:
             hit = hits[0]
             say(f'\nSearch for "{name}": “{hit.title}” at {duration(hit.start)}')

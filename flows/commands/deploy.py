@@ -9,7 +9,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from channelscribe.catalogue import Catalogue
+from channelscribe.catalogue import schema
+from channelscribe.catalogue.connection import Database
 from channelscribe.settings import Settings
 from flows.output import print_json, say, tell
 from flows.session import joined, quiet_terminal, run_settings
@@ -28,7 +29,7 @@ def run(options: argparse.Namespace) -> int:
 
         quiet_terminal()
         if settings.database.url and not options.dry_run:
-            bring_up_to_date(Catalogue(settings.database.url.get_secret_value()))
+            bring_up_to_date(Database(settings.database.url.get_secret_value()))
         found = provision(settings, channels_file=channels, rehearsal=options.dry_run)
     if options.json:
         print_json(as_json(url, options.dry_run, found))
@@ -47,10 +48,10 @@ def server(settings: Settings) -> Iterator[str]:
         yield str(stack.addresses.prefect_api_url)
 
 
-def bring_up_to_date(catalogue: Catalogue) -> None:
+def bring_up_to_date(catalogue: Database) -> None:
     """The tables that the workers of this version need."""
     try:
-        catalogue.migrate()
+        schema.migrate(catalogue)
     finally:
         catalogue.close()
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from dataclasses import asdict
 
-from channelscribe.catalogue import Catalogue
+from channelscribe.catalogue import transcripts
+from channelscribe.catalogue.connection import Database
 from channelscribe.errors import UsageError
 from channelscribe.evaluation.changes import Changes, changes
 from flows.output import duration, print_json, say
@@ -16,8 +17,8 @@ def run(options: argparse.Namespace) -> int:
     settings, _ = run_settings(options)
     with database(settings, "diff") as catalogue:
         old, new = chosen(catalogue, options)
-        _, _, before = catalogue.transcript_of(options.video, old)
-        _, _, after = catalogue.transcript_of(options.video, new)
+        _, _, before = catalogue.run(transcripts.transcript_of, options.video, old)
+        _, _, after = catalogue.run(transcripts.transcript_of, options.video, new)
     found = changes(before, after)
     if options.json:
         print_json({"old": old, "new": new, "alike": round(found.alike, 4), **asdict(found)})
@@ -26,10 +27,10 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def chosen(catalogue: Catalogue, options: argparse.Namespace) -> tuple[int, int]:
+def chosen(catalogue: Database, options: argparse.Namespace) -> tuple[int, int]:
     """The two versions: by default the current one and the one before it."""
-    video, current, _ = catalogue.transcript_of(options.video)
-    versions = [row.version for row in catalogue.versions(video.id)]
+    video, current, _ = catalogue.run(transcripts.transcript_of, options.video)
+    versions = [row.version for row in catalogue.run(transcripts.versions, video.id)]
     new = options.new or (current.version if options.old != current.version else max(versions))
     old = options.old or max((version for version in versions if version < new), default=None)
     if old is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from channelscribe.catalogue import entities
 from flows.output import print_json, table
 from flows.session import database, run_settings
 
@@ -11,7 +12,7 @@ from flows.session import database, run_settings
 def run(options: argparse.Namespace) -> int:
     settings, _ = run_settings(options)
     with database(settings, "entities") as catalogue:
-        found = catalogue.entities(channel=options.channel, label=options.label)
+        found = catalogue.run(entities.entity_counts, channel=options.channel, label=options.label)
     rows = [{"name": e.text, "label": e.label, "count": e.mentions, "videos": e.videos} for e in found]
     if options.json:
         print_json({"entities": rows})

@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from functools import partial
 
+from channelscribe.catalogue import stats
 from channelscribe.catalogue.prometheus import LibraryCollector, exposition
 from channelscribe.errors import StackError, UsageError
 from flows.output import tell
@@ -16,11 +18,12 @@ def run(options: argparse.Namespace) -> int:
     """The figures once, on stdout; with --listen until it is stopped, over HTTP."""
     settings, _ = run_settings(options)
     with database(settings, "metrics") as catalogue:
+        figures = partial(catalogue.run, stats.figures)
         if options.listen is None:
-            sys.stdout.write(exposition(catalogue.figures).decode())
+            sys.stdout.write(exposition(figures).decode())
             return 0
         host, port = address(options.listen)
-        serve(LibraryCollector(catalogue.figures), host, port)
+        serve(LibraryCollector(figures), host, port)
     return 0
 
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from channelscribe.catalogue import Catalogue
+from channelscribe.catalogue import transcripts, videos
+from channelscribe.catalogue.connection import Database
 from channelscribe.catalogue.tables import TranscriptRow, VideoRow
 from channelscribe.errors import UnknownVideo, UsageError
 from channelscribe.evaluation.figures import against_scripts, of_transcript, real_time_factors
@@ -37,7 +38,7 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError("--out is for the picture of one video.", remedy="Name a VIDEO.")
     with database(settings, "report") as catalogue:
         if options.video:
-            row, version, transcript = catalogue.transcript_of(options.video)
+            row, version, transcript = catalogue.run(transcripts.transcript_of, options.video)
             found = about(row, version, transcript, Path(options.out or f"{safe_id(row.video_id)}.svg"))
             print_json(found) if options.json else show_video(found)
         else:
@@ -46,12 +47,12 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def measured(catalogue: Catalogue) -> Iterator[Measured]:
+def measured(catalogue: Database) -> Iterator[Measured]:
     """The sample's episodes that have a transcript in the library: what was said in them is known."""
     for episode in world.episodes():
-        for found in catalogue.find_videos(f"generic:{episode.id}"):
+        for found in catalogue.run(videos.find_videos, f"generic:{episode.id}"):
             try:
-                row, _, transcript = catalogue.transcript_of(found.id)
+                row, _, transcript = catalogue.run(transcripts.transcript_of, found.id)
             except UnknownVideo:
                 continue
             script = script_of(row.site, row.video_id, transcript.duration)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from channelscribe.catalogue import Catalogue
+from channelscribe.catalogue.connection import Database
 from channelscribe.local_stack import LocalStack
 from channelscribe.retention import Library
 from channelscribe.retention.backup import restore
@@ -17,7 +17,7 @@ def run(options: argparse.Namespace) -> int:
     settings, _ = run_settings(options)
     with LocalStack(settings, ["database"], command="restore") as stack:
         stack.wait_ready()
-        catalogue = Catalogue(stack.addresses.database_url or "")  # not migrated: it gets the backup's schema first
+        catalogue = Database(stack.addresses.database_url or "")  # not migrated: it gets the backup's schema first
         try:
             report = restore(Library.of(settings, catalogue), Path(options.folder))
         finally:

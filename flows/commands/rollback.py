@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from channelscribe.catalogue import transcripts
 from flows.output import print_json, say
 from flows.session import database, run_settings
 
@@ -11,8 +12,8 @@ from flows.session import database, run_settings
 def run(options: argparse.Namespace) -> int:
     settings, _ = run_settings(options)
     with database(settings, "rollback") as catalogue:
-        video, _, _ = catalogue.transcript_of(options.video, options.version)
-        moved = catalogue.make_current(video.id, options.version)
+        video, _, _ = catalogue.run(transcripts.transcript_of, options.video, options.version)
+        moved = catalogue.run(transcripts.make_current, video.id, options.version)
     if options.json:
         print_json({"video": video.video_id, "version": options.version, "moved": moved})
     else:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from channelscribe.catalogue import search
+from channelscribe.catalogue.search_query import Question
 from flows.output import duration, print_json, say, tell
 from flows.session import database, run_settings
 
@@ -11,14 +13,17 @@ from flows.session import database, run_settings
 def run(options: argparse.Namespace) -> int:
     settings, _ = run_settings(options)
     with database(settings, "search") as catalogue:
-        hits = catalogue.search(
-            options.query,
-            channel=options.channel,
-            speaker=options.speaker,
-            entity=options.entity,
-            since=options.since,
-            until=options.until,
-            language=options.language,
+        hits = catalogue.run(
+            search.search,
+            Question(
+                options.query,
+                channel=options.channel,
+                speaker=options.speaker,
+                entity=options.entity,
+                since=options.since,
+                until=options.until,
+                language=options.language,
+            ),
             limit=options.limit,
             after=options.after,
         )

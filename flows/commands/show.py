@@ -7,7 +7,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from channelscribe.catalogue import Catalogue
+from channelscribe.catalogue import listings, transcripts
+from channelscribe.catalogue.connection import Database
 from channelscribe.errors import UnknownVideo, UsageError
 from channelscribe.export import VideoMeta, render
 from channelscribe.files import atomic_write
@@ -44,15 +45,15 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def transcript(catalogue: Catalogue, video: str, options: argparse.Namespace) -> Shown:
-    row, version, found = catalogue.transcript_of(video, options.version)
+def transcript(catalogue: Database, video: str, options: argparse.Namespace) -> Shown:
+    row, version, found = catalogue.run(transcripts.transcript_of, video, options.version)
     published = row.published.isoformat() if row.published else None
-    meta = VideoMeta(row.title, row.url, row.video_id, catalogue.channel_of(row.id), published)
+    meta = VideoMeta(row.title, row.url, row.video_id, catalogue.run(listings.channel_of, row.id), published)
     texts = {name: render(found, name, meta) for name in options.format}
     return Shown(row.site, row.video_id, version.version, texts)
 
 
-def write_files(catalogue: Catalogue, options: argparse.Namespace) -> int:
+def write_files(catalogue: Database, options: argparse.Namespace) -> int:
     """SITE-ID.FORMAT for each video and format. A video that is not there never stops the others."""
     folder = Path(options.out)
     try:

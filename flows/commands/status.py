@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from dataclasses import asdict
 
+from channelscribe.catalogue import stats
 from flows.output import print_json, say, table
 from flows.session import database, run_settings
 
@@ -12,7 +13,7 @@ from flows.session import database, run_settings
 def run(options: argparse.Namespace) -> int:
     settings, _ = run_settings(options)
     with database(settings, "status") as catalogue:
-        status = catalogue.status()
+        status = catalogue.run(stats.status)
     if options.json:
         print_json(asdict(status))
         return 0

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from datetime import UTC, datetime
 
-from channelscribe.catalogue import Catalogue
+from channelscribe.catalogue import leases
+from channelscribe.catalogue.connection import Database
 from channelscribe.local_stack.looking import running_addresses
 from channelscribe.retention import Library
 from channelscribe.retention.sweep import sweep
@@ -33,7 +34,7 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def close_lost_runs(settings: Settings, catalogue: Catalogue, *, delete: bool) -> list[str] | None:
+def close_lost_runs(settings: Settings, catalogue: Database, *, delete: bool) -> list[str] | None:
     """Those of the Prefect server of the settings, or of the laptop stack where it runs; None where none answers."""
     api_url = running_addresses(settings).prefect_api_url
     if api_url is None:
@@ -45,7 +46,7 @@ def close_lost_runs(settings: Settings, catalogue: Catalogue, *, delete: bool) -
 
         quiet_terminal()
         try:
-            return close_lost({each.owner for each in catalogue.progress()}, datetime.now(UTC), delete=delete)
+            return close_lost({each.owner for each in catalogue.run(leases.progress)}, datetime.now(UTC), delete=delete)
         except httpx.HTTPError as error:
             tell(f"The Prefect server at {api_url} does not answer ({type(error).__name__}): no lost run is closed.")
             return None

@@ -6,7 +6,8 @@ import argparse
 from collections.abc import Mapping
 from typing import Any
 
-from channelscribe.catalogue import Catalogue
+from channelscribe.catalogue import leases
+from channelscribe.catalogue.connection import Database
 from channelscribe.errors import ChannelscribeError
 from channelscribe.settings import Settings
 from channelscribe.sources.addresses import check_url
@@ -54,9 +55,9 @@ def run(options: argparse.Namespace) -> int:
     return EXIT_SOME_FAILED if errors or not_all else EXIT_DONE
 
 
-def tell_held(catalogue: Catalogue) -> None:
+def tell_held(catalogue: Database) -> None:
     """What this command could not have: without a word, a killed run's videos would look as if all were done."""
-    held = catalogue.progress()
+    held = catalogue.run(leases.progress)
     if held:
         free = max(video.lease_until for video in held).astimezone()
         tell(f"{len(held)} videos are with other runs; those of a killed one are free from {free:%H:%M:%S} on.")
@@ -69,7 +70,7 @@ def provide_limits(settings: Settings) -> None:
     provision_limits(budgets(settings.sources))
 
 
-def sync_one(source: str, options: Any, given: Mapping[str, Any], catalogue: Catalogue) -> Any:
+def sync_one(source: str, options: Any, given: Mapping[str, Any], catalogue: Database) -> Any:
     """One source through the flow, its progress shown."""
     from flows.forms import SyncRequest
     from flows.sync_channel import sync_channel

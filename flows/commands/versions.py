@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from channelscribe.catalogue import transcripts
 from channelscribe.catalogue.tables import TranscriptRow
 from flows.output import print_json, table
 from flows.session import database, run_settings
@@ -13,8 +14,8 @@ from flows.session import database, run_settings
 def run(options: argparse.Namespace) -> int:
     settings, _ = run_settings(options)
     with database(settings, "versions") as catalogue:
-        video, current, _ = catalogue.transcript_of(options.video)
-        found = [described(row, row.id == current.id) for row in catalogue.versions(video.id)]
+        video, current, _ = catalogue.run(transcripts.transcript_of, options.video)
+        found = [described(row, row.id == current.id) for row in catalogue.run(transcripts.versions, video.id)]
     if options.json:
         print_json({"video": video.video_id, "title": video.title, "versions": found})
         return 0

@@ -14,6 +14,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from pydantic import SecretStr
 
 from blocks import BLOCKS, CatalogueBlock, MediaStoreBlock, SiteAccessBlock, SpeechModelsBlock
+from channelscribe.catalogue import schema
 from channelscribe.errors import ModelUnavailable, StackError
 from channelscribe.local_stack import LocalStack
 from channelscribe.settings import Settings, SpeechModel, SpeechOptions
@@ -111,7 +112,7 @@ def documents(stack: LocalStack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 def test_workers_and_doctor_use_the_documents_that_settings_name(
     documents: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    resources.catalogue().migrate()
+    schema.migrate(resources.catalogue())
     resources.store().put_bytes(b"x", "doctor/x.txt")
     assert (tmp_path / "doctor" / "x.txt").exists()
     speech = resources.settings_of({"speech": {"block": None, "beam_size": 2}}).speech

@@ -18,12 +18,13 @@ pytestmark = pytest.mark.stack
 SCRIPT = """
 import json, sys
 from blocks import CatalogueBlock, MediaStoreBlock
+from channelscribe.catalogue import schema
 url, folder = sys.argv[1:]
 MediaStoreBlock(url=folder, secret_key="canary-91").save("library", overwrite=True)
 CatalogueBlock(url=url).save("catalogue", overwrite=True)
 store, catalogue = MediaStoreBlock.load("library"), CatalogueBlock.load("catalogue")
 store.check_reachable()
-catalogue.catalogue().migrate()
+schema.migrate(catalogue.catalogue())
 catalogue.check_reachable()
 store.store().put_bytes(b"hello", "doctor/hello.txt", overwrite=True)
 print(json.dumps({

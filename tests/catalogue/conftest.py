@@ -12,7 +12,8 @@ import psycopg
 import pytest
 from sqlalchemy import make_url
 
-from channelscribe.catalogue import Catalogue
+from channelscribe.catalogue import schema
+from channelscribe.catalogue.connection import Database
 from channelscribe.local_stack.postgres import EmbeddedServer, temporary_server
 
 NewDatabase = Callable[[], str]
@@ -41,8 +42,8 @@ def new_database(server: EmbeddedServer) -> NewDatabase:
 
     def make() -> str:
         url = _create(server, f"migrated_{next(numbers)}")
-        catalogue = Catalogue(url)
-        catalogue.migrate()
+        catalogue = Database(url)
+        schema.migrate(catalogue)
         catalogue.close()
         return url
 
@@ -55,11 +56,11 @@ def one_database(new_database: NewDatabase) -> str:
 
 
 @pytest.fixture
-def catalogue(one_database: str) -> Iterator[Catalogue]:
+def catalogue(one_database: str) -> Iterator[Database]:
     """An empty catalogue."""
     with psycopg.connect(one_database) as connection:
         connection.execute("TRUNCATE source, video RESTART IDENTITY CASCADE")
-    opened = Catalogue(one_database)
+    opened = Database(one_database)
     yield opened
     opened.close()
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
-from channelscribe.catalogue import Catalogue, VideoRow
+from channelscribe.catalogue import leases, listings, publishing, videos
+from channelscribe.catalogue.connection import Database
+from channelscribe.catalogue.tables import VideoRow
 from channelscribe.transcript import Segment, Transcript, Turn, Word
 
 SITE = "youtube"
@@ -46,10 +48,10 @@ class Listed:
     complete: bool = True
 
 
-def with_videos(catalogue: Catalogue, count: int) -> list[VideoRow]:
+def with_videos(catalogue: Database, count: int) -> list[VideoRow]:
     """`count` discovered videos v0, v1, …"""
-    report = catalogue.record_listing(Listed([Video(f"v{n}", position=n) for n in range(count)]))
-    return catalogue.due(report.source_pk)
+    report = catalogue.run(listings.record_listing, Listed([Video(f"v{n}", position=n) for n in range(count)]))
+    return catalogue.run(leases.due, report.source_pk)
 
 
 def spoken(*texts: str, language: str = "en", speaker: str | None = "S0") -> Transcript:
@@ -72,13 +74,13 @@ def spoken(*texts: str, language: str = "en", speaker: str | None = "S0") -> Tra
     return Transcript(language, 2.0 * len(texts), segments, turns, {"recognizer": {"name": "tiny"}})
 
 
-def published(catalogue: Catalogue, transcript: Transcript, video: Video, source: Listed | None = None) -> VideoRow:
+def published(catalogue: Database, transcript: Transcript, video: Video, source: Listed | None = None) -> VideoRow:
     """A video with this transcript, through all that a run does in the catalogue."""
     listing = source or Listed()
     listing.videos = [video]
     listing.complete = False
-    report = catalogue.record_listing(listing)
-    row = next(row for row in catalogue.list_videos(report.source_pk) if row.video_id == video.video_id)
-    catalogue.claim([row.id], OWNER, 60)
-    catalogue.publish(row.id, OWNER, f"{row.id:064x}", transcript, {}, {})
+    report = catalogue.run(listings.record_listing, listing)
+    row = next(row for row in catalogue.run(videos.list_videos, report.source_pk) if row.video_id == video.video_id)
+    catalogue.run(leases.claim, [row.id], OWNER, 60)
+    catalogue.run(publishing.publish, row.id, OWNER, f"{row.id:064x}", transcript, {}, {})
     return row

@@ -9,8 +9,9 @@ from contextlib import suppress
 import psycopg
 import pytest
 
-from channelscribe.catalogue import Catalogue
-from channelscribe.catalogue.connection import parse_url
+from channelscribe.catalogue import listings, search, stats, videos
+from channelscribe.catalogue.connection import Database, parse_url
+from channelscribe.catalogue.search_query import Question
 from channelscribe.errors import CatalogueError, CatalogueUnreachable, InvalidSetting, SchemaMismatch
 from channelscribe.local_stack.postgres import EmbeddedServer
 from tests.catalogue.conftest import NewDatabase
@@ -32,9 +33,9 @@ def test_other_urls_are_refused(url: str) -> None:
 
 
 def test_no_server_is_unreachable_and_the_password_stays_secret() -> None:
-    catalogue = Catalogue(f"postgresql://user:{PASSWORD}@127.0.0.1:1/name")
+    catalogue = Database(f"postgresql://user:{PASSWORD}@127.0.0.1:1/name")
     with pytest.raises(CatalogueUnreachable) as caught:
-        catalogue.status()
+        catalogue.run(stats.status)
     assert "127.0.0.1" in caught.value.message
     assert PASSWORD not in "".join(traceback.format_exception(caught.value))
     assert PASSWORD not in repr(catalogue) + str(catalogue)
@@ -42,7 +43,7 @@ def test_no_server_is_unreachable_and_the_password_stays_secret() -> None:
 
 def test_a_missing_database_is_said_in_one_line(server: EmbeddedServer) -> None:
     with pytest.raises(CatalogueUnreachable, match='database "nothing" does not exist'):
-        Catalogue(server.url.replace("/postgres?", "/nothing?")).status()
+        Database(server.url.replace("/postgres?", "/nothing?")).run(stats.status)
 
 
 def test_wrong_credentials_are_told_with_the_remedy(server: EmbeddedServer) -> None:
@@ -67,33 +68,33 @@ def _until_refused(url: str) -> None:
     """The server takes its new rules in a moment after the signal."""
     for _ in range(50):
         with suppress(SchemaMismatch):
-            Catalogue(url).status()
+            Database(url).run(stats.status)
         time.sleep(0.1)
 
 
 def test_a_database_without_tables_is_a_matter_of_schema(empty_database: NewDatabase) -> None:
     with pytest.raises(SchemaMismatch):
-        Catalogue(empty_database()).status()
+        Database(empty_database()).run(stats.status)
 
 
-def test_what_is_wrong_with_the_data_is_no_reason_to_retry(catalogue: Catalogue) -> None:
+def test_what_is_wrong_with_the_data_is_no_reason_to_retry(catalogue: Database) -> None:
     with pytest.raises(CatalogueError) as caught:
-        catalogue.search("", channel="y", limit=-1)
+        catalogue.run(search.search, Question("", channel="y"), limit=-1)
     assert caught.value.reason == "catalogue_error"
 
 
-def test_a_restarted_server_costs_no_error(server: EmbeddedServer, catalogue: Catalogue) -> None:
-    catalogue.status()
+def test_a_restarted_server_costs_no_error(server: EmbeddedServer, catalogue: Database) -> None:
+    catalogue.run(stats.status)
     with psycopg.connect(server.url, autocommit=True) as connection:
         connection.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
             " AND backend_type = 'client backend'"
         )
-    assert catalogue.status().videos == 0
+    assert catalogue.run(stats.status).videos == 0
 
 
-def test_what_postgresql_cannot_hold_is_taken_out(catalogue: Catalogue) -> None:
+def test_what_postgresql_cannot_hold_is_taken_out(catalogue: Database) -> None:
     titles = ["a\x00b", "lone \ud800 surrogate", "'; DROP TABLE video; --", "\u202e rtl", "😀" * 400]
-    catalogue.record_listing(Listed([Video(f"v{n}", title) for n, title in enumerate(titles)]))
-    stored = [row.title for row in catalogue.list_videos(1)]
+    catalogue.run(listings.record_listing, Listed([Video(f"v{n}", title) for n, title in enumerate(titles)]))
+    stored = [row.title for row in catalogue.run(videos.list_videos, 1)]
     assert stored == ["ab", "lone ? surrogate", *titles[2:]]

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from channelscribe.catalogue.cleaning import clean_text
-from channelscribe.catalogue.copy_text import copy_blocks
+from channelscribe.catalogue.connection import clean_text
+from channelscribe.catalogue.publishing import copy_blocks
 
 texts = st.text(st.characters(codec=None), max_size=8) | st.text('\\"{},\t\n\r\x08\x0b\x0c\x00\x1f NULL', max_size=8)
 numbers = st.floats(allow_nan=False) | st.integers(-(2**40), 2**40).map(float)

@@ -8,8 +8,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from channelscribe import errors
-from channelscribe.catalogue import Catalogue, State
-from channelscribe.catalogue.failures import LONGEST_DELAY, LONGEST_WAIT, retry_delay
+from channelscribe.catalogue import leases, listings, publishing, search, stats, videos
+from channelscribe.catalogue.connection import Database
+from channelscribe.catalogue.search_query import Question
+from channelscribe.catalogue.tables import State
+from channelscribe.catalogue.videos import LONGEST_DELAY, LONGEST_WAIT, retry_delay
 from tests.catalogue.records import OWNER, spoken, with_videos
 
 CASES = [
@@ -41,29 +44,29 @@ OF_THE_MACHINE = [
 
 
 @pytest.mark.parametrize("error", OF_THE_MACHINE, ids=lambda error: type(error).__name__)
-def test_what_is_the_machines_leaves_the_row_as_it_was(catalogue: Catalogue, error: Exception) -> None:
+def test_what_is_the_machines_leaves_the_row_as_it_was(catalogue: Database, error: Exception) -> None:
     assert errors.stops_run(error)
     (video,) = with_videos(catalogue, 1)
     for state in ("discovered", "downloaded"):
-        catalogue.claim([video.id], OWNER, 60)
+        catalogue.run(leases.claim, [video.id], OWNER, 60)
         if state == "downloaded":
-            catalogue.record_state(video.id, OWNER, State.DOWNLOADED)
-        before = catalogue.find_videos("v0")[0].model_dump(exclude={"lease_owner", "lease_until", "step"})
-        failure = catalogue.record_failure(video.id, OWNER, error)
+            catalogue.run(videos.record_state, video.id, OWNER, State.DOWNLOADED)
+        before = catalogue.run(videos.find_videos, "v0")[0].model_dump(exclude={"lease_owner", "lease_until", "step"})
+        failure = catalogue.run(videos.record_failure, video.id, OWNER, error)
         assert failure is not None and failure.state == state
-        row = catalogue.find_videos("v0")[0]
+        row = catalogue.run(videos.find_videos, "v0")[0]
         assert row.model_dump(exclude={"lease_owner", "lease_until", "step"}) == before
-        assert row.lease_owner is None and catalogue.status().due == 1
+        assert row.lease_owner is None and catalogue.run(stats.status).due == 1
 
 
 @pytest.mark.parametrize(("error", "state", "reason", "timed"), CASES, ids=lambda case: str(case)[:20])
-def test_failures(catalogue: Catalogue, error: Exception, state: State, reason: str, timed: bool) -> None:
+def test_failures(catalogue: Database, error: Exception, state: State, reason: str, timed: bool) -> None:
     (video,) = with_videos(catalogue, 1)
-    catalogue.claim([video.id], OWNER, 60)
-    failure = catalogue.record_failure(video.id, OWNER, error)
+    catalogue.run(leases.claim, [video.id], OWNER, 60)
+    failure = catalogue.run(videos.record_failure, video.id, OWNER, error)
     assert failure is not None
     assert (failure.state, failure.reason, failure.retry_at is not None) == (state, reason, timed)
-    row = catalogue.find_videos("v0")[0]
+    row = catalogue.run(videos.find_videos, "v0")[0]
     tries = 0 if reason == "blocked" else 1  # a block says nothing about the video
     assert (row.state, row.reason, row.lease_owner, row.attempts) == (state, reason, None, tries)
     assert row.message
@@ -73,75 +76,79 @@ def test_failures(catalogue: Catalogue, error: Exception, state: State, reason: 
         assert row.next_check_at > datetime.now(UTC)
 
 
-def test_a_step_that_succeeds_forgets_what_went_wrong(catalogue: Catalogue) -> None:
+def test_a_step_that_succeeds_forgets_what_went_wrong(catalogue: Database) -> None:
     (video,) = with_videos(catalogue, 1)
-    catalogue.claim([video.id], OWNER, 60)
-    catalogue.record_failure(video.id, OWNER, errors.SourceUnreachable("no route", remedy="Look at the network."))
-    assert len(catalogue.claim([video.id], OWNER, 60, only_due=False)) == 1
-    catalogue.record_state(video.id, OWNER, "downloaded")
-    row = catalogue.find_videos("v0")[0]
+    catalogue.run(leases.claim, [video.id], OWNER, 60)
+    catalogue.run(
+        videos.record_failure, video.id, OWNER, errors.SourceUnreachable("no route", remedy="Look at the network.")
+    )
+    assert len(catalogue.run(leases.claim, [video.id], OWNER, 60, only_due=False)) == 1
+    catalogue.run(videos.record_state, video.id, OWNER, "downloaded")
+    row = catalogue.run(videos.find_videos, "v0")[0]
     assert (row.state, row.reason, row.remedy, row.attempts) == ("downloaded", None, None, 0)
     assert row.lease_owner == OWNER
 
 
-def test_a_published_video_stays_published(catalogue: Catalogue) -> None:
+def test_a_published_video_stays_published(catalogue: Database) -> None:
     (video,) = with_videos(catalogue, 1)
-    catalogue.claim([video.id], OWNER, 60)
-    catalogue.publish(video.id, OWNER, "t", spoken("hello"), {}, {})
-    catalogue.claim([video.id], OWNER, 60, only_due=False)
-    catalogue.record_failure(video.id, OWNER, errors.VideoUnavailable("gone"))
-    assert catalogue.find_videos("v0")[0].state == State.PUBLISHED
-    assert catalogue.search("hello")
+    catalogue.run(leases.claim, [video.id], OWNER, 60)
+    catalogue.run(publishing.publish, video.id, OWNER, "t", spoken("hello"), {}, {})
+    catalogue.run(leases.claim, [video.id], OWNER, 60, only_due=False)
+    catalogue.run(videos.record_failure, video.id, OWNER, errors.VideoUnavailable("gone"))
+    assert catalogue.run(videos.find_videos, "v0")[0].state == State.PUBLISHED
+    assert catalogue.run(search.search, Question("hello"))
 
 
-def test_exclusion_gives_the_lease_back(catalogue: Catalogue) -> None:
+def test_exclusion_gives_the_lease_back(catalogue: Database) -> None:
     (video,) = with_videos(catalogue, 1)
-    catalogue.claim([video.id], OWNER, 60)
-    catalogue.record_state(video.id, OWNER, State.EXCLUDED, reason="too_long", message="13 hours")
-    row = catalogue.find_videos("v0")[0]
+    catalogue.run(leases.claim, [video.id], OWNER, 60)
+    catalogue.run(videos.record_state, video.id, OWNER, State.EXCLUDED, reason="too_long", message="13 hours")
+    row = catalogue.run(videos.find_videos, "v0")[0]
     assert (row.state, row.reason, row.lease_owner) == ("excluded", "too_long", None)
-    status = catalogue.status()
+    status = catalogue.run(stats.status)
     assert (status.due, status.states["excluded"], status.reasons[0].reason) == (0, 1, "too_long")
 
 
-def test_what_was_told_decides_when_to_try_again(catalogue: Catalogue) -> None:
+def test_what_was_told_decides_when_to_try_again(catalogue: Database) -> None:
     (video,) = with_videos(catalogue, 1)
-    catalogue.claim([video.id], OWNER, 60)
+    catalogue.run(leases.claim, [video.id], OWNER, 60)
     begins = datetime.now(UTC) + timedelta(days=3)
-    failure = catalogue.record_failure(video.id, OWNER, errors.NotYet("On Monday.", not_before=begins))
+    failure = catalogue.run(videos.record_failure, video.id, OWNER, errors.NotYet("On Monday.", not_before=begins))
     assert failure is not None
     assert failure.retry_at == begins
 
 
-def test_a_broken_download_is_not_taken_for_done(catalogue: Catalogue) -> None:
+def test_a_broken_download_is_not_taken_for_done(catalogue: Database) -> None:
     (video,) = with_videos(catalogue, 1)
     for error in (errors.TruncatedMedia("half"), errors.SourceUnreachable("no route"), errors.CorruptMedia("noise")):
-        catalogue.claim([video.id], OWNER, 60, only_due=False)
-        catalogue.record_failure(video.id, OWNER, error)
-    assert catalogue.find_videos("v0")[0].rejected == 2
+        catalogue.run(leases.claim, [video.id], OWNER, 60, only_due=False)
+        catalogue.run(videos.record_failure, video.id, OWNER, error)
+    assert catalogue.run(videos.find_videos, "v0")[0].rejected == 2
 
 
-def test_a_stream_that_just_ended_remembers_when(catalogue: Catalogue) -> None:
+def test_a_stream_that_just_ended_remembers_when(catalogue: Database) -> None:
     (video,) = with_videos(catalogue, 1)
     for _ in range(2):
-        catalogue.claim([video.id], OWNER, 60, only_due=False)
-        catalogue.record_failure(video.id, OWNER, errors.NotYet("It is being processed.", reason="post_live"))
-        since = catalogue.find_videos("v0")[0].post_live_since
+        catalogue.run(leases.claim, [video.id], OWNER, 60, only_due=False)
+        catalogue.run(
+            videos.record_failure, video.id, OWNER, errors.NotYet("It is being processed.", reason="post_live")
+        )
+        since = catalogue.run(videos.find_videos, "v0")[0].post_live_since
     assert since is not None
-    assert since == catalogue.find_videos("v0")[0].post_live_since
+    assert since == catalogue.run(videos.find_videos, "v0")[0].post_live_since
 
 
-def test_failed_videos_can_be_made_due(catalogue: Catalogue) -> None:
+def test_failed_videos_can_be_made_due(catalogue: Database) -> None:
     rows = with_videos(catalogue, 3)
     found = [errors.VideoUnavailable("no", reason="members_only"), errors.SourceUnreachable("no"), errors.NotYet("no")]
     for row, error in zip(rows, found, strict=True):
-        catalogue.claim([row.id], OWNER, 60)
-        catalogue.record_failure(row.id, OWNER, error)
-    pk = catalogue.sources()[0].id
-    assert catalogue.due(pk) == []
-    assert catalogue.make_due(pk, ["members_only"]) == 1
-    assert [row.video_id for row in catalogue.due(pk)] == ["v0"]
-    assert catalogue.make_due(pk, ["all"]) == 3
+        catalogue.run(leases.claim, [row.id], OWNER, 60)
+        catalogue.run(videos.record_failure, row.id, OWNER, error)
+    pk = catalogue.run(listings.sources)[0].id
+    assert catalogue.run(leases.due, pk) == []
+    assert catalogue.run(leases.make_due, pk, ["members_only"]) == 1
+    assert [row.video_id for row in catalogue.run(leases.due, pk)] == ["v0"]
+    assert catalogue.run(leases.make_due, pk, ["all"]) == 3
 
 
 def test_delays_double_up_to_a_week() -> None:

@@ -4,139 +4,143 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
+from functools import partial
 
-from channelscribe.catalogue import Catalogue
+from channelscribe.catalogue import leases, listings, videos
+from channelscribe.catalogue.connection import Database
 from channelscribe.errors import NotYet
 from channelscribe.sources.listing import ListedVideo, Listing
 from tests.catalogue.records import OWNER, Listed, Video
 
 
-def test_new_changed_and_gone(catalogue: Catalogue) -> None:
-    first = catalogue.record_listing(Listed([Video("a"), Video("b"), Video("c")]))
-    again = catalogue.record_listing(Listed([Video("a"), Video("b"), Video("c")]))
-    later = catalogue.record_listing(Listed([Video("b", "Another title"), Video("c"), Video("d")]))
+def test_new_changed_and_gone(catalogue: Database) -> None:
+    first = catalogue.run(listings.record_listing, Listed([Video("a"), Video("b"), Video("c")]))
+    again = catalogue.run(listings.record_listing, Listed([Video("a"), Video("b"), Video("c")]))
+    later = catalogue.run(listings.record_listing, Listed([Video("b", "Another title"), Video("c"), Video("d")]))
     assert (first.listed, first.new, first.changed, first.gone) == (3, 3, 0, 0)
     assert (again.listed, again.new, again.changed, again.gone) == (3, 0, 0, 0)
     assert (later.listed, later.new, later.changed, later.gone) == (3, 1, 1, 1)
-    assert [row.video_id for row in catalogue.due(later.source_pk)] == ["b", "c", "d"]
-    assert {row.video_id for row in catalogue.list_videos(later.source_pk)} == {"a", "b", "c", "d"}
+    assert [row.video_id for row in catalogue.run(leases.due, later.source_pk)] == ["b", "c", "d"]
+    assert {row.video_id for row in catalogue.run(videos.list_videos, later.source_pk)} == {"a", "b", "c", "d"}
 
 
-def test_a_vanished_video_comes_back(catalogue: Catalogue) -> None:
-    for videos in ([Video("a"), Video("b")], [Video("b")], [Video("a"), Video("b")]):
-        report = catalogue.record_listing(Listed(videos))
-    assert (report.new, report.gone, len(catalogue.due(report.source_pk))) == (0, 0, 2)
+def test_a_vanished_video_comes_back(catalogue: Database) -> None:
+    for listed in ([Video("a"), Video("b")], [Video("b")], [Video("a"), Video("b")]):
+        report = catalogue.run(listings.record_listing, Listed(listed))
+    assert (report.new, report.gone, len(catalogue.run(leases.due, report.source_pk))) == (0, 0, 2)
 
 
-def test_a_part_of_a_listing_makes_nothing_vanish(catalogue: Catalogue) -> None:
-    catalogue.record_listing(Listed([Video("a"), Video("b")]))
-    assert catalogue.record_listing(Listed([Video("b")], complete=False)).gone == 0
+def test_a_part_of_a_listing_makes_nothing_vanish(catalogue: Database) -> None:
+    catalogue.run(listings.record_listing, Listed([Video("a"), Video("b")]))
+    assert catalogue.run(listings.record_listing, Listed([Video("b")], complete=False)).gone == 0
 
 
-def test_a_video_listed_twice_counts_once(catalogue: Catalogue) -> None:
-    report = catalogue.record_listing(Listed([Video("a", "first"), Video("a", "second")]))
+def test_a_video_listed_twice_counts_once(catalogue: Database) -> None:
+    report = catalogue.run(listings.record_listing, Listed([Video("a", "first"), Video("a", "second")]))
     assert (report.listed, report.new) == (1, 1)
-    assert catalogue.find_videos("a")[0].title == "first"
+    assert catalogue.run(videos.find_videos, "a")[0].title == "first"
 
 
-def test_what_a_listing_leaves_out_stays_known(catalogue: Catalogue) -> None:
-    catalogue.record_listing(Listed([Video("a", "Known", duration=9.0, description="about")]))
+def test_what_a_listing_leaves_out_stays_known(catalogue: Database) -> None:
+    catalogue.run(listings.record_listing, Listed([Video("a", "Known", duration=9.0, description="about")]))
     flat = Video("a", "", duration=None, published=None)
-    assert catalogue.record_listing(Listed([flat])).changed == 0
-    row = catalogue.find_videos("a")[0]
+    assert catalogue.run(listings.record_listing, Listed([flat])).changed == 0
+    row = catalogue.run(videos.find_videos, "a")[0]
     assert (row.title, row.duration, row.description) == ("Known", 9.0, "about")
     assert row.published == date(2024, 5, 1)
 
 
-def test_a_video_of_two_sources_is_one_video(catalogue: Catalogue) -> None:
-    one = catalogue.record_listing(Listed([Video("a")]))
-    two = catalogue.record_listing(Listed([Video("a")], url="https://www.youtube.com/playlist?list=P"))
+def test_a_video_of_two_sources_is_one_video(catalogue: Database) -> None:
+    one = catalogue.run(listings.record_listing, Listed([Video("a")]))
+    two = catalogue.run(listings.record_listing, Listed([Video("a")], url="https://www.youtube.com/playlist?list=P"))
     assert (two.new, two.changed) == (0, 0)
-    assert catalogue.due(one.source_pk)[0].id == catalogue.due(two.source_pk)[0].id
+    assert catalogue.run(leases.due, one.source_pk)[0].id == catalogue.run(leases.due, two.source_pk)[0].id
 
 
-def test_an_upcoming_video_that_went_live_is_checked_at_once(catalogue: Catalogue) -> None:
-    report = catalogue.record_listing(Listed([Video("a", live_status="is_upcoming")]))
-    row = catalogue.claim([catalogue.due(report.source_pk)[0].id], OWNER, 60)[0]
-    catalogue.record_failure(row.id, OWNER, NotYet("It begins on Monday."))
-    assert catalogue.due(report.source_pk) == []
-    catalogue.record_listing(Listed([Video("a", live_status="was_live")]))
-    assert [video.id for video in catalogue.due(report.source_pk)] == [row.id]
+def test_an_upcoming_video_that_went_live_is_checked_at_once(catalogue: Database) -> None:
+    report = catalogue.run(listings.record_listing, Listed([Video("a", live_status="is_upcoming")]))
+    row = catalogue.run(leases.claim, [catalogue.run(leases.due, report.source_pk)[0].id], OWNER, 60)[0]
+    catalogue.run(videos.record_failure, row.id, OWNER, NotYet("It begins on Monday."))
+    assert catalogue.run(leases.due, report.source_pk) == []
+    catalogue.run(listings.record_listing, Listed([Video("a", live_status="was_live")]))
+    assert [video.id for video in catalogue.run(leases.due, report.source_pk)] == [row.id]
 
 
-def test_the_same_listings_at_once(catalogue: Catalogue) -> None:
-    videos = [Video(f"v{n}") for n in range(200)]
-    orders = [Listed(videos, url="u1"), Listed(videos[::-1], url="u2"), Listed(videos[50:] + videos[:50], url="u3")]
+def test_the_same_listings_at_once(catalogue: Database) -> None:
+    listed = [Video(f"v{n}") for n in range(200)]
+    orders = [Listed(listed, url="u1"), Listed(listed[::-1], url="u2"), Listed(listed[50:] + listed[:50], url="u3")]
     with ThreadPoolExecutor(3) as pool:
-        reports = list(pool.map(catalogue.record_listing, orders * 5))
+        reports = list(pool.map(partial(catalogue.run, listings.record_listing), orders * 5))
     assert sum(report.new for report in reports) == 200
     assert sum(report.changed + report.gone for report in reports) == 0
 
 
-def test_limit_and_order(catalogue: Catalogue) -> None:
+def test_limit_and_order(catalogue: Database) -> None:
     videos = [
         Video("old", published=date(2020, 1, 1), position=2),
         Video("new", published=date(2024, 1, 1), position=1),
         Video("undated", published=None, position=0),
     ]
-    pk = catalogue.record_listing(Listed(videos)).source_pk
-    assert [row.video_id for row in catalogue.due(pk)] == ["undated", "new", "old"]
-    assert [row.video_id for row in catalogue.due(pk, limit=1)] == ["undated"]
-    assert [row.video_id for row in catalogue.claim_next(pk, OWNER, 60, 2)] == ["undated", "new"]
-    assert [row.video_id for row in catalogue.claim_next(pk, OWNER, 60, 2)] == ["old"]
+    pk = catalogue.run(listings.record_listing, Listed(videos)).source_pk
+    assert [row.video_id for row in catalogue.run(leases.due, pk)] == ["undated", "new", "old"]
+    assert [row.video_id for row in catalogue.run(leases.due, pk, limit=1)] == ["undated"]
+    assert [row.video_id for row in catalogue.run(leases.claim_next, pk, OWNER, 60, 2)] == ["undated", "new"]
+    assert [row.video_id for row in catalogue.run(leases.claim_next, pk, OWNER, 60, 2)] == ["old"]
 
 
-def test_a_short_look_keeps_the_order_and_full_ones_are_due_by_the_clock(catalogue: Catalogue) -> None:
+def test_a_short_look_keeps_the_order_and_full_ones_are_due_by_the_clock(catalogue: Database) -> None:
     url = Listed().url
-    assert catalogue.full_listing_due(url, 24)
-    catalogue.record_listing(Listed([Video("b", position=0), Video("a", position=1)]))
-    assert not catalogue.full_listing_due(url, 24)
-    assert catalogue.full_listing_due(url, 0)
+    assert catalogue.run(listings.full_listing_due, url, 24)
+    catalogue.run(listings.record_listing, Listed([Video("b", position=0), Video("a", position=1)]))
+    assert not catalogue.run(listings.full_listing_due, url, 24)
+    assert catalogue.run(listings.full_listing_due, url, 0)
     short = [Video("c", position=0), Video("b", position=1)]
-    pk = catalogue.record_listing(Listed(short, complete=False)).source_pk
-    assert [row.video_id for row in catalogue.due(pk)] == ["c", "b", "a"]
+    pk = catalogue.run(listings.record_listing, Listed(short, complete=False)).source_pk
+    assert [row.video_id for row in catalogue.run(leases.due, pk)] == ["c", "b", "a"]
 
 
-def test_whether_all_were_listed(catalogue: Catalogue) -> None:
+def test_whether_all_were_listed(catalogue: Database) -> None:
     url = Listed().url
-    assert not catalogue.all_listed(url, [Video("a")])
-    catalogue.record_listing(Listed([Video("a"), Video("b")]))
-    assert catalogue.all_listed(url, [Video("b"), Video("a")])
-    assert not catalogue.all_listed(url, [Video("a"), Video("c")])
-    assert not catalogue.all_listed("https://www.youtube.com/@other", [Video("a")])
-    catalogue.record_listing(Listed([Video("b")]))
-    assert not catalogue.all_listed(url, [Video("a")])  # it had vanished
+    assert not catalogue.run(listings.all_listed, url, [Video("a")])
+    catalogue.run(listings.record_listing, Listed([Video("a"), Video("b")]))
+    assert catalogue.run(listings.all_listed, url, [Video("b"), Video("a")])
+    assert not catalogue.run(listings.all_listed, url, [Video("a"), Video("c")])
+    assert not catalogue.run(listings.all_listed, "https://www.youtube.com/@other", [Video("a")])
+    catalogue.run(listings.record_listing, Listed([Video("b")]))
+    assert not catalogue.run(listings.all_listed, url, [Video("a")])  # it had vanished
 
 
-def test_a_date_that_is_known_stays(catalogue: Catalogue) -> None:
+def test_a_date_that_is_known_stays(catalogue: Database) -> None:
     """Listings may tell dates in words ("a year ago"), pages tell them exactly."""
-    pk = catalogue.record_listing(Listed([Video("a", published=None)])).source_pk
-    row = catalogue.claim_next(pk, OWNER, 60, 1)[0]
-    catalogue.record_details(row.id, OWNER, published=date(2024, 3, 7))
-    catalogue.record_listing(Listed([Video("a", published=date(2024, 5, 1))]))
-    assert catalogue.find_videos("a")[0].published == date(2024, 3, 7)
+    pk = catalogue.run(listings.record_listing, Listed([Video("a", published=None)])).source_pk
+    row = catalogue.run(leases.claim_next, pk, OWNER, 60, 1)[0]
+    catalogue.run(videos.record_details, row.id, OWNER, published=date(2024, 3, 7))
+    catalogue.run(listings.record_listing, Listed([Video("a", published=date(2024, 5, 1))]))
+    assert catalogue.run(videos.find_videos, "a")[0].published == date(2024, 3, 7)
 
 
-def test_surrogates_and_nul_in_listings(catalogue: Catalogue) -> None:
-    catalogue.record_listing(Listed([Video("a", "a\x00b\udcff\t\\N\n")]))
-    assert catalogue.find_videos("a")[0].title == "ab?\t\\N\n"
+def test_surrogates_and_nul_in_listings(catalogue: Database) -> None:
+    catalogue.run(listings.record_listing, Listed([Video("a", "a\x00b\udcff\t\\N\n")]))
+    assert catalogue.run(videos.find_videos, "a")[0].title == "ab?\t\\N\n"
 
 
-def test_real_listing_records_fit(catalogue: Catalogue) -> None:
+def test_real_listing_records_fit(catalogue: Database) -> None:
     video = ListedVideo("a", "generic", "https://example.org/a.mp3", "A", 3.0)
     listing = Listing("generic", "feed", "A feed", "https://example.org/feed.xml", "feed")
     listing.videos.append(video)
-    assert catalogue.record_listing(listing).new == 1
-    assert catalogue.find_videos("generic:a")[0].url == video.url
+    assert catalogue.run(listings.record_listing, listing).new == 1
+    assert catalogue.run(videos.find_videos, "generic:a")[0].url == video.url
 
 
-def test_finding_videos(catalogue: Catalogue) -> None:
-    catalogue.record_listing(Listed([Video("a"), Video("7"), Video("a", site="vimeo", url="https://vimeo.com/a")]))
-    seven = catalogue.find_videos("7")
+def test_finding_videos(catalogue: Database) -> None:
+    catalogue.run(
+        listings.record_listing, Listed([Video("a"), Video("7"), Video("a", site="vimeo", url="https://vimeo.com/a")])
+    )
+    seven = catalogue.run(videos.find_videos, "7")
     assert [row.video_id for row in seven] == ["7"]
-    assert len(catalogue.find_videos("a")) == 2
-    assert [row.site for row in catalogue.find_videos("vimeo:a")] == ["vimeo"]
-    assert [row.site for row in catalogue.find_videos("https://vimeo.com/a")] == ["vimeo"]
-    assert [row.id for row in catalogue.find_videos(str(seven[0].id))] == [seven[0].id]
+    assert len(catalogue.run(videos.find_videos, "a")) == 2
+    assert [row.site for row in catalogue.run(videos.find_videos, "vimeo:a")] == ["vimeo"]
+    assert [row.site for row in catalogue.run(videos.find_videos, "https://vimeo.com/a")] == ["vimeo"]
+    assert [row.id for row in catalogue.run(videos.find_videos, str(seven[0].id))] == [seven[0].id]
     for nothing in ("", "nope", "9" * 30, "²", "a\x00b", "'--"):
-        assert catalogue.find_videos(nothing) == []
+        assert catalogue.run(videos.find_videos, nothing) == []

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from prometheus_client.parser import text_string_to_metric_families
 
-from channelscribe.catalogue import Catalogue
+from channelscribe.catalogue import leases, stats, videos
+from channelscribe.catalogue.connection import Database
 from channelscribe.catalogue.prometheus import exposition
 from channelscribe.errors import VideoUnavailable
 from channelscribe.speech.memory import peak_rss_bytes, reset_peak_rss
@@ -13,30 +16,30 @@ from tests.catalogue.records import OWNER, Video, published, spoken, with_videos
 Samples = dict[tuple[str, str], float]
 
 
-def scraped(catalogue: Catalogue) -> Samples:
+def scraped(catalogue: Database) -> Samples:
     """{(metric, the value of its one label or ""): sample}, as Prometheus' own parser reads it."""
-    text = exposition(catalogue.figures).decode()
+    text = exposition(partial(catalogue.run, stats.figures)).decode()
     found = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
     return {(sample.name, next(iter(sample.labels.values()), "")): sample.value for sample in found}
 
 
-def test_an_empty_library_has_figures(catalogue: Catalogue) -> None:
+def test_an_empty_library_has_figures(catalogue: Database) -> None:
     samples = scraped(catalogue)
     assert samples["channelscribe_videos", "published"] == 0
     assert samples["channelscribe_due", ""] == 0
     assert samples["channelscribe_transcribed_seconds", ""] == 0
 
 
-def test_figures(catalogue: Catalogue) -> None:
+def test_figures(catalogue: Database) -> None:
     published(catalogue, spoken("one", "two"), Video("done", duration=60.0))
     first, second, third = with_videos(catalogue, 3)
-    catalogue.claim([first.id, second.id], OWNER, 60)
-    catalogue.renew(first.id, OWNER, 60, "download", 0.5)
+    catalogue.run(leases.claim, [first.id, second.id], OWNER, 60)
+    catalogue.run(leases.renew, first.id, OWNER, 60, "download", 0.5)
     for video, outcome, seconds in ((first, "done", 20.0), (first, "unreachable", 5.0), (second, "done", 10.0)):
-        catalogue.record_stage(video.id, "download", outcome, seconds, 1 << 20, "host:1")
-    catalogue.record_stage(first.id, "prepare", "done", 2.0, 3 << 20, "host:1")
-    catalogue.record_stage(first.id, "prepare", "done", 1.0, 2 << 20, "host:1")
-    catalogue.record_failure(second.id, OWNER, VideoUnavailable("It is private.", reason="private"))
+        catalogue.run(stats.record_stage, video.id, "download", outcome, seconds, 1 << 20, "host:1")
+    catalogue.run(stats.record_stage, first.id, "prepare", "done", 2.0, 3 << 20, "host:1")
+    catalogue.run(stats.record_stage, first.id, "prepare", "done", 1.0, 2 << 20, "host:1")
+    catalogue.run(videos.record_failure, second.id, OWNER, VideoUnavailable("It is private.", reason="private"))
 
     samples = scraped(catalogue)
     assert samples["channelscribe_videos", "published"] == 1
@@ -56,9 +59,9 @@ def test_figures(catalogue: Catalogue) -> None:
     assert third.state == "discovered"
 
 
-def test_a_video_that_is_gone_is_no_error(catalogue: Catalogue) -> None:
-    catalogue.record_stage(12345, "download", "done", 1.0, 1, "host:1")
-    assert catalogue.figures().stages == []
+def test_a_video_that_is_gone_is_no_error(catalogue: Database) -> None:
+    catalogue.run(stats.record_stage, 12345, "download", "done", 1.0, 1, "host:1")
+    assert catalogue.run(stats.figures).stages == []
 
 
 def test_the_peak_begins_anew() -> None:

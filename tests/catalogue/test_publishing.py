@@ -9,10 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from channelscribe.catalogue import Catalogue, State, publishing
-from channelscribe.catalogue.cleaning import clean_json
-from channelscribe.catalogue.connection import Database, execute
-from channelscribe.catalogue.transcript_rows import segment_of, segment_rows
+from channelscribe.catalogue import entities, leases, publishing, search, transcripts, videos
+from channelscribe.catalogue.connection import Database, clean_json, execute
+from channelscribe.catalogue.publishing import segment_rows
+from channelscribe.catalogue.search_query import Question
+from channelscribe.catalogue.tables import State
+from channelscribe.catalogue.transcripts import segment_of
 from channelscribe.errors import UnknownVideo
 from channelscribe.transcript import Segment, Transcript, Turn, Word
 from tests.catalogue.conftest import NewDatabase
@@ -34,19 +36,19 @@ READING: dict[str, Any] = {
 ROWS = ("transcript", "segment", "speaker", "sentence", "entity")
 
 
-def counts(catalogue: Catalogue) -> dict[str, int]:
-    with catalogue._database.session() as session:
+def counts(catalogue: Database) -> dict[str, int]:
+    with catalogue.session() as session:
         count = "SELECT count(*) FROM "
         return {table: execute(session, count + table).scalar_one() for table in ROWS}
 
 
-def claimed(catalogue: Catalogue) -> int:
+def claimed(catalogue: Database) -> int:
     pk = with_videos(catalogue, 1)[0].id
-    catalogue.claim([pk], OWNER, 60, only_due=False)
+    catalogue.run(leases.claim, [pk], OWNER, 60, only_due=False)
     return pk
 
 
-def test_a_transcript_comes_back_as_it_was(catalogue: Catalogue) -> None:
+def test_a_transcript_comes_back_as_it_was(catalogue: Database) -> None:
     pk = claimed(catalogue)
     transcript = Transcript(
         "en",
@@ -61,65 +63,63 @@ def test_a_transcript_comes_back_as_it_was(catalogue: Catalogue) -> None:
         quality={"speech_seconds": 4.5, "unheard": [[2.0, 2.5]]},
         stages={"align": {"seconds": 1.25, "engines": {"torch": "2.8.0"}}},
     )
-    assert catalogue.publish(pk, OWNER, "t1", transcript, READING, {"txt": "k.txt"}) == 1
-    video, row, back = catalogue.transcript_of("v0")
+    assert catalogue.run(publishing.publish, pk, OWNER, "t1", transcript, READING, {"txt": "k.txt"}) == 1
+    video, row, back = catalogue.run(transcripts.transcript_of, "v0")
     assert back == transcript
     assert (video.state, video.lease_owner, video.current_transcript_pk) == ("published", None, row.id)
     assert (row.transcript_id, row.version, row.files) == ("t1", 1, {"txt": "k.txt"})
     assert counts(catalogue) == {"transcript": 1, "segment": 3, "speaker": 2, "sentence": 1, "entity": 2}
-    with catalogue._database.session() as session:
+    with catalogue.session() as session:
         assert execute(session, "SELECT segment FROM entity ORDER BY index").scalars().all() == [0, 1]
 
 
-def test_another_reading_takes_the_place_of_the_one_before(catalogue: Catalogue) -> None:
+def test_another_reading_takes_the_place_of_the_one_before(catalogue: Database) -> None:
     """A new text model, and the transcript stays what it was."""
     pk = claimed(catalogue)
     transcript = spoken("Ada met Bo.", "In Paris")
-    catalogue.publish(pk, OWNER, "t1", transcript, READING, {})
-    before = catalogue.transcript_of(pk)
-    catalogue.claim([pk], OWNER, 60, only_due=False)
+    catalogue.run(publishing.publish, pk, OWNER, "t1", transcript, READING, {})
+    before = catalogue.run(transcripts.transcript_of, pk)
+    catalogue.run(leases.claim, [pk], OWNER, 60, only_due=False)
     fewer = {**READING, "entities": READING["entities"][:1]}
-    assert catalogue.publish(pk, OWNER, "t1", transcript, fewer, {}) == 1
-    assert catalogue.transcript_of(pk)[2] == before[2]
+    assert catalogue.run(publishing.publish, pk, OWNER, "t1", transcript, fewer, {}) == 1
+    assert catalogue.run(transcripts.transcript_of, pk)[2] == before[2]
     assert counts(catalogue) == {"transcript": 1, "segment": 2, "speaker": 1, "sentence": 1, "entity": 1}
-    assert [found.text for found in catalogue.entities()] == ["Ada"]
+    assert [found.text for found in catalogue.run(entities.entity_counts)] == ["Ada"]
 
 
-def test_the_same_again_changes_nothing(catalogue: Catalogue) -> None:
+def test_the_same_again_changes_nothing(catalogue: Database) -> None:
     pk = claimed(catalogue)
-    catalogue.publish(pk, OWNER, "t1", spoken("Ada met Bo.", "In Paris"), READING, {})
-    before = catalogue.transcript_of(pk)
-    catalogue.claim([pk], OWNER, 60, only_due=False)
-    assert catalogue.publish(pk, OWNER, "t1", spoken("other words"), READING, {}) == 1
-    after = catalogue.transcript_of(pk)
+    catalogue.run(publishing.publish, pk, OWNER, "t1", spoken("Ada met Bo.", "In Paris"), READING, {})
+    before = catalogue.run(transcripts.transcript_of, pk)
+    catalogue.run(leases.claim, [pk], OWNER, 60, only_due=False)
+    assert catalogue.run(publishing.publish, pk, OWNER, "t1", spoken("other words"), READING, {}) == 1
+    after = catalogue.run(transcripts.transcript_of, pk)
     assert after[1:] == before[1:]
     assert counts(catalogue) == {"transcript": 1, "segment": 2, "speaker": 1, "sentence": 1, "entity": 2}
 
 
-def test_versions_and_the_current_pointer(catalogue: Catalogue) -> None:
+def test_versions_and_the_current_pointer(catalogue: Database) -> None:
     pk = claimed(catalogue)
     for transcript_id, word in (("t1", "first"), ("t2", "second")):
-        catalogue.claim([pk], OWNER, 60, only_due=False)
-        catalogue.publish(pk, OWNER, transcript_id, spoken(word), {}, {})
-    assert catalogue.transcript_of(pk)[2].text == "second"
-    assert catalogue.transcript_of(pk, 1)[2].text == "first"
-    assert [row.transcript_id for row in catalogue.versions(pk)] == ["t1", "t2"]
-    assert not catalogue.search("first")
-    catalogue.claim([pk], OWNER, 60, only_due=False)
-    assert catalogue.publish(pk, OWNER, "t1", spoken("first"), {}, {}) == 1
-    assert catalogue.transcript_of(pk)[2].text == "first"
+        catalogue.run(leases.claim, [pk], OWNER, 60, only_due=False)
+        catalogue.run(publishing.publish, pk, OWNER, transcript_id, spoken(word), {}, {})
+    assert catalogue.run(transcripts.transcript_of, pk)[2].text == "second"
+    assert catalogue.run(transcripts.transcript_of, pk, 1)[2].text == "first"
+    assert [row.transcript_id for row in catalogue.run(transcripts.versions, pk)] == ["t1", "t2"]
+    assert not catalogue.run(search.search, Question("first"))
+    catalogue.run(leases.claim, [pk], OWNER, 60, only_due=False)
+    assert catalogue.run(publishing.publish, pk, OWNER, "t1", spoken("first"), {}, {}) == 1
+    assert catalogue.run(transcripts.transcript_of, pk)[2].text == "first"
 
 
-def test_two_videos_may_have_the_same_content(catalogue: Catalogue) -> None:
+def test_two_videos_may_have_the_same_content(catalogue: Database) -> None:
     pks = [row.id for row in with_videos(catalogue, 2)]
-    catalogue.claim(pks, OWNER, 60)
-    assert [catalogue.publish(pk, OWNER, "same", spoken("silence"), {}, {}) for pk in pks] == [1, 1]
+    catalogue.run(leases.claim, pks, OWNER, 60)
+    assert [catalogue.run(publishing.publish, pk, OWNER, "same", spoken("silence"), {}, {}) for pk in pks] == [1, 1]
 
 
 @pytest.mark.parametrize("table", ["segment", "entity"])
-def test_a_break_in_the_middle_leaves_nothing(
-    catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch, table: str
-) -> None:
+def test_a_break_in_the_middle_leaves_nothing(catalogue: Database, monkeypatch: pytest.MonkeyPatch, table: str) -> None:
     pk = claimed(catalogue)
     whole = publishing._copy
 
@@ -130,19 +130,19 @@ def test_a_break_in_the_middle_leaves_nothing(
 
     monkeypatch.setattr(publishing, "_copy", breaks)
     with pytest.raises(KeyboardInterrupt):
-        catalogue.publish(pk, OWNER, "t1", spoken("Ada met Bo."), READING, {})
+        catalogue.run(publishing.publish, pk, OWNER, "t1", spoken("Ada met Bo."), READING, {})
     assert set(counts(catalogue).values()) == {0}
-    assert catalogue.find_videos("v0")[0].state == State.DISCOVERED
+    assert catalogue.run(videos.find_videos, "v0")[0].state == State.DISCOVERED
     monkeypatch.undo()
-    assert catalogue.publish(pk, OWNER, "t1", spoken("Ada met Bo."), READING, {}) == 1
+    assert catalogue.run(publishing.publish, pk, OWNER, "t1", spoken("Ada met Bo."), READING, {}) == 1
 
 
-def test_publishing_the_same_at_once(catalogue: Catalogue) -> None:
+def test_publishing_the_same_at_once(catalogue: Database) -> None:
     pk = claimed(catalogue)
 
     def publish(_: int) -> bool:
         try:
-            return catalogue.publish(pk, OWNER, "t1", spoken("hello"), {}, {}) == 1
+            return catalogue.run(publishing.publish, pk, OWNER, "t1", spoken("hello"), {}, {}) == 1
         except Exception as error:
             return type(error).__name__ == "LeaseLost"
 
@@ -151,11 +151,11 @@ def test_publishing_the_same_at_once(catalogue: Catalogue) -> None:
     assert counts(catalogue)["transcript"] == 1
 
 
-def test_what_is_not_there(catalogue: Catalogue) -> None:
+def test_what_is_not_there(catalogue: Database) -> None:
     pk = claimed(catalogue)
     for video, version in (("nope", None), (10**9, None), (pk, None), (pk, 3)):
         with pytest.raises(UnknownVideo):
-            catalogue.transcript_of(video, version)
+            catalogue.run(transcripts.transcript_of, video, version)
 
 
 any_text = st.text(st.characters(codec=None), max_size=20)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from channelscribe.catalogue import Catalogue
-from channelscribe.catalogue.connection import execute
+from channelscribe.catalogue import entities as entity_rows_
+from channelscribe.catalogue import leases, publishing, search
+from channelscribe.catalogue.connection import Database, execute
+from channelscribe.catalogue.search_query import Question
 from channelscribe.sample import world
 from channelscribe.settings import TextOptions
 from channelscribe.text.reading import read
@@ -11,9 +13,9 @@ from channelscribe.transcript import Segment, Transcript, Turn, Word
 from tests.catalogue.records import OWNER, with_videos
 
 
-def test_a_reading_becomes_rows(catalogue: Catalogue) -> None:
+def test_a_reading_becomes_rows(catalogue: Database) -> None:
     pk = with_videos(catalogue, 1)[0].id
-    catalogue.claim([pk], OWNER, 60, only_due=False)
+    catalogue.run(leases.claim, [pk], OWNER, 60, only_due=False)
     script = world.episodes()[0].script
     segments = [
         Segment(s.start, s.end, s.text, "S0", words=[Word(s.text, s.start, s.end, None, "S0")])
@@ -21,14 +23,14 @@ def test_a_reading_becomes_rows(catalogue: Catalogue) -> None:
     ]
     transcript = Transcript("en", 99.0, segments, [Turn(0.0, 99.0, "S0")])
     reading = read(transcript, TextOptions(models={"en": "sample"}))
-    catalogue.publish(pk, OWNER, "t1", transcript, reading.to_dict(), {})
-    with catalogue._database.session() as session:
+    catalogue.run(publishing.publish, pk, OWNER, "t1", transcript, reading.to_dict(), {})
+    with catalogue.session() as session:
         sentences = execute(session, 'SELECT text, start_char, "end", speaker FROM sentence ORDER BY index').all()
         entities = execute(session, "SELECT text, key, label, start_char, segment FROM entity ORDER BY index").all()
     assert sentences == [(s.text, s.start_char, s.end, s.speaker) for s in reading.sentences]
     assert [row[:4] for row in entities] == [(e.text, e.key, e.label, e.start_char) for e in reading.entities]
     assert all(text in segments[segment].text for text, *_, segment in entities)
-    counted = {(each.key, each.label): each.mentions for each in catalogue.entities()}
+    counted = {(each.key, each.label): each.mentions for each in catalogue.run(entity_rows_.entity_counts)}
     assert sum(counted.values()) == len(reading.entities) > 5
     for entity in reading.entities[:3]:
-        assert catalogue.search("", entity=entity.text)
+        assert catalogue.run(search.search, Question("", entity=entity.text))

@@ -13,9 +13,10 @@ from alembic.migration import MigrationContext
 from sqlalchemy import CheckConstraint
 from sqlmodel import SQLModel
 
-from channelscribe.catalogue import Catalogue, schema
+from channelscribe.catalogue import entities, schema, search, stats, transcripts
 from channelscribe.catalogue.connection import Database
 from channelscribe.catalogue.schema import VERSION_TABLE
+from channelscribe.catalogue.search_query import Question
 from channelscribe.errors import CatalogueError, SchemaMismatch
 from channelscribe.transcript import Segment, Turn, Word
 from tests.catalogue.conftest import NewDatabase
@@ -23,26 +24,26 @@ from tests.catalogue.conftest import NewDatabase
 
 def test_migrating_twice_changes_nothing(empty_database: NewDatabase) -> None:
     url = empty_database()
-    catalogue = Catalogue(url)
+    catalogue = Database(url)
     with pytest.raises(SchemaMismatch, match="has schema none"):
-        catalogue.check_schema()
-    catalogue.migrate()
-    catalogue.migrate()
-    catalogue.check_schema()
-    assert catalogue.status().videos == 0
+        schema.check_schema(catalogue)
+    schema.migrate(catalogue)
+    schema.migrate(catalogue)
+    schema.check_schema(catalogue)
+    assert catalogue.run(stats.status).videos == 0
 
 
 def test_migrating_at_once(empty_database: NewDatabase) -> None:
     url = empty_database()
-    several = [Catalogue(url) for _ in range(4)]
+    several = [Database(url) for _ in range(4)]
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(Catalogue.migrate, several))
-    several[0].check_schema()
+        list(pool.map(schema.migrate, several))
+    schema.check_schema(several[0])
 
 
 def test_migrations_make_the_tables(empty_database: NewDatabase) -> None:
     url = empty_database()
-    Catalogue(url).migrate()
+    schema.migrate(Database(url))
     with Database(url).connection() as connection:
         options = {"version_table": VERSION_TABLE, "compare_server_default": True}
         differences = compare_metadata(MigrationContext.configure(connection, opts=options), SQLModel.metadata)
@@ -51,13 +52,13 @@ def test_migrations_make_the_tables(empty_database: NewDatabase) -> None:
 
 def test_a_newer_schema_is_refused(empty_database: NewDatabase) -> None:
     url = empty_database()
-    catalogue = Catalogue(url)
-    catalogue.migrate()
+    catalogue = Database(url)
+    schema.migrate(catalogue)
     with psycopg.connect(url) as connection:
         connection.execute("UPDATE channelscribe_schema SET version_num = '9999'")
-    for method in (catalogue.check_schema, catalogue.migrate):
+    for check in (schema.check_schema, schema.migrate):
         with pytest.raises(SchemaMismatch, match="newer"):
-            method()
+            check(catalogue)
 
 
 def test_the_checks_of_the_migrations_are_those_of_the_tables(one_database: str) -> None:
@@ -127,16 +128,16 @@ def test_a_full_database_is_migrated_and_loses_nothing(empty_database: NewDataba
     tables.remove(VERSION_TABLE)
     before = everything(url, tables)
     assert all(before.values()), "a table without rows proves nothing"
-    catalogue = Catalogue(url)
+    catalogue = Database(url)
     with pytest.raises(SchemaMismatch, match=f"has schema {revision}.*sync` migrates it"):
-        catalogue.check_schema()
-    catalogue.migrate()
+        schema.check_schema(catalogue)
+    schema.migrate(catalogue)
     after = everything(url, tables)
     for table, old in before.items():
         assert [{name: row[name] for name in old[0]} for row in after[table]] == old, table
-    assert [hit.video for hit in catalogue.search("lighthouse")] == ["v1"]
-    assert [name.text for name in catalogue.entities()] == ["Lighthouses"]
-    _, row, transcript = catalogue.transcript_of("v1")
+    assert [hit.video for hit in catalogue.run(search.search, Question("lighthouse"))] == ["v1"]
+    assert [name.text for name in catalogue.run(entities.entity_counts)] == ["Lighthouses"]
+    _, row, transcript = catalogue.run(transcripts.transcript_of, "v1")
     assert (row.version, transcript.turns) == (1, [Turn(0, 2, "S0")])
     words = [Word("The", 0, 1, 0.5, "S0"), Word("lighthouses", 1, 2, None, "S0", aligned=False)]
     flags = ["unsure"] if revision == "0002" else []
@@ -177,10 +178,10 @@ def test_an_old_server_and_an_odd_encoding_are_told(
     url = empty_database()
     monkeypatch.setattr(schema, "OLDEST_SERVER", (99,))
     with pytest.raises(SchemaMismatch, match="needs 99 or newer"):
-        Catalogue(url).migrate()
+        schema.migrate(Database(url))
     monkeypatch.undo()
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("CREATE DATABASE latin ENCODING 'LATIN1' LOCALE_PROVIDER libc LOCALE 'C' TEMPLATE template0")
         name = connection.info.dbname
     with pytest.raises(SchemaMismatch, match="encoding LATIN1"):
-        Catalogue(url.replace(f"/{name}?", "/latin?")).migrate()
+        schema.migrate(Database(url.replace(f"/{name}?", "/latin?")))

@@ -8,10 +8,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from channelscribe.catalogue import Catalogue, Hit, search
-from channelscribe.catalogue.connection import execute
-from channelscribe.catalogue.search import url_at
-from channelscribe.catalogue.search_words import LANGUAGES, configuration, searched_words
+from channelscribe.catalogue import entities, leases, publishing, search
+from channelscribe.catalogue import videos as video_rows
+from channelscribe.catalogue.connection import Database, execute
+from channelscribe.catalogue.search import Hit, url_at
+from channelscribe.catalogue.search_query import LANGUAGES, Question, configuration, searched_words
 from channelscribe.errors import UsageError
 from channelscribe.text.names import entity_key
 from tests.catalogue.conftest import NewDatabase
@@ -19,9 +20,9 @@ from tests.catalogue.records import OWNER, Listed, Video, published, spoken
 
 
 @pytest.fixture(scope="module")
-def library(new_database: NewDatabase) -> Catalogue:
+def library(new_database: NewDatabase) -> Database:
     """Three videos: two in English (one of another channel and day), one in German."""
-    catalogue = Catalogue(new_database())
+    catalogue = Database(new_database())
     published(
         catalogue,
         spoken("The lighthouse keeper was running home", "Nobody saw Ada Lovelace"),
@@ -35,12 +36,12 @@ def library(new_database: NewDatabase) -> Catalogue:
         other,
     )
     published(catalogue, spoken("Der Leuchtturmwärter läuft nach Hause", language="de"), Video("de1"))
-    video = catalogue.find_videos("en1")[0]
-    catalogue.claim([video.id], OWNER, 60, only_due=False)
+    video = catalogue.run(video_rows.find_videos, "en1")[0]
+    catalogue.run(leases.claim, [video.id], OWNER, 60, only_due=False)
     name = {"text": "Ada Lovelace", "key": "ada lovelace", "label": "PERSON", "start_char": 50, "end_char": 62}
     reading = {"entities": [{**name, "start": 3.0, "end": 4.0, "speaker": "S0"}]}
     transcript = spoken("The lighthouse keeper was running home", "Nobody saw Ada Lovelace")
-    catalogue.publish(video.id, OWNER, "with names", transcript, reading, {})
+    catalogue.run(publishing.publish, video.id, OWNER, "with names", transcript, reading, {})
     return catalogue
 
 
@@ -75,45 +76,49 @@ def videos(hits: list[Hit]) -> list[str]:
         ('"home nobody"', set()),  # no phrase goes over the end of a segment
     ],
 )
-def test_queries(library: Catalogue, query: str, found: set[str]) -> None:
-    assert set(videos(library.search(query))) == found
+def test_queries(library: Database, query: str, found: set[str]) -> None:
+    assert set(videos(library.run(search.search, Question(query)))) == found
 
 
-def test_a_hit_says_where_and_when(library: Catalogue) -> None:
-    (hit,) = library.search("everywhere")
+def test_a_hit_says_where_and_when(library: Database) -> None:
+    (hit,) = library.run(search.search, Question("everywhere"))
     assert (hit.title, hit.speaker, hit.start, hit.end) == ("A title", "S1", 0.0, 2.0)
     assert hit.highlighted == "Lighthouses **everywhere**"
     assert hit.url == "https://example.org/2.mp3#t=0"
-    (hit,) = library.search("nobody")
+    (hit,) = library.run(search.search, Question("nobody"))
     assert hit.url == "https://www.youtube.com/watch?v=en1&t=2s"
 
 
-def test_filters(library: Catalogue) -> None:
+def test_filters(library: Database) -> None:
     for channel in ("second feed", "FEED-2", "generic:feed-2", "https://example.org/feed"):
-        assert videos(library.search("lighthouse", channel=channel)) == ["en2"]
-    assert videos(library.search("lighthouse", speaker="S1")) == ["en2"]
-    assert videos(library.search("lighthouse", since=date(2023, 6, 1))) == ["en1"]
-    assert videos(library.search("nobody", entity="Ada  LOVELACE")) == ["en1"]
-    assert videos(library.search("lighthouse", entity="Ada Lovelace")) == []
-    assert [hit.text for hit in library.search("", entity="ada lovelace")] == ["Nobody saw Ada Lovelace"]
-    assert len(library.search("lighthouse", limit=1)) == 1
-    assert library.search("lighthouse", channel="nobody's") == []
+        assert videos(library.run(search.search, Question("lighthouse", channel=channel))) == ["en2"]
+    assert videos(library.run(search.search, Question("lighthouse", speaker="S1"))) == ["en2"]
+    assert videos(library.run(search.search, Question("lighthouse", since=date(2023, 6, 1)))) == ["en1"]
+    assert videos(library.run(search.search, Question("nobody", entity="Ada  LOVELACE"))) == ["en1"]
+    assert videos(library.run(search.search, Question("lighthouse", entity="Ada Lovelace"))) == []
+    assert [hit.text for hit in library.run(search.search, Question("", entity="ada lovelace"))] == [
+        "Nobody saw Ada Lovelace"
+    ]
+    assert len(library.run(search.search, Question("lighthouse"), limit=1)) == 1
+    assert library.run(search.search, Question("lighthouse", channel="nobody's")) == []
 
 
-def test_only_current_transcripts_are_searched(library: Catalogue) -> None:
+def test_only_current_transcripts_are_searched(library: Database) -> None:
     # en1 was published twice with the same words
-    assert videos(library.search("keeper")) == ["en1"]
+    assert videos(library.run(search.search, Question("keeper"))) == ["en1"]
 
 
-def test_names_are_counted(library: Catalogue) -> None:
-    (count,) = library.entities()
+def test_names_are_counted(library: Database) -> None:
+    (count,) = library.run(entities.entity_counts)
     assert (count.text, count.key, count.label, count.mentions, count.videos) == (
         "Ada Lovelace", "ada lovelace", "PERSON", 1, 1,
     )  # fmt: skip
-    assert library.entities(label="GPE") == library.entities(channel="feed-2") == []
+    assert (
+        library.run(entities.entity_counts, label="GPE") == library.run(entities.entity_counts, channel="feed-2") == []
+    )
 
 
-def named(catalogue: Catalogue, video: str, source: Listed, *names: str) -> None:
+def named(catalogue: Database, video: str, source: Listed, *names: str) -> None:
     """A video of one segment in which these places are named."""
     text, entities = " ".join(names), []
     for name in names:
@@ -121,27 +126,27 @@ def named(catalogue: Catalogue, video: str, source: Listed, *names: str) -> None
         place = {"start_char": start, "end_char": start + len(name), "start": 0.0, "end": 2.0, "speaker": "S0"}
         entities.append({"text": name, "key": entity_key(name), "label": "GPE", **place})
     published(catalogue, spoken(text), Video(video, site=source.site, url=f"https://example.org/{video}"), source)
-    pk = next(row.id for row in catalogue.find_videos(video))
-    catalogue.claim([pk], OWNER, 60, only_due=False)
-    catalogue.publish(pk, OWNER, f"names of {video}", spoken(text), {"entities": entities}, {})
+    pk = next(row.id for row in catalogue.run(video_rows.find_videos, video))
+    catalogue.run(leases.claim, [pk], OWNER, 60, only_due=False)
+    catalogue.run(publishing.publish, pk, OWNER, f"names of {video}", spoken(text), {"entities": entities}, {})
 
 
-def test_spellings_of_a_name_count_together_within_a_channel(catalogue: Catalogue) -> None:
+def test_spellings_of_a_name_count_together_within_a_channel(catalogue: Database) -> None:
     one, other = (
         Listed(url=f"https://example.org/{n}", title=f"Feed {n}", source_id=f"f{n}", site="generic") for n in "12"
     )
     named(catalogue, "a", one, *["Lisbon"] * 12, "Lisbon's")
     named(catalogue, "b", one, "LISBAN", "Porto")
     named(catalogue, "c", other, "Lisban")
-    found = {(e.text, e.key): (e.mentions, e.videos) for e in catalogue.entities(channel="Feed 1")}
+    found = {(e.text, e.key): (e.mentions, e.videos) for e in catalogue.run(entities.entity_counts, channel="Feed 1")}
     assert found == {("Lisbon", "lisbon"): (14, 2), ("Porto", "porto"): (1, 1)}
     # the other channel has its own count, in which nothing is far more frequent
-    assert [(e.text, e.mentions) for e in catalogue.entities(channel="Feed 2")] == [("Lisban", 1)]
-    everywhere = {(e.key, e.mentions, e.videos) for e in catalogue.entities()}
+    assert [(e.text, e.mentions) for e in catalogue.run(entities.entity_counts, channel="Feed 2")] == [("Lisban", 1)]
+    everywhere = {(e.key, e.mentions, e.videos) for e in catalogue.run(entities.entity_counts)}
     assert everywhere == {("lisbon", 14, 2), ("porto", 1, 1), ("lisban", 1, 1)}
     for entity in ("Lisbon", "lisban", "the Lisbon's"):
-        assert set(videos(catalogue.search("", entity=entity, channel="Feed 1"))) == {"a", "b"}
-    assert videos(catalogue.search("", entity="porto")) == ["b"]
+        assert set(videos(catalogue.run(search.search, Question("", entity=entity, channel="Feed 1")))) == {"a", "b"}
+    assert videos(catalogue.run(search.search, Question("", entity="porto"))) == ["b"]
 
 
 @settings(max_examples=150, deadline=None)
@@ -160,11 +165,11 @@ def test_spellings_of_a_name_count_together_within_a_channel(catalogue: Catalogu
 @example('"' + "ъ-" * 3000)
 @example("'a':* <-> !b | (c & d) \\ \\' :*AB")
 @example('-*  -"" "*" OR OR | || or* -or')
-def test_nothing_that_is_typed_raises(library: Catalogue, query: str) -> None:
-    library.search(query)
-    library.search("light", channel=query, speaker=query, entity=query, language=query)
+def test_nothing_that_is_typed_raises(library: Database, query: str) -> None:
+    library.run(search.search, Question(query))
+    library.run(search.search, Question("light", channel=query, speaker=query, entity=query, language=query))
     with pytest.raises(UsageError):
-        library.search("light", after=query)
+        library.run(search.search, Question("light"), after=query)
 
 
 @pytest.mark.parametrize(
@@ -197,19 +202,19 @@ UNSPACED = {
 
 
 @pytest.mark.parametrize("language", UNSPACED)
-def test_scripts_without_spaces(catalogue: Catalogue, language: str) -> None:
+def test_scripts_without_spaces(catalogue: Database, language: str) -> None:
     text, found, not_found = UNSPACED[language]
     published(catalogue, spoken(text, language=language), Video("v"))
-    assert [query for query in found.split("|") if videos(catalogue.search(query)) != ["v"]] == []
-    assert [query for query in not_found.split("|") if catalogue.search(query)] == []
+    assert [query for query in found.split("|") if videos(catalogue.run(search.search, Question(query))) != ["v"]] == []
+    assert [query for query in not_found.split("|") if catalogue.run(search.search, Question(query))] == []
 
 
-def test_what_was_found_is_marked(catalogue: Catalogue) -> None:
+def test_what_was_found_is_marked(catalogue: Database) -> None:
     published(catalogue, spoken("He «runs», she was running… <b>runway</b> & don’t"), Video("en"))
     published(catalogue, spoken("今日は東京都庁と東京へ", language="ja"), Video("ja"))
 
     def marked(query: str) -> str:
-        (hit,) = catalogue.search(query)
+        (hit,) = catalogue.run(search.search, Question(query))
         return hit.highlighted
 
     assert marked("run -tokyo") == "He «**runs**», she was **running**… <b>runway</b> & don’t"
@@ -218,7 +223,7 @@ def test_what_was_found_is_marked(catalogue: Catalogue) -> None:
     assert marked("東京") == "今日は**東京**都庁と**東京**へ"
 
 
-def test_each_language_has_its_own_rules(catalogue: Catalogue) -> None:
+def test_each_language_has_its_own_rules(catalogue: Database) -> None:
     said = {
         "de": "Die Häuser brannten",
         "fr": "Les maisons brûlaient",
@@ -228,14 +233,14 @@ def test_each_language_has_its_own_rules(catalogue: Catalogue) -> None:
     for language, text in said.items():
         published(catalogue, spoken(text, language=language), Video(language))
     for query, language in (("haus", "de"), ("maison", "fr"), ("casa", "es"), ("доме", "ru"), ("dónde", "es")):
-        assert videos(catalogue.search(query)) == [language]
-        assert videos(catalogue.search(query, language=language.upper())) == [language]
-        assert catalogue.search(query, language="en") == []
+        assert videos(catalogue.run(search.search, Question(query))) == [language]
+        assert videos(catalogue.run(search.search, Question(query, language=language.upper()))) == [language]
+        assert catalogue.run(search.search, Question(query, language="en")) == []
 
 
-def test_the_database_and_the_program_know_the_same_languages(library: Catalogue) -> None:
+def test_the_database_and_the_program_know_the_same_languages(library: Database) -> None:
     text = "Running Häuser maisons casas дома"
-    with library._database.session() as session:
+    with library.session() as session:
         for language in (*LANGUAGES, "xx", "ja"):
             stems = "to_tsvector(CAST(:name AS regconfig), :text) || strip(to_tsvector('simple', :text))"
             query = f"SELECT channelscribe_search(:language, :text) = ({stems})"
@@ -248,8 +253,8 @@ SCRIPTS = "ab Ä'’…«—東京ラー・ｱ、ที่ำ서울ဗျာ𠀀
 
 @settings(max_examples=300, deadline=None)
 @given(st.text(SCRIPTS, max_size=30) | st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=20))
-def test_a_query_has_the_words_that_the_index_has(library: Catalogue, text: str) -> None:
-    with library._database.session() as session:
+def test_a_query_has_the_words_that_the_index_has(library: Database, text: str) -> None:
+    with library.session() as session:
         made, indexed, vector = execute(
             session,
             """SELECT words, to_tsvector('english', words) || strip(to_tsvector('simple', words)),
@@ -262,7 +267,7 @@ def test_a_query_has_the_words_that_the_index_has(library: Catalogue, text: str)
 
 @pytest.mark.parametrize("ranked", [20_000, 3])
 def test_pages_hold_each_hit_once_whatever_is_published_between(
-    catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch, ranked: int
+    catalogue: Database, monkeypatch: pytest.MonkeyPatch, ranked: int
 ) -> None:
     """In order of rank, and in order of the videos, as what is too common for ranks."""
     monkeypatch.setattr(search, "RANKED", ranked)
@@ -270,7 +275,7 @@ def test_pages_hold_each_hit_once_whatever_is_published_between(
     for number, day in enumerate(days):
         said = ["word", "word and word", "nothing", "a word here"]
         published(catalogue, spoken(*said), Video(f"v{number}", published=day))
-    whole = catalogue.search("word", limit=100)
+    whole = catalogue.run(search.search, Question("word"), limit=100)
     assert len(whole) == 12
     if ranked == 3:
         order = [(hit.published or date.min, hit.video, hit.start) for hit in whole]
@@ -280,26 +285,32 @@ def test_pages_hold_each_hit_once_whatever_is_published_between(
         assert whole[0].rank == whole[3].rank > whole[4].rank == whole[-1].rank
     seen: list[Hit] = []
     for number in range(4):
-        seen += (page := catalogue.search("word", limit=3, after=seen[-1].place if seen else None))
+        seen += (
+            page := catalogue.run(search.search, Question("word"), limit=3, after=seen[-1].place if seen else None)
+        )
         assert len(page) == 3
         published(catalogue, spoken("word word word"), Video(f"new{number}", published=date(2030, 1, 1 + number)))
     assert [(hit.video, hit.start) for hit in seen] == [(hit.video, hit.start) for hit in whole]
-    assert catalogue.search("word", limit=3, after=seen[-1].place) == []
+    assert catalogue.run(search.search, Question("word"), limit=3, after=seen[-1].place) == []
     for query, until in (("nothing", None), ("word", date(2026, 1, 1))):
         with pytest.raises(UsageError, match="another search"):
-            catalogue.search(query, until=until, after=seen[0].place)
+            catalogue.run(search.search, Question(query, until=until), after=seen[0].place)
 
 
-def test_filters_alone_list_what_they_leave(library: Catalogue) -> None:
-    assert videos(library.search("", until=date(2023, 6, 1))) == ["en2"]
-    assert videos(library.search("", language="de")) == ["de1"]
-    assert set(videos(library.search("", since=date(2023, 6, 1), until=date(2024, 2, 1)))) == {"en1"}
+def test_filters_alone_list_what_they_leave(library: Database) -> None:
+    assert videos(library.run(search.search, Question("", until=date(2023, 6, 1)))) == ["en2"]
+    assert videos(library.run(search.search, Question("", language="de"))) == ["de1"]
+    assert set(videos(library.run(search.search, Question("", since=date(2023, 6, 1), until=date(2024, 2, 1))))) == {
+        "en1"
+    }
 
 
-def test_what_is_not_there_is_not_looked_for_in_every_video(
-    library: Catalogue, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_is_not_there_is_not_looked_for_in_every_video(library: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(search, "_by_video")
-    assert library.search("xylophone") == library.search("everywhere", speaker="nobody") == []
-    last = library.search("everywhere")[-1]
-    assert library.search("everywhere", after=last.place) == []
+    assert (
+        library.run(search.search, Question("xylophone"))
+        == library.run(search.search, Question("everywhere", speaker="nobody"))
+        == []
+    )
+    last = library.run(search.search, Question("everywhere"))[-1]
+    assert library.run(search.search, Question("everywhere"), after=last.place) == []

@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
-from channelscribe.catalogue import Catalogue
-from channelscribe.catalogue.verdicts import Judge, VideoFacts
+from channelscribe.catalogue import leases, listings, publishing, stats, triage, videos
+from channelscribe.catalogue.connection import Database
+from channelscribe.catalogue.triage import Judge, VideoFacts
 from channelscribe.errors import ChannelscribeError, NotYet, SourceUnreachable
 from channelscribe.settings.options import FilterOptions
 from channelscribe.sources.filters import verdict
@@ -19,31 +20,34 @@ def judge(has_account: bool = False, **filters: object) -> Judge:
     return partial(verdict, filters=FilterOptions.model_validate(filters), has_account=has_account)
 
 
-def states(catalogue: Catalogue) -> dict[str, tuple[str, str | None]]:
-    return {row.video_id: (row.state, row.reason) for row in catalogue.list_videos(catalogue.sources()[0].id)}
+def states(catalogue: Database) -> dict[str, tuple[str, str | None]]:
+    return {
+        row.video_id: (row.state, row.reason)
+        for row in catalogue.run(videos.list_videos, catalogue.run(listings.sources)[0].id)
+    }
 
 
-def test_a_no_is_recorded_with_its_rule_and_taken_back(catalogue: Catalogue) -> None:
+def test_a_no_is_recorded_with_its_rule_and_taken_back(catalogue: Database) -> None:
     listing = Listed([Video("long", duration=7200), Video("short", duration=30), Video("said", "Trailer: a film")])
-    report = catalogue.record_listing(listing, judge(max_minutes=60, not_title="^trailer"))
+    report = triage.record_listing(catalogue, listing, judge(max_minutes=60, not_title="^trailer"))
     assert states(catalogue) == {
         "long": ("excluded", "filter_duration"),
         "short": ("discovered", None),
         "said": ("excluded", "filter_title"),
     }
-    assert "filters.max_minutes = 60" in (catalogue.find_videos("long")[0].message or "")
-    assert [row.video_id for row in catalogue.due(report.source_pk)] == ["short"]
-    catalogue.record_listing(listing, judge(min_minutes=1))
+    assert "filters.max_minutes = 60" in (catalogue.run(videos.find_videos, "long")[0].message or "")
+    assert [row.video_id for row in catalogue.run(leases.due, report.source_pk)] == ["short"]
+    triage.record_listing(catalogue, listing, judge(min_minutes=1))
     assert states(catalogue)["short"] == ("excluded", "filter_duration")
     assert states(catalogue)["long"] == states(catalogue)["said"] == ("discovered", None)
 
 
-def test_what_is_published_or_in_work_is_not_judged(catalogue: Catalogue) -> None:
+def test_what_is_published_or_in_work_is_not_judged(catalogue: Database) -> None:
     listing = Listed([Video("done", position=0), Video("busy", position=1), Video("free", position=2)])
-    pk = catalogue.record_listing(listing).source_pk
-    done, _ = catalogue.claim_next(pk, OWNER, 60, 2)
-    catalogue.publish(done.id, OWNER, "t", spoken("hello"), {}, {})
-    catalogue.record_listing(listing, judge(title="nothing has this"))
+    pk = catalogue.run(listings.record_listing, listing).source_pk
+    done, _ = catalogue.run(leases.claim_next, pk, OWNER, 60, 2)
+    catalogue.run(publishing.publish, done.id, OWNER, "t", spoken("hello"), {}, {})
+    triage.record_listing(catalogue, listing, judge(title="nothing has this"))
     assert states(catalogue) == {
         "done": ("published", None),
         "busy": ("discovered", None),
@@ -51,81 +55,81 @@ def test_what_is_published_or_in_work_is_not_judged(catalogue: Catalogue) -> Non
     }
 
 
-def test_what_another_run_does_meanwhile_stands(catalogue: Catalogue) -> None:
+def test_what_another_run_does_meanwhile_stands(catalogue: Database) -> None:
     listing = Listed([Video("a"), Video("b")])
-    pk = catalogue.record_listing(listing).source_pk
+    pk = catalogue.run(listings.record_listing, listing).source_pk
 
     def slow(facts: VideoFacts) -> ChannelscribeError | None:
-        for row in catalogue.claim_next(pk, OWNER, 60, 1):
-            catalogue.publish(row.id, OWNER, f"{row.id}", spoken("hello"), {}, {})
+        for row in catalogue.run(leases.claim_next, pk, OWNER, 60, 1):
+            catalogue.run(publishing.publish, row.id, OWNER, f"{row.id}", spoken("hello"), {}, {})
         return verdict(facts, FilterOptions(title="nothing has this"), has_account=False)
 
-    catalogue.record_listing(listing, slow)
+    triage.record_listing(catalogue, listing, slow)
     assert states(catalogue) == {"a": ("published", None), "b": ("published", None)}
 
 
-def test_upcoming_waits_for_its_time_without_being_asked(catalogue: Catalogue) -> None:
+def test_upcoming_waits_for_its_time_without_being_asked(catalogue: Database) -> None:
     listing = Listed([Video("a", live_status="is_upcoming", release_at=SOON), Video("b", live_status="is_live")])
-    pk = catalogue.record_listing(listing, judge()).source_pk
+    pk = triage.record_listing(catalogue, listing, judge()).source_pk
     assert states(catalogue) == {"a": ("waiting", "upcoming"), "b": ("waiting", "live")}
-    assert catalogue.find_videos("a")[0].next_check_at == SOON
-    assert catalogue.due(pk) == []
+    assert catalogue.run(videos.find_videos, "a")[0].next_check_at == SOON
+    assert catalogue.run(leases.due, pk) == []
     listing.videos[0].release_at = later = SOON + timedelta(days=1)
-    catalogue.record_listing(listing, judge())
-    assert catalogue.find_videos("a")[0].next_check_at == later
+    triage.record_listing(catalogue, listing, judge())
+    assert catalogue.run(videos.find_videos, "a")[0].next_check_at == later
     listing.videos[0].live_status = "was_live"
-    catalogue.record_listing(listing, judge())
-    assert [row.video_id for row in catalogue.due(pk)] == ["a"]
+    triage.record_listing(catalogue, listing, judge())
+    assert [row.video_id for row in catalogue.run(leases.due, pk)] == ["a"]
 
 
-def test_a_delay_that_backs_off_is_not_shortened_by_the_next_listing(catalogue: Catalogue) -> None:
+def test_a_delay_that_backs_off_is_not_shortened_by_the_next_listing(catalogue: Database) -> None:
     listing = Listed([Video("a", live_status="is_live")])
-    pk = catalogue.record_listing(listing, judge()).source_pk
-    row = catalogue.find_videos("a")[0]
-    catalogue.claim([row.id], OWNER, 60, only_due=False)
-    failure = catalogue.record_failure(row.id, OWNER, NotYet("It is live.", reason="live"))
+    pk = triage.record_listing(catalogue, listing, judge()).source_pk
+    row = catalogue.run(videos.find_videos, "a")[0]
+    catalogue.run(leases.claim, [row.id], OWNER, 60, only_due=False)
+    failure = catalogue.run(videos.record_failure, row.id, OWNER, NotYet("It is live.", reason="live"))
     assert failure is not None
-    catalogue.record_listing(listing, judge())
-    assert catalogue.find_videos("a")[0].next_check_at == failure.retry_at
-    assert catalogue.due(pk) == []
+    triage.record_listing(catalogue, listing, judge())
+    assert catalogue.run(videos.find_videos, "a")[0].next_check_at == failure.retry_at
+    assert catalogue.run(leases.due, pk) == []
 
 
-def test_members_only_is_asked_again_when_the_listing_drops_the_mark(catalogue: Catalogue) -> None:
+def test_members_only_is_asked_again_when_the_listing_drops_the_mark(catalogue: Database) -> None:
     listing = Listed([Video("a", availability="subscriber_only")])
-    pk = catalogue.record_listing(listing, judge()).source_pk
+    pk = triage.record_listing(catalogue, listing, judge()).source_pk
     assert states(catalogue) == {"a": ("unavailable", "members_only")}
-    catalogue.record_listing(listing, judge())
-    assert catalogue.due(pk) == []
+    triage.record_listing(catalogue, listing, judge())
+    assert catalogue.run(leases.due, pk) == []
     listing.videos[0].availability = None
-    catalogue.record_listing(listing, judge())
+    triage.record_listing(catalogue, listing, judge())
     assert states(catalogue) == {"a": ("discovered", None)}
-    assert [row.video_id for row in catalogue.due(pk)] == ["a"]
+    assert [row.video_id for row in catalogue.run(leases.due, pk)] == ["a"]
 
 
-def test_an_account_may_be_a_members(catalogue: Catalogue) -> None:
-    catalogue.record_listing(Listed([Video("a", availability="subscriber_only")]), judge(has_account=True))
+def test_an_account_may_be_a_members(catalogue: Database) -> None:
+    triage.record_listing(catalogue, Listed([Video("a", availability="subscriber_only")]), judge(has_account=True))
     assert states(catalogue) == {"a": ("discovered", None)}
 
 
-def test_filters_hold_for_what_is_tried_again(catalogue: Catalogue) -> None:
+def test_filters_hold_for_what_is_tried_again(catalogue: Database) -> None:
     listing = Listed([Video("a", live_status="is_live")])
-    pk = catalogue.record_listing(listing).source_pk
-    row = catalogue.claim_next(pk, OWNER, 60, 1)[0]
-    catalogue.record_failure(row.id, OWNER, SourceUnreachable("no route"))
-    catalogue.record_listing(listing, judge())
+    pk = catalogue.run(listings.record_listing, listing).source_pk
+    row = catalogue.run(leases.claim_next, pk, OWNER, 60, 1)[0]
+    catalogue.run(videos.record_failure, row.id, OWNER, SourceUnreachable("no route"))
+    triage.record_listing(catalogue, listing, judge())
     assert states(catalogue) == {"a": ("retrying", "unreachable")}
-    catalogue.record_listing(listing, judge(live=False))
+    triage.record_listing(catalogue, listing, judge(live=False))
     assert states(catalogue) == {"a": ("excluded", "filter_live")}
 
 
-def test_a_rehearsal_writes_nothing(catalogue: Catalogue) -> None:
+def test_a_rehearsal_writes_nothing(catalogue: Database) -> None:
     first = Listed([Video("known")])
-    pk = catalogue.record_listing(first, judge()).source_pk
-    row = catalogue.claim_next(pk, OWNER, 60, 1)[0]
-    catalogue.record_failure(row.id, OWNER, SourceUnreachable("no route"))
-    catalogue.make_due(pk, ["unreachable"])
+    pk = triage.record_listing(catalogue, first, judge()).source_pk
+    row = catalogue.run(leases.claim_next, pk, OWNER, 60, 1)[0]
+    catalogue.run(videos.record_failure, row.id, OWNER, SourceUnreachable("no route"))
+    catalogue.run(leases.make_due, pk, ["unreachable"])
     listing = Listed([Video("known"), Video("new"), Video("no", "Trailer"), Video("soon", live_status="is_upcoming")])
-    found = catalogue.rehearse(listing, judge(not_title="trailer"))
+    found = catalogue.run(triage.dry_run, listing, judge(not_title="trailer"))
     assert [(each.video, each.action, each.why) for each in found.planned] == [
         ("known", "try again", "unreachable, tried 1 x"),
         ("new", "download, transcribe, publish", "not fetched yet"),
@@ -138,8 +142,8 @@ def test_a_rehearsal_writes_nothing(catalogue: Catalogue) -> None:
     assert states(catalogue) == {"known": ("retrying", "unreachable")}
 
 
-def test_more_than_a_page_of_videos(catalogue: Catalogue) -> None:
+def test_more_than_a_page_of_videos(catalogue: Database) -> None:
     videos = [Video(f"v{n}", duration=n * 60.0, position=n) for n in range(11_000)]
-    report = catalogue.record_listing(Listed(videos), judge(max_minutes=9))
-    assert (report.new, len(catalogue.due(report.source_pk))) == (11_000, 10)
-    assert catalogue.status().states["excluded"] == 10_990
+    report = triage.record_listing(catalogue, Listed(videos), judge(max_minutes=9))
+    assert (report.new, len(catalogue.run(leases.due, report.source_pk))) == (11_000, 10)
+    assert catalogue.run(stats.status).states["excluded"] == 10_990

@@ -6,8 +6,10 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from channelscribe.catalogue import Catalogue
-from channelscribe.catalogue.choosing import Wanted
+from channelscribe.catalogue import leases, publishing, search, transcripts
+from channelscribe.catalogue.connection import Database
+from channelscribe.catalogue.search_query import Question
+from channelscribe.catalogue.transcripts import Wanted
 from channelscribe.errors import UnknownSource, UnknownVideo
 from channelscribe.transcript import Transcript
 from tests.catalogue.records import OWNER, Listed, Video, published, spoken
@@ -20,11 +22,11 @@ def made_by(model: str, coverage: float | None, *texts: str) -> Transcript:
     return transcript
 
 
-def chosen(catalogue: Catalogue, **wanted: object) -> list[str]:
-    return [each.video_id for each in catalogue.choose(Wanted(**wanted))]  # type: ignore[arg-type]
+def chosen(catalogue: Database, **wanted: object) -> list[str]:
+    return [each.video_id for each in catalogue.run(transcripts.choose, Wanted(**wanted))]  # type: ignore[arg-type]
 
 
-def test_each_condition_and_all_together(catalogue: Catalogue) -> None:
+def test_each_condition_and_all_together(catalogue: Database) -> None:
     other = Listed(source_id="UC2", url="https://www.youtube.com/@two", title="Channel Two")
     published(catalogue, made_by("small", 0.5, "a"), Video("v1", published=date(2024, 1, 1)))
     published(catalogue, made_by("small", 0.95, "b"), Video("v2", published=date(2024, 1, 2)))
@@ -39,21 +41,23 @@ def test_each_condition_and_all_together(catalogue: Catalogue) -> None:
     assert chosen(catalogue, model="small", channel="Channel Two") == []
     with pytest.raises(UnknownSource, match="Channel One"):
         chosen(catalogue, channel="nobody")
-    (one,) = catalogue.choose(Wanted(model="large"))
+    (one,) = catalogue.run(transcripts.choose, Wanted(model="large"))
     assert (one.channel, one.seconds, one.version) == ("Channel Two", 2.0, 1)
 
 
-def test_the_pointer_moves_and_rows_stay(catalogue: Catalogue) -> None:
+def test_the_pointer_moves_and_rows_stay(catalogue: Database) -> None:
     video = published(catalogue, spoken("first"), Video("v1"))
-    catalogue.claim([video.id], OWNER, 60, only_due=False)
-    catalogue.publish(video.id, OWNER, "b" * 64, spoken("second"), {"sentences": [], "entities": []}, {})
-    assert [hit.text for hit in catalogue.search("second")] == ["second"]
-    assert catalogue.make_current(video.id, 1)
-    assert not catalogue.make_current(video.id, 1)
-    assert catalogue.search("second") == []
-    assert [hit.text for hit in catalogue.search("first")] == ["first"]
-    assert [row.version for row in catalogue.versions(video.id)] == [1, 2]
-    assert catalogue.transcript_of(video.id, 2)[2].text == "second"
+    catalogue.run(leases.claim, [video.id], OWNER, 60, only_due=False)
+    catalogue.run(
+        publishing.publish, video.id, OWNER, "b" * 64, spoken("second"), {"sentences": [], "entities": []}, {}
+    )
+    assert [hit.text for hit in catalogue.run(search.search, Question("second"))] == ["second"]
+    assert catalogue.run(transcripts.make_current, video.id, 1)
+    assert not catalogue.run(transcripts.make_current, video.id, 1)
+    assert catalogue.run(search.search, Question("second")) == []
+    assert [hit.text for hit in catalogue.run(search.search, Question("first"))] == ["first"]
+    assert [row.version for row in catalogue.run(transcripts.versions, video.id)] == [1, 2]
+    assert catalogue.run(transcripts.transcript_of, video.id, 2)[2].text == "second"
     for wrong in (video.id, video.id + 1):
         with pytest.raises(UnknownVideo):
-            catalogue.make_current(wrong, 3)
+            catalogue.run(transcripts.make_current, wrong, 3)

@@ -16,7 +16,8 @@ import pytest
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.actions import VariableCreate
 
-from channelscribe.catalogue import Catalogue
+from channelscribe.catalogue import schema
+from channelscribe.catalogue.connection import Database
 from channelscribe.local_stack import LocalStack
 from channelscribe.local_stack.services import prefect_environment
 from channelscribe.sample.server import SampleServer
@@ -50,8 +51,8 @@ def worker(
     server: SyncPrefectClient, environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[None]:
     """Started in an empty folder: the pull step stands where the code is."""
-    catalogue = Catalogue(environment["CHANNELSCRIBE_DATABASE__URL"])
-    catalogue.migrate()
+    catalogue = Database(environment["CHANNELSCRIBE_DATABASE__URL"])
+    schema.migrate(catalogue)
     catalogue.close()
     provision(Settings())
     folder = tmp_path_factory.mktemp("worker")

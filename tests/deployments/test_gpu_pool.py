@@ -14,7 +14,8 @@ import psycopg
 import pytest
 from prefect.client.orchestration import SyncPrefectClient
 
-from channelscribe.catalogue import Catalogue
+from channelscribe.catalogue import schema
+from channelscribe.catalogue.connection import Database
 from channelscribe.local_stack import LocalStack
 from channelscribe.local_stack.services import prefect_environment
 from channelscribe.sample.feed import sample_items
@@ -58,7 +59,7 @@ def workers(
     environment: dict[str, str],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[None]:
-    Catalogue(stack.addresses.database_url or "").migrate()
+    schema.migrate(Database(stack.addresses.database_url or ""))
     provision(Settings())
     folder = tmp_path_factory.mktemp("workers")
     own = {

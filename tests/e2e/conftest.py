@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from channelscribe.catalogue import Catalogue
+from channelscribe.catalogue.connection import Database
 from channelscribe.local_stack import LocalStack
 from tests.conftest import Cli, Ended
 
@@ -17,9 +17,9 @@ def demo(cli: Cli) -> Ended:
 
 
 @pytest.fixture(scope="session")
-def library(demo: Ended, stack: LocalStack) -> Iterator[Catalogue]:
+def library(demo: Ended, stack: LocalStack) -> Iterator[Database]:
     """The catalogue after the demo."""
     assert demo.code == 0, str(demo)
-    catalogue = Catalogue(stack.addresses.database_url or "")
+    catalogue = Database(stack.addresses.database_url or "")
     yield catalogue
     catalogue.close()

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from channelscribe.audio.ffmpeg import ffmpeg_path
-from channelscribe.catalogue import Catalogue
+from channelscribe.catalogue import videos
+from channelscribe.catalogue.connection import Database
 from channelscribe.local_stack import LocalStack
 from channelscribe.sample import world
 from channelscribe.sample.feed import sample_items
@@ -108,9 +109,9 @@ def test_bad_videos_carry_their_reason_and_the_good_one_is_published(
         "missing": "not_found",
         "truncated": "truncated",
     }
-    catalogue = Catalogue(stack.addresses.database_url or "")
+    catalogue = Database(stack.addresses.database_url or "")
     try:
-        rows = {name: catalogue.find_videos(f"generic:{name}")[0] for name in ["a-good-one", *bad]}
+        rows = {name: catalogue.run(videos.find_videos, f"generic:{name}")[0] for name in ["a-good-one", *bad]}
     finally:
         catalogue.close()
     assert rows["a-good-one"].state == "published"

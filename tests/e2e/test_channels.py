@@ -14,7 +14,9 @@ import av
 import psycopg
 import pytest
 
-from channelscribe.catalogue import Catalogue, VideoRow
+from channelscribe.catalogue import breakers, listings, stats, videos
+from channelscribe.catalogue.connection import Database
+from channelscribe.catalogue.tables import VideoRow
 from channelscribe.local_stack import LocalStack
 from channelscribe.sample.server import SampleServer
 from tests.conftest import Cli
@@ -25,25 +27,25 @@ pytestmark = [pytest.mark.stack, pytest.mark.speech, pytest.mark.timeout(900)]
 
 
 @pytest.fixture(scope="module")
-def sync(library: Catalogue, data_dir: Path) -> Iterator[Syncs]:
+def sync(library: Database, data_dir: Path) -> Iterator[Syncs]:
     """Syncs on the shared stack, after the demo: the speech of the site's sound is known."""
     with Syncs(data_dir) as syncs:
         yield syncs
 
 
 @pytest.fixture
-def site(library: Catalogue) -> Iterator[StandinSite]:
-    library.close_breakers()
+def site(library: Database) -> Iterator[StandinSite]:
+    library.run(breakers.close)
     with StandinSite() as running:
         yield running
-    library.close_breakers()
+    library.run(breakers.close)
 
 
-def rows(library: Catalogue, *ids: str) -> list[VideoRow]:
-    return [next(row for row in library.find_videos(each) if row.site == "standin") for each in ids]
+def rows(library: Database, *ids: str) -> list[VideoRow]:
+    return [next(row for row in library.run(videos.find_videos, each) if row.site == "standin") for each in ids]
 
 
-def states(library: Catalogue, *ids: str) -> list[tuple[str, str | None]]:
+def states(library: Database, *ids: str) -> list[tuple[str, str | None]]:
     return [(row.state, row.reason) for row in rows(library, *ids)]
 
 
@@ -68,7 +70,7 @@ def refused(summary: Summary) -> Counter[str]:
     return Counter(failure["reason"] for failure in summary["failures"])
 
 
-def test_a_channel_again_and_again(sync: Syncs, site: StandinSite, library: Catalogue) -> None:
+def test_a_channel_again_and_again(sync: Syncs, site: StandinSite, library: Database) -> None:
     """Tabs, a video in two of them, one for members, one upcoming: each is asked for once, or never."""
     both = Video("ch-both", live_status="was_live")
     news = site.channel(
@@ -97,7 +99,7 @@ def test_a_channel_again_and_again(sync: Syncs, site: StandinSite, library: Cata
     assert states(library, "ch-a") == [("published", None)]  # its transcript stays
 
 
-def test_each_refusal_has_its_reason_and_is_not_asked_again(sync: Syncs, site: StandinSite, library: Catalogue) -> None:
+def test_each_refusal_has_its_reason_and_is_not_asked_again(sync: Syncs, site: StandinSite, library: Database) -> None:
     says = {
         "no-private": ("Private video. Sign in if you've been granted access to this video", "private"),
         "no-removed": ("This video has been removed by the uploader", "removed"),
@@ -121,7 +123,7 @@ def test_each_refusal_has_its_reason_and_is_not_asked_again(sync: Syncs, site: S
     assert [request.path.rpartition("=")[2] for request in site.page_requests()] == ["no-member"]
 
 
-def test_filters_and_dates(sync: Syncs, site: StandinSite, library: Catalogue) -> None:
+def test_filters_and_dates(sync: Syncs, site: StandinSite, library: Database) -> None:
     """A date that only the page tells is judged before anything is fetched, and then known."""
     channel = site.channel(
         "filtered",
@@ -139,7 +141,7 @@ def test_filters_and_dates(sync: Syncs, site: StandinSite, library: Catalogue) -
     dry = sync(channel.url, filters, dry_run=True)
     assert [(item["video"], item["why"]) for item in dry["due"]] == [("f-old", "not fetched yet")]
     assert {item["reason"] for item in dry["left_out"]} == {"filter_title", "filter_duration", "filter_shorts"}
-    assert library.find_videos("f-old") == []
+    assert library.run(videos.find_videos, "f-old") == []
     done = sync(channel.url, filters)
     assert (done["published"], done["failed"]) == (0, 0), done
     assert [reason for _, reason in states(library, "f-trailer", "f-long", "f-short", "f-old")] == [
@@ -158,7 +160,7 @@ def test_filters_and_dates(sync: Syncs, site: StandinSite, library: Catalogue) -
 
 
 def test_a_block_stops_the_source_until_its_time_is_over(
-    sync: Syncs, site: StandinSite, library: Catalogue, stack: LocalStack, cli: Cli
+    sync: Syncs, site: StandinSite, library: Database, stack: LocalStack, cli: Cli
 ) -> None:
     channel = site.channel("blocked", *(Video(f"b-{n:02}") for n in range(12)))
     fault = site.fail("page", 429, retry_after=7200)
@@ -167,7 +169,7 @@ def test_a_block_stops_the_source_until_its_time_is_over(
     assert set(refused(done)) == {"rate_limited"}, done
     assert fault.hits <= 2  # as many as were under way together
     assert {state for state, _ in states(library, *(f"b-{n:02}" for n in range(12)))} <= {"discovered", "retrying"}
-    (block,) = library.status().blocks
+    (block,) = library.run(stats.status).blocks
     assert (block.scope, block.reason) == ("standin", "rate_limited")
     assert block.until.timestamp() - time.time() > 7000  # as long as the site said
 
@@ -189,23 +191,23 @@ def test_a_block_stops_the_source_until_its_time_is_over(
     make_due(stack, "UPDATE video SET next_check_at = now() WHERE reason = 'rate_limited'")
     after = sync(channel.url, limit=2)
     assert after["published"] == 2, after
-    assert library.status().blocks == []
+    assert library.run(stats.status).blocks == []
 
 
-def test_what_may_be_a_ban_is_one_when_it_comes_in_a_row(sync: Syncs, site: StandinSite, library: Catalogue) -> None:
+def test_what_may_be_a_ban_is_one_when_it_comes_in_a_row(sync: Syncs, site: StandinSite, library: Database) -> None:
     gone = "Video unavailable. This content isn't available."
     videos = [Video(f"s-{n}", says=gone) for n in range(8)]
     alone = sync(site.channel("one-gone", videos[0], Video("s-good")).url)
     assert refused(alone) == Counter(["not_available"])
-    assert library.status().blocks == []
+    assert library.run(stats.status).blocks == []
     done = sync(site.channel("all-gone", *videos[1:]).url)
     assert "not_available" in refused(done)
-    assert [block.scope for block in library.status().blocks] == ["standin"]
+    assert [block.scope for block in library.run(stats.status).blocks] == ["standin"]
     assert len(site.page_requests()) < 2 + 7
     assert {state for state, _ in states(library, *(video.id for video in videos))} == {"retrying"}
 
 
-def test_a_bot_check_on_the_listing(sync: Syncs, site: StandinSite, library: Catalogue) -> None:
+def test_a_bot_check_on_the_listing(sync: Syncs, site: StandinSite, library: Database) -> None:
     channel = site.channel("robots", Video("r-a"))
     site.fail("listing", 429)
     first = sync(channel.url)
@@ -234,7 +236,7 @@ def test_a_403_on_media_gets_a_fresh_address(sync: Syncs, site: StandinSite) -> 
     assert (len(site.page_requests("e-a")), len(site.media_requests("e-a"))) == (2, 1)
 
 
-def test_a_listing_that_fails_half_way(sync: Syncs, site: StandinSite, library: Catalogue) -> None:
+def test_a_listing_that_fails_half_way(sync: Syncs, site: StandinSite, library: Database) -> None:
     """What was listed is worked on, nothing counts as gone, and the next sync reads it again."""
     site.page_size = 2
     channel = site.channel("half", *(Video(f"h-{n}", says="Private video") for n in range(6)))
@@ -246,10 +248,10 @@ def test_a_listing_that_fails_half_way(sync: Syncs, site: StandinSite, library: 
         assert partial["incomplete"], partial
         assert (partial["listed"], partial["new"]) == (2, int(status == 500))
         site.heal()
-    pk = next(source.id for source in library.sources() if source.url == channel.url)
+    pk = next(source.id for source in library.run(listings.sources) if source.url == channel.url)
     whole = sync(channel.url)
     assert (whole["listed"], whole["new"], whole["incomplete"]) == (7, 0, None)
-    assert next(row.video_id for row in library.list_videos(pk)) == "h-new"
+    assert next(row.video_id for row in library.run(videos.list_videos, pk)) == "h-new"
 
 
 def test_a_short_look_and_a_full_one(sync: Syncs, site: StandinSite) -> None:
@@ -273,7 +275,7 @@ def test_a_short_look_and_a_full_one(sync: Syncs, site: StandinSite) -> None:
     assert len(site.listing_requests) - asked >= 10
 
 
-def test_transient_failures_back_off(sync: Syncs, site: StandinSite, library: Catalogue, stack: LocalStack) -> None:
+def test_transient_failures_back_off(sync: Syncs, site: StandinSite, library: Database, stack: LocalStack) -> None:
     channel = site.channel("shaky", Video("t-a"))
     fault = site.fail("media", 500)
     assert refused(sync(channel.url)) == Counter(["unreachable"])
@@ -290,7 +292,7 @@ def test_transient_failures_back_off(sync: Syncs, site: StandinSite, library: Ca
 
 
 def test_a_stream_from_its_announcement_to_its_transcript(
-    sync: Syncs, site: StandinSite, library: Catalogue, stack: LocalStack
+    sync: Syncs, site: StandinSite, library: Database, stack: LocalStack
 ) -> None:
     stream = Video("live", tab="streams", live_status="is_upcoming", release_timestamp=int(time.time()) + 7200)
     channel = site.channel("streams", Video("l-other", says="Private video"), stream)
@@ -309,7 +311,7 @@ def test_a_stream_from_its_announcement_to_its_transcript(
 
 
 def test_a_stream_that_is_minutes_short_is_looked_at_again(
-    sync: Syncs, site: StandinSite, library: Catalogue, stack: LocalStack
+    sync: Syncs, site: StandinSite, library: Database, stack: LocalStack
 ) -> None:
     stream = Video("cut-stream", live_status="was_live", duration=400.0)
     channel = site.channel("cut", stream)

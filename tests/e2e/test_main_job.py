@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from channelscribe.catalogue import Catalogue
+from channelscribe.catalogue import transcripts, videos
+from channelscribe.catalogue.connection import Database
 from channelscribe.evaluation.metrics import word_error_rate
 from channelscribe.local_stack import LocalStack
 from channelscribe.sample import world
@@ -29,11 +30,11 @@ SPOKEN = [episode for episode in world.episodes() if episode.script.words]
 LARGEST_WER = 0.05
 
 
-def transcript(library: Catalogue, episode: world.Episode) -> Transcript:
-    return library.transcript_of(f"generic:{episode.id}")[2]
+def transcript(library: Database, episode: world.Episode) -> Transcript:
+    return library.run(transcripts.transcript_of, f"generic:{episode.id}")[2]
 
 
-def test_the_demo_shows_what_it_did(demo: Ended, library: Catalogue) -> None:
+def test_the_demo_shows_what_it_did(demo: Ended, library: Database) -> None:
     assert demo.code == 0, str(demo)
     errors = [word_error_rate(each.script.text, transcript(library, each).text) for each in world.episodes()]
     total = sum(each.substitutions + each.deletions + each.insertions for each in errors)
@@ -63,20 +64,20 @@ def test_the_demo_again_does_nothing_and_says_so(demo: Ended, cli: Cli) -> None:
 
 
 @pytest.mark.parametrize("episode", SPOKEN, ids=lambda episode: episode.id)
-def test_each_transcript_matches_its_script(library: Catalogue, episode: world.Episode) -> None:
+def test_each_transcript_matches_its_script(library: Database, episode: world.Episode) -> None:
     errors = word_error_rate(episode.script.text, transcript(library, episode).text)
     assert errors.rate <= LARGEST_WER, errors
 
 
 @pytest.mark.parametrize("episode", SPOKEN, ids=lambda episode: episode.id)
-def test_words_have_times_in_order_inside_the_episode(library: Catalogue, episode: world.Episode) -> None:
+def test_words_have_times_in_order_inside_the_episode(library: Database, episode: world.Episode) -> None:
     words = transcript(library, episode).words
     assert all(word.start <= word.end <= episode.duration + 0.1 for word in words)
     assert [word.start for word in words] == sorted(word.start for word in words)
     assert sum(word.aligned for word in words) / len(words) > 0.9
 
 
-def test_an_episode_without_speech_has_an_empty_transcript(library: Catalogue) -> None:
+def test_an_episode_without_speech_has_an_empty_transcript(library: Database) -> None:
     silent = next(episode for episode in world.episodes() if not episode.script.words)
     made = transcript(library, silent)
     assert made.no_speech
@@ -86,7 +87,7 @@ def test_an_episode_without_speech_has_an_empty_transcript(library: Catalogue) -
 @pytest.mark.parametrize(
     "episode", [each for each in SPOKEN if len(each.script.speakers) == 2], ids=lambda episode: episode.id
 )
-def test_speakers_of_a_dialogue(library: Catalogue, episode: world.Episode) -> None:
+def test_speakers_of_a_dialogue(library: Database, episode: world.Episode) -> None:
     made = transcript(library, episode)
     assert len(made.speakers) == 2
     right = [speaker_of(word.start, word.end, episode) for word in made.words]
@@ -103,10 +104,10 @@ def speaker_of(start: float, end: float, episode: world.Episode) -> str:
     return min(episode.script.words, key=lambda word: abs((word.start + word.end) / 2 - middle)).speaker
 
 
-def test_each_exported_file_parses(library: Catalogue, data_dir: Path) -> None:
+def test_each_exported_file_parses(library: Database, data_dir: Path) -> None:
     root = data_dir / "library"
     for episode in SPOKEN:
-        row, version, made = library.transcript_of(f"generic:{episode.id}")
+        row, version, made = library.run(transcripts.transcript_of, f"generic:{episode.id}")
         files = {name: root / key for name, key in version.files.items()}
         assert set(files) == {"txt", "srt", "vtt", "tsv", "json"}
         whole = json.loads(files["json"].read_text(encoding="utf-8"))
@@ -121,7 +122,7 @@ def test_each_exported_file_parses(library: Catalogue, data_dir: Path) -> None:
         assert list(rows[0]) == ["start", "end", "text"]
         assert all(int(each["start"]) <= int(each["end"]) for each in rows)
         assert made.segments[0].text.strip() in files["txt"].read_text()
-        audio = library.audio_of(row.id)
+        audio = library.run(videos.audio_of, row.id)
         assert audio is not None
         assert (root / audio.archive_key).suffix == ".mp3"
         assert (root / audio.archive_key).stat().st_size == audio.bytes
@@ -129,7 +130,7 @@ def test_each_exported_file_parses(library: Catalogue, data_dir: Path) -> None:
         assert list((root / "processed" / "generic" / episode.id).glob("*.json"))
 
 
-def test_rows_in_postgresql(library: Catalogue, stack: LocalStack) -> None:
+def test_rows_in_postgresql(library: Database, stack: LocalStack) -> None:
     import psycopg
 
     ids = [episode.id for episode in world.episodes()]  # other tests share this library
@@ -150,7 +151,7 @@ def test_rows_in_postgresql(library: Catalogue, stack: LocalStack) -> None:
     assert sentences[0] >= sum(len(episode.script.sentences) for episode in SPOKEN) * 0.9
 
 
-def test_a_sync_of_what_is_known_asks_for_no_media(library: Catalogue, cli: Cli) -> None:
+def test_a_sync_of_what_is_known_asks_for_no_media(library: Database, cli: Cli) -> None:
     with SampleServer() as server:
         done = cli("sync", server.feed_url, "--json", *ON_SAMPLE)
         asked = server.media_requests
@@ -161,7 +162,7 @@ def test_a_sync_of_what_is_known_asks_for_no_media(library: Catalogue, cli: Cli)
     assert asked == []
 
 
-def test_search_finds_a_name_at_its_second(library: Catalogue, cli: Cli) -> None:
+def test_search_finds_a_name_at_its_second(library: Database, cli: Cli) -> None:
     episode, entity = next(
         (each, name) for each in SPOKEN for name in each.script.entities if name.label == "GPE" and name.start > 5
     )
@@ -174,7 +175,7 @@ def test_search_finds_a_name_at_its_second(library: Catalogue, cli: Cli) -> None
     assert cli("search", "xylophone").out.startswith("No hit")
 
 
-def test_show_prints_each_format(library: Catalogue, cli: Cli) -> None:
+def test_show_prints_each_format(library: Database, cli: Cli) -> None:
     episode = SPOKEN[0]
     made = transcript(library, episode)
     shown = cli("show", episode.id)
@@ -186,7 +187,7 @@ def test_show_prints_each_format(library: Catalogue, cli: Cli) -> None:
     assert "Traceback" not in missing.err
 
 
-def test_status_entities_and_doctor(library: Catalogue, cli: Cli) -> None:
+def test_status_entities_and_doctor(library: Database, cli: Cli) -> None:
     assert cli("status", "--json").json["states"]["published"] >= len(world.episodes())
     entities = cli("entities", "--json", "--label", "PERSON").json["entities"]
     assert entities
@@ -197,7 +198,7 @@ def test_status_entities_and_doctor(library: Catalogue, cli: Cli) -> None:
     assert "knows only the sample's voices" in said
 
 
-def test_files_lost_from_the_cache_are_not_needed_again(library: Catalogue, cli: Cli, data_dir: Path) -> None:
+def test_files_lost_from_the_cache_are_not_needed_again(library: Database, cli: Cli, data_dir: Path) -> None:
     """Without Prefect's results a known channel is still known: the catalogue is the truth."""
     results = data_dir / "library" / "results"
     assert list(results.iterdir())

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from channelscribe.catalogue import Catalogue
+from channelscribe.catalogue import entities, leases, listings, transcripts
+from channelscribe.catalogue.connection import Database
 from tests.conftest import clean_environment
 
 pytestmark = [pytest.mark.stack, pytest.mark.speech, pytest.mark.timeout(600)]
@@ -49,18 +50,18 @@ def process(data: Path, *requests: dict[str, Any]) -> list[dict[str, Any]]:
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-def readings(library: Catalogue) -> dict[str, tuple[str | None, str | None, int]]:
+def readings(library: Database) -> dict[str, tuple[str | None, str | None, int]]:
     """Of each transcript that is there: its reading's rows and file, and how many versions the video has."""
     found = {}
-    for video in library.with_transcripts():
-        versions = library.versions(video.id)
+    for video in library.run(transcripts.with_transcripts):
+        versions = library.run(transcripts.versions, video.id)
         found[video.video_id] = (versions[-1].reading_id, versions[-1].reading_key, len(versions))
     return found
 
 
-def test_readings_are_replaced_and_transcripts_stay(library: Catalogue, data_dir: Path) -> None:
+def test_readings_are_replaced_and_transcripts_stay(library: Database, data_dir: Path) -> None:
     before = readings(library)
-    some = next(iter(library.sources())).title
+    some = next(iter(library.run(listings.sources))).title
     rehearsed, fewer, limited, unknown = process(
         data_dir,
         {"settings": FEWER},
@@ -76,8 +77,8 @@ def test_readings_are_replaced_and_transcripts_stay(library: Catalogue, data_dir
     assert {video: found[2] for video, found in after.items()} == {video: found[2] for video, found in before.items()}
     assert all(after[video][1] != before[video][1] for video in before)  # another file
     assert any(after[video][0] != before[video][0] for video in before)  # names have gone from the rows
-    assert list(library.entities()) == []
+    assert list(library.run(entities.entity_counts)) == []
     (again,) = process(data_dir, {"settings": AS_BEFORE, "dry_run": False})
     assert again["read"] == len(before)
     assert readings(library) == before
-    assert library.progress() == []
+    assert library.run(leases.progress) == []

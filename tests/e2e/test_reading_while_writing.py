@@ -9,7 +9,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from channelscribe.catalogue import Catalogue
+from channelscribe.catalogue import leases, schema
+from channelscribe.catalogue.connection import Database
 from channelscribe.local_stack import LocalStack
 from tests.catalogue.records import Listed, Video, published, spoken
 from tests.conftest import Cli
@@ -23,11 +24,11 @@ SOURCE = Listed(url="https://example.org/written", title="Being written", source
 def being_written(stack: LocalStack) -> Iterator[psycopg.Connection]:
     """A video that a run has leased, whose row is locked by a transaction that also publishes something else."""
     url = stack.addresses.database_url or ""
-    catalogue = Catalogue(url)
-    catalogue.migrate()
+    catalogue = Database(url)
+    schema.migrate(catalogue)
     row = published(catalogue, spoken("The zeppelin landed"), Video("w1", "Held", site="elsewhere"), SOURCE)
-    catalogue.claim([row.id], "a run", 600, only_due=False)
-    catalogue.renew(row.id, "a run", 600, "recognize", 0.5)
+    catalogue.run(leases.claim, [row.id], "a run", 600, only_due=False)
+    catalogue.run(leases.renew, row.id, "a run", 600, "recognize", 0.5)
     with psycopg.connect(url) as writing:
         writing.execute("SELECT FROM video WHERE id = %s FOR UPDATE", [row.id])
         writing.execute("UPDATE segment SET text = 'The zeppelin is being rewritten'")

@@ -11,7 +11,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from channelscribe.catalogue import Catalogue
+from channelscribe.catalogue import transcripts
+from channelscribe.catalogue.connection import Database
 from channelscribe.local_stack import LocalStack
 from channelscribe.sample import world
 from tests.conftest import Cli, clean_environment
@@ -22,7 +23,7 @@ STAGES = {"recognize", "align", "diarize"}
 VIDEO = "two-views-of-a-comet"
 
 
-def test_figures_over_the_sample_channel(library: Catalogue, cli: Cli) -> None:
+def test_figures_over_the_sample_channel(library: Database, cli: Cli) -> None:
     done = cli("report", "--json")
     assert done.code == 0, str(done)
     found = done.json
@@ -35,7 +36,7 @@ def test_figures_over_the_sample_channel(library: Catalogue, cli: Cli) -> None:
     assert all(factor > 0 for factor in found["real_time_factor"].values())
 
 
-def test_a_video_with_its_picture(library: Catalogue, cli: Cli, tmp_path: Path) -> None:
+def test_a_video_with_its_picture(library: Database, cli: Cli, tmp_path: Path) -> None:
     drawn = tmp_path / "picture.svg"
     done = cli("report", VIDEO, "--out", str(drawn), "--json")
     assert done.code == 0, str(done)
@@ -47,8 +48,8 @@ def test_a_video_with_its_picture(library: Catalogue, cli: Cli, tmp_path: Path) 
     assert set(found["speakers"]) == {"SPEAKER_00", "SPEAKER_01"}
 
 
-def test_what_made_it_is_in_the_file_the_row_and_what_is_shown(library: Catalogue, cli: Cli, data_dir: Path) -> None:
-    _, version, transcript = library.transcript_of(f"generic:{VIDEO}")
+def test_what_made_it_is_in_the_file_the_row_and_what_is_shown(library: Database, cli: Cli, data_dir: Path) -> None:
+    _, version, transcript = library.run(transcripts.transcript_of, f"generic:{VIDEO}")
     published = json.loads((data_dir / "library" / version.files["json"]).read_text(encoding="utf-8"))
     shown = json.loads(cli("show", VIDEO, "--format", "json").out)
     stages = published["channelscribe"]["stages"]
@@ -60,7 +61,7 @@ def test_what_made_it_is_in_the_file_the_row_and_what_is_shown(library: Catalogu
     assert stages["recognize"]["real_time_factor"] > 0
 
 
-def test_a_report_needs_no_engine(library: Catalogue, data_dir: Path, tmp_path: Path) -> None:
+def test_a_report_needs_no_engine(library: Database, data_dir: Path, tmp_path: Path) -> None:
     script = (
         f"import sys\nfrom flows.cli import main\nmain(['report', '{VIDEO}', '--out', sys.argv[1]])\n"
         "print([m for m in ('prefect', 'dask', 'distributed', 'torch', 'whisperx') if m in sys.modules])"
@@ -77,8 +78,8 @@ def test_a_report_needs_no_engine(library: Catalogue, data_dir: Path, tmp_path: 
     assert (tmp_path / "a.svg").exists()
 
 
-def test_the_run_left_a_page_with_the_picture(library: Catalogue, stack: LocalStack) -> None:
-    row, *_ = library.transcript_of(f"generic:{VIDEO}")
+def test_the_run_left_a_page_with_the_picture(library: Database, stack: LocalStack) -> None:
+    row, *_ = library.run(transcripts.transcript_of, f"generic:{VIDEO}")
     with urlopen(f"{stack.addresses.prefect_api_url}/artifacts/transcript-generic-{VIDEO}/latest") as answer:
         artifact = json.load(answer)
     assert artifact["type"] == "markdown"

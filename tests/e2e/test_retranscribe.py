@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from channelscribe.catalogue import Catalogue
+from channelscribe.catalogue import listings, transcripts
+from channelscribe.catalogue import videos as video_rows
+from channelscribe.catalogue.connection import Database
 from tests.conftest import Cli
 
 pytestmark = [pytest.mark.stack, pytest.mark.speech]
@@ -13,7 +15,7 @@ pytestmark = [pytest.mark.stack, pytest.mark.speech]
 WITH_ONE_BEAM = ["--model", "sample", "--set", "text.models={en: sample}", "--set", "speech.beam_size=1"]
 
 
-def test_a_new_version_and_back(cli: Cli, library: Catalogue) -> None:
+def test_a_new_version_and_back(cli: Cli, library: Database) -> None:
     estimate = cli("retranscribe", "--dry-run", "--json", "--where", "model=sample", *WITH_ONE_BEAM)
     assert estimate.code == 0, str(estimate)
     chosen = estimate.json["chosen"]
@@ -29,8 +31,8 @@ def test_a_new_version_and_back(cli: Cli, library: Catalogue) -> None:
     left = cli("retranscribe", "--dry-run", "--json", "--where", "model=sample", *WITH_ONE_BEAM)
     assert left.json["chosen"] == chosen - 1
 
-    videos = [row for source in library.sources() for row in library.list_videos(source.id)]
-    (video,) = {row.video_id for row in videos if len(library.versions(row.id)) > 1}
+    videos = [row for source in library.run(listings.sources) for row in library.run(video_rows.list_videos, source.id)]
+    (video,) = {row.video_id for row in videos if len(library.run(transcripts.versions, row.id)) > 1}
     versions = cli("versions", video, "--json").json["versions"]
     assert [(each["version"], each["current"]) for each in versions] == [(1, False), (2, True)]
     difference = cli("diff", video, "--json")
@@ -40,10 +42,10 @@ def test_a_new_version_and_back(cli: Cli, library: Catalogue) -> None:
     back = cli("rollback", video, "1", "--json")
     assert back.json["moved"] is True
     assert cli("versions", video, "--json").json["versions"][0]["current"] is True
-    assert library.transcript_of(video)[1].version == 1
+    assert library.run(transcripts.transcript_of, video)[1].version == 1
 
 
-def test_conditions_that_are_none(cli: Cli, library: Catalogue) -> None:
+def test_conditions_that_are_none(cli: Cli, library: Database) -> None:
     wrong = cli("retranscribe", "--where", "colour=red", "--dry-run")
     assert wrong.code == 2
     assert "older_than=…" in wrong.err

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from channelscribe.catalogue import Catalogue
+from channelscribe.catalogue import listings, transcripts, videos
+from channelscribe.catalogue.connection import Database
 from channelscribe.evaluation.metrics import word_error_rate
 from channelscribe.local_stack import LocalStack
 from channelscribe.sample import world
@@ -50,7 +51,7 @@ def ask(api: str, what: str, query: dict[str, Any]) -> list[dict[str, Any]]:
         return found
 
 
-def test_dry_run_limit_and_what_is_left(library: Catalogue, cli: Cli, stack: LocalStack) -> None:
+def test_dry_run_limit_and_what_is_left(library: Database, cli: Cli, stack: LocalStack) -> None:
     with SampleServer(items=known_audio("again")) as server:
         dry = cli("sync", server.feed_url, "--json", "--dry-run", *ON_SAMPLE)
         assert dry.code == 0, str(dry)
@@ -75,7 +76,7 @@ def test_dry_run_limit_and_what_is_left(library: Catalogue, cli: Cli, stack: Loc
     assert states["diarize"] == {"Completed"}
 
 
-def test_readers_answer_while_a_sync_runs(library: Catalogue, cli: Cli, data_dir: Path) -> None:
+def test_readers_answer_while_a_sync_runs(library: Database, cli: Cli, data_dir: Path) -> None:
     (item, *_) = known_audio("meanwhile")
     with SampleServer(items=[item], bytes_per_second=10_000) as server:  # half a minute for a download
         arguments = command("sync", server.feed_url, "--json", *ON_SAMPLE)
@@ -86,7 +87,7 @@ def test_readers_answer_while_a_sync_runs(library: Catalogue, cli: Cli, data_dir
             assert cli("search", "train", "--json").json["hits"]
             assert "train" in cli("show", "night-train").out
             assert cli("entities", "--json").json["entities"]
-            assert "night-train" in cli("export", library.sources()[0].url).out
+            assert "night-train" in cli("export", library.run(listings.sources)[0].url).out
             assert "download" in steps_of(cli, item.id)  # it was going on all the time
         finally:
             server.bytes_per_second = None
@@ -99,18 +100,18 @@ def steps_of(cli: Cli, video: str) -> list[str]:
     return [each["step"] for each in cli("status", "--json").json["running"] if each["video_id"] == video]
 
 
-def test_a_media_url_is_a_source_too(library: Catalogue, cli: Cli) -> None:
+def test_a_media_url_is_a_source_too(library: Database, cli: Cli) -> None:
     episode = world.episode("night-train")
     with SampleServer() as server:
         done = cli("sync", f"{server.url}/media/{episode.media}", "--json", *ON_SAMPLE)
     assert done.code == 0, str(done)
     assert (done.json["listed"], done.json["published"]) == (1, 1)
-    row = library.find_videos(f"{server.url}/media/{episode.media}")[0]
-    made = library.transcript_of(row.id)[2]
+    row = library.run(videos.find_videos, f"{server.url}/media/{episode.media}")[0]
+    made = library.run(transcripts.transcript_of, row.id)[2]
     assert word_error_rate(episode.script.text, made.text).rate <= 0.05
 
 
-def test_since_leaves_out_what_is_older(library: Catalogue, cli: Cli) -> None:
+def test_since_leaves_out_what_is_older(library: Database, cli: Cli) -> None:
     items = known_audio("dated")
     newest = max(item.published for item in items)
     with SampleServer(items=items) as server:
@@ -119,7 +120,7 @@ def test_since_leaves_out_what_is_older(library: Catalogue, cli: Cli) -> None:
     assert [item["video"] for item in dry.json["due"]] == [max(items, key=lambda item: item.published).id]
 
 
-def test_one_source_that_cannot_be_listed_does_not_stop_the_other(library: Catalogue, cli: Cli) -> None:
+def test_one_source_that_cannot_be_listed_does_not_stop_the_other(library: Database, cli: Cli) -> None:
     with SampleServer() as server:
         both = cli("sync", "http://127.0.0.1:9/feed.xml", server.feed_url, "--json", *ON_SAMPLE)
     assert both.code == 3, str(both)

@@ -12,7 +12,8 @@ from pathlib import Path
 import pandas
 import pytest
 
-from channelscribe.catalogue import Catalogue
+from channelscribe.catalogue import leases, publishing, transcripts
+from channelscribe.catalogue.connection import Database
 from channelscribe.errors import UnknownSource, UsageError
 from channelscribe.export import corpus
 from channelscribe.export.corpus import export_channel
@@ -27,7 +28,7 @@ COLUMNS = [
 
 
 @pytest.fixture
-def library(catalogue: Catalogue) -> Catalogue:
+def library(catalogue: Database) -> Database:
     """Three videos of a channel, one of another; an older version that is not exported."""
     dialogue = Transcript(
         "en",
@@ -40,8 +41,8 @@ def library(catalogue: Catalogue) -> Catalogue:
         {"recognizer": {"name": "tiny"}},
     )
     row = published(catalogue, spoken("An older version"), Video("b", 'Title, "quoted"', published=date(2024, 1, 2)))
-    catalogue.claim([row.id], OWNER, 60, only_due=False)
-    catalogue.publish(row.id, OWNER, "newer", dialogue, {}, {})
+    catalogue.run(leases.claim, [row.id], OWNER, 60, only_due=False)
+    catalogue.run(publishing.publish, row.id, OWNER, "newer", dialogue, {}, {})
     published(catalogue, spoken("First of all"), Video("a", published=date(2024, 1, 1)))
     published(catalogue, spoken("Zuletzt", language="de"), Video("c", published=None))
     other = Listed(url="https://example.org/feed", title="Other", source_id="o", site="generic")
@@ -49,14 +50,14 @@ def library(catalogue: Catalogue) -> Catalogue:
     return catalogue
 
 
-def exported(library: Catalogue, name: str, folder: Path, **filters: object) -> Path:
+def exported(library: Database, name: str, folder: Path, **filters: object) -> Path:
     path = folder / f"corpus.{name}"
     with atomic_write(path) as file:
         export_channel(library, "channel ONE", name, file, **filters)  # type: ignore[arg-type]
     return path
 
 
-def test_pandas_reads_the_same_in_both(library: Catalogue, tmp_path: Path) -> None:
+def test_pandas_reads_the_same_in_both(library: Database, tmp_path: Path) -> None:
     lines = pandas.read_json(exported(library, "jsonl", tmp_path), lines=True, dtype={"published": str})
     arrow = pandas.read_parquet(exported(library, "parquet", tmp_path))
     assert list(lines.columns) == list(arrow.columns) == COLUMNS
@@ -76,7 +77,7 @@ def test_pandas_reads_the_same_in_both(library: Catalogue, tmp_path: Path) -> No
     assert arrow["avg_logprob"].dtype == float
 
 
-def test_each_line_is_an_object(library: Catalogue, tmp_path: Path) -> None:
+def test_each_line_is_an_object(library: Database, tmp_path: Path) -> None:
     text = exported(library, "jsonl", tmp_path).read_text(encoding="utf-8")
     rows = [json.loads(line) for line in text.split("\n")[:-1]]
     assert [list(row) for row in rows] == [COLUMNS] * 4
@@ -86,7 +87,7 @@ def test_each_line_is_an_object(library: Catalogue, tmp_path: Path) -> None:
     assert rows[3]["published"] is None
 
 
-def test_filters(library: Catalogue, tmp_path: Path) -> None:
+def test_filters(library: Database, tmp_path: Path) -> None:
     def videos(**filters: object) -> list[str]:
         return [json.loads(line)["video"] for line in exported(library, "jsonl", tmp_path, **filters).open()]
 
@@ -95,20 +96,20 @@ def test_filters(library: Catalogue, tmp_path: Path) -> None:
     assert videos(until=date(2024, 1, 1)) == ["a"]
 
 
-def test_an_unknown_channel_leaves_no_file(library: Catalogue, tmp_path: Path) -> None:
+def test_an_unknown_channel_leaves_no_file(library: Database, tmp_path: Path) -> None:
     with pytest.raises(UnknownSource, match=r"Channel One.*Other"), atomic_write(tmp_path / "x") as file:
         export_channel(library, "nobody", "jsonl", file)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_without_pyarrow_the_remedy_is_told(library: Catalogue, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_pyarrow_the_remedy_is_told(library: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(UsageError, match=r"channelscribe\[parquet\].*jsonl"):
         export_channel(library, "Channel One", "parquet", io.BytesIO())
 
 
-def test_an_export_shows_one_moment(library: Catalogue) -> None:
-    rows = library.corpus("Channel One")
+def test_an_export_shows_one_moment(library: Database) -> None:
+    rows = transcripts.corpus(library, "Channel One")
     first = next(rows)[0].video
     published(library, spoken("while it goes on"), Video("d", published=date(2024, 3, 1)))
     assert [first, *(video.video for video, _ in rows)] == ["a", "b", "b", "c"]
@@ -116,7 +117,7 @@ def test_an_export_shows_one_moment(library: Catalogue) -> None:
 
 @pytest.mark.parametrize("name", ["jsonl", "parquet"])
 def test_memory_does_not_grow_with_the_channel(
-    catalogue: Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+    catalogue: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.setattr(corpus, "ROWS_A_GROUP", 100)
     texts = ["so many words that are said in one segment"] * 100

@@ -29,6 +29,7 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 from prefect import flow
+from channelscribe.catalogue import schema
 from tasks.artifacts import transcript_artifact_key
 
 @flow(name="transcribe-audio", persist_result=False)
@@ -45,7 +46,7 @@ def remembered():
         pages = client.read_artifacts(artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=[page])))
     return [sum("Canary" in run for run in runs), sum("flow-stays" in run for run in runs), len(pages)]
 
-library().catalogue.migrate()
+schema.migrate(library().catalogue)
 published(library(), "flow-gone")
 here = lambda: len([key for key in library().store.list() if "/flow-gone" in key])
 told = takedown(TakedownRequest(video="flow-gone"))

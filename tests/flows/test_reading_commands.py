@@ -12,7 +12,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from channelscribe.catalogue import Catalogue
+from channelscribe.catalogue import schema
+from channelscribe.catalogue.connection import Database
 from channelscribe.local_stack.postgres import EmbeddedServer
 from flows.cli import main
 from tests.catalogue.conftest import NewDatabase, catalogue, empty_database, new_database, one_database, server
@@ -41,7 +42,7 @@ def answer(
 
 
 @pytest.fixture
-def library(catalogue: Catalogue) -> Catalogue:
+def library(catalogue: Database) -> Database:
     """Two videos that say something."""
     published(catalogue, spoken("The lighthouse keeper", "was running home"), Video("v1", "First\x00 title"))
     published(catalogue, spoken("Lighthouses everywhere"), Video("a/b", "Second", site="generic"))
@@ -60,7 +61,7 @@ READING = [
 ]
 
 
-def test_no_engine_and_no_model_is_imported(library: Catalogue, one_database: str, tmp_path: Path) -> None:
+def test_no_engine_and_no_model_is_imported(library: Database, one_database: str, tmp_path: Path) -> None:
     script = f"""import contextlib, io, sys
 from flows.cli import main
 for command in {READING!r}:
@@ -82,7 +83,7 @@ for command in {READING!r}:
     )
 
 
-def test_search_pages(library: Catalogue, answer: Answer) -> None:
+def test_search_pages(library: Database, answer: Answer) -> None:
     code, out, err = answer("search", "lighthouse", "--limit", "1", "--json")
     first = json.loads(out)
     assert (code, len(first["hits"])) == (0, 1)
@@ -96,7 +97,7 @@ def test_search_pages(library: Catalogue, answer: Answer) -> None:
     assert answer("search", "lighthouse", "--after", "nonsense")[0] == 2
 
 
-def test_show_writes_what_is_there_and_tells_what_is_not(library: Catalogue, answer: Answer, tmp_path: Path) -> None:
+def test_show_writes_what_is_there_and_tells_what_is_not(library: Database, answer: Answer, tmp_path: Path) -> None:
     code, out, err = answer("show", "v1", "nothing", "--format", "srt, txt", "--out", str(tmp_path / "made"))
     assert (code, len(out.splitlines())) == (3, 2)
     assert "nothing" in err
@@ -110,7 +111,7 @@ def test_show_writes_what_is_there_and_tells_what_is_not(library: Catalogue, ans
     assert (code, err.count("\n"), "Choose another folder" in err) == (2, 1, True)
 
 
-def test_export_says_what_it_wrote(library: Catalogue, answer: Answer, tmp_path: Path) -> None:
+def test_export_says_what_it_wrote(library: Database, answer: Answer, tmp_path: Path) -> None:
     path = tmp_path / "one.jsonl"
     code, out, _ = answer("export", "channel one", "--out", str(path), "--json")
     assert (code, json.loads(out)["segments"]) == (0, 3)
@@ -142,7 +143,7 @@ def test_a_database_in_the_way_is_told(
     one_line(answer(*command, url=url), "schema none", "sync` migrates it")
     with psycopg.connect(url) as connection:
         assert connection.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'").fetchone() == (0,)
-    Catalogue(url).migrate()
+    schema.migrate(Database(url))
     with psycopg.connect(url) as connection:
         connection.execute("UPDATE channelscribe_schema SET version_num = '9999'")
     one_line(answer(*command, url=url), "newer channelscribe", "Update")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from channelscribe.catalogue import Catalogue
+from channelscribe.catalogue.connection import Database
 from channelscribe.retention import Library
 from channelscribe.store import MediaStore
 from tests.catalogue.conftest import catalogue, empty_database, new_database, one_database, server
@@ -16,7 +16,7 @@ __all__ = ["bucket", "catalogue", "empty_database", "new_database", "one_databas
 
 
 @pytest.fixture
-def library(catalogue: Catalogue, tmp_path: Path) -> Library:
+def library(catalogue: Database, tmp_path: Path) -> Library:
     """An empty library with its store in a folder."""
     root = tmp_path / "library"
     return Library(catalogue, MediaStore(str(root)), root / "results", tmp_path / "scratch" / "partial")

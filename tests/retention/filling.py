@@ -8,8 +8,9 @@ import os
 import time
 from pathlib import Path
 
-from channelscribe.catalogue import VideoRow
+from channelscribe.catalogue import leases, listings, publishing, references, videos
 from channelscribe.catalogue.connection import execute
+from channelscribe.catalogue.tables import VideoRow
 from channelscribe.files import content_key
 from channelscribe.retention import Library
 from channelscribe.store import layout
@@ -33,14 +34,14 @@ def digits(*parts: str) -> str:
 def listed(library: Library, video_id: str) -> VideoRow:
     """A discovered video."""
     listing = Listed([Video(video_id, title=f"Title of {video_id}", description="About Ada")], complete=False)
-    report = library.catalogue.record_listing(listing)
-    return next(row for row in library.catalogue.list_videos(report.source_pk) if row.video_id == video_id)
+    report = library.catalogue.run(listings.record_listing, listing)
+    return next(row for row in library.catalogue.run(videos.list_videos, report.source_pk) if row.video_id == video_id)
 
 
 def prepared(library: Library, video_id: str, *, made: str = "1", speech: str = "") -> VideoRow:
     """A leased video with its audio in the store: `downloaded`."""
     row = listed(library, video_id)
-    library.catalogue.claim([row.id], OWNER, 600, only_due=False)
+    library.catalogue.run(leases.claim, [row.id], OWNER, 600, only_due=False)
     sound = speech or f"speech {video_id} {made}"
     keys = {
         "original": layout.original_key(SITE, video_id, "140", "m4a"),
@@ -51,7 +52,7 @@ def prepared(library: Library, video_id: str, *, made: str = "1", speech: str = 
     for name, key in keys.items():
         library.store.put_bytes(f"{name} {video_id} {made}".encode(), key, overwrite=True)
     library.store.put_bytes(b"picture", layout.cover_key(SITE, video_id), overwrite=True)
-    library.catalogue.record_audio(
+    library.catalogue.run(videos.record_audio, 
         row.id, OWNER, source_sha256=digits(video_id, made), options_key="o", format_id="140", seconds=2.0, bytes=9,
         archive_key=keys["archive"], speech_key=keys["speech"], speech_sha256=digits(sound), part_keys=[keys["part"]],
     )  # fmt: skip
@@ -64,7 +65,7 @@ def recognized(library: Library, row: VideoRow, *, made: str = "1", speech: str 
     """The checkpoints of a video, in the store and noted."""
     keys = [layout.checkpoint_key(step, digits(speech or row.video_id, made, step)) for step in STEPS]
     for key in keys:
-        library.catalogue.note_checkpoint(row.id, key)
+        library.catalogue.run(references.note_checkpoint, row.id, key)
         library.store.add_bytes(key.encode(), key)
         result(library, f"step-{key.replace('/', '-')}", key)
     return keys
@@ -74,15 +75,23 @@ def finished(library: Library, row: VideoRow, checkpoints: list[str], *, made: s
     """Publish a transcript of a leased video; returns its id."""
     identity = digits("transcript", row.video_id, made)
     whole = layout.checkpoint_key("transcript", identity)
-    library.catalogue.note_checkpoint(row.id, whole)
+    library.catalogue.run(references.note_checkpoint, row.id, whole)
     library.store.add_bytes(TEXT.encode(), whole)
     reading = layout.reading_key(SITE, row.video_id, digits("reading", identity))
     library.store.add_bytes(b"{}", reading)
     files = {name: layout.transcript_key(SITE, row.video_id, identity, name) for name in FORMATS}
     for name, key in files.items():
         library.store.add_bytes(f"{name} {TEXT}".encode(), key)
-    library.catalogue.publish(
-        row.id, OWNER, identity, spoken(TEXT), {}, files, reading_key=reading, checkpoint_keys=[*checkpoints, whole]
+    library.catalogue.run(
+        publishing.publish,
+        row.id,
+        OWNER,
+        identity,
+        spoken(TEXT),
+        {},
+        files,
+        reading_key=reading,
+        checkpoint_keys=[*checkpoints, whole],
     )
     return identity
 
@@ -129,7 +138,7 @@ def content(library: Library) -> dict[str, str]:
 def rows(library: Library, *tables: str) -> dict[str, list[str]]:
     """The rows of tables as text, without ids and times."""
     found = {}
-    with library.catalogue._database.session() as session:
+    with library.catalogue.session() as session:
         for table in tables:
             query = f"SELECT to_jsonb({table}) - '{{{','.join(NOT_COMPARED)}}}'::text[] FROM {table}"  # noqa: S608
             found[table] = sorted(json.dumps(each, sort_keys=True) for each in execute(session, query).scalars())

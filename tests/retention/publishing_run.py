@@ -17,8 +17,9 @@ from typing import Any
 
 import psycopg
 
-from channelscribe.catalogue import Catalogue
+from channelscribe.catalogue import leases
 from channelscribe.catalogue import publishing as rows_of_publishing
+from channelscribe.catalogue.connection import Database
 from channelscribe.errors import CatalogueUnreachable
 from channelscribe.retention import Library
 from channelscribe.store import MediaStore, layout
@@ -31,7 +32,7 @@ VIDEO = "a"
 LONGEST_SECONDS = 20
 WATCHED: list[tuple[Any, str]] = [
     *((MediaStore, name) for name in ("exists", "add_bytes", "put_bytes", "read_json")),
-    *((Catalogue, name) for name in ("renew", "record_audio", "publish")),
+    (Database, "run"),
     (rows_of_publishing, "_copy"),
 ]
 
@@ -51,7 +52,7 @@ def main() -> None:
 
 
 def run(fault: str, number: int, dsn: str, folder: Path, told: int) -> int:
-    library = Library(Catalogue(dsn), MediaStore(str(folder)), folder / "results", folder / "partial")
+    library = Library(Database(dsn), MediaStore(str(folder)), folder / "results", folder / "partial")
     work, audio, read = ready(library)
     for module in ("tasks.publish", "tasks.leases", "tasks.prepare"):
         vars(sys.modules[module])["catalogue"] = lambda: library.catalogue
@@ -69,7 +70,7 @@ def run(fault: str, number: int, dsn: str, folder: Path, told: int) -> int:
 def ready(library: Library) -> tuple[VideoWork, PreparedAudio, ReadTranscript]:
     """A leased video with all that goes before publishing in the store; as it was, when it is there already."""
     row = listed(library, VIDEO)
-    library.catalogue.claim([row.id], OWNER, 600, only_due=False)
+    library.catalogue.run(leases.claim, [row.id], OWNER, 600, only_due=False)
     identity = digits("transcript")
     read = ReadTranscript(
         transcript_id=identity,

@@ -9,9 +9,10 @@ from typing import Any
 import psycopg
 import pytest
 
-from channelscribe.catalogue import Catalogue
+from channelscribe.catalogue import dump, schema, search, transcripts, videos
 from channelscribe.catalogue.connection import Database
 from channelscribe.catalogue.schema import migrate
+from channelscribe.catalogue.search_query import Question
 from channelscribe.errors import CatalogueError, SchemaMismatch, StoreError, StoreNotWritable, UsageError
 from channelscribe.retention import Library
 from channelscribe.retention.backup import back_up, restore
@@ -30,7 +31,7 @@ TABLES = (
 def elsewhere(empty_database: NewDatabase, tmp_path: Path) -> Library:
     """A database without tables, and an empty store."""
     root = tmp_path / "elsewhere"
-    return Library(Catalogue(empty_database()), MediaStore(str(root)), root / "results", tmp_path / "partial")
+    return Library(Database(empty_database()), MediaStore(str(root)), root / "results", tmp_path / "partial")
 
 
 def test_there_and_back(any_library: Library, elsewhere: Library, tmp_path: Path) -> None:
@@ -38,7 +39,7 @@ def test_there_and_back(any_library: Library, elsewhere: Library, tmp_path: Path
         published(any_library, video)
     published(any_library, "a", made="2")
     prepared(any_library, "unfinished")
-    take_down(any_library, any_library.catalogue.find_videos("b")[0], delete=True)
+    take_down(any_library, any_library.catalogue.run(videos.find_videos, "b")[0], delete=True)
     folder = tmp_path / "copy"
     done = back_up(any_library, folder)
     assert (done.objects, done.known) == (len(content(any_library)), 0)
@@ -46,10 +47,15 @@ def test_there_and_back(any_library: Library, elsewhere: Library, tmp_path: Path
     assert back.objects == done.objects
     assert content(elsewhere) == content(any_library)
     assert rows(elsewhere, *TABLES) == rows(any_library, *TABLES)
-    elsewhere.catalogue.check_schema()
-    assert elsewhere.catalogue.transcript_of("a")[2] == any_library.catalogue.transcript_of("a")[2]
-    assert {hit.video for hit in elsewhere.catalogue.search("paris")} == {"a"}  # computed columns, too
-    assert published(elsewhere, "new").id > elsewhere.catalogue.find_videos("a")[0].id  # numbers go on
+    schema.check_schema(elsewhere.catalogue)
+    assert (
+        elsewhere.catalogue.run(transcripts.transcript_of, "a")[2]
+        == any_library.catalogue.run(transcripts.transcript_of, "a")[2]
+    )
+    assert {hit.video for hit in elsewhere.catalogue.run(search.search, Question("paris"))} == {
+        "a"
+    }  # computed columns, too
+    assert published(elsewhere, "new").id > elsewhere.catalogue.run(videos.find_videos, "a")[0].id  # numbers go on
     with pytest.raises(CatalogueError, match="not empty"):
         restore(elsewhere, folder)
 
@@ -62,7 +68,7 @@ def test_again_copies_what_is_new_and_prunes_on_request(library: Library, tmp_pa
     assert (again.objects, again.known) == (0, first.objects)
     published(library, "a", made="2")
     assert back_up(library, folder).objects > 0
-    take_down(library, library.catalogue.find_videos("a")[0], delete=True)
+    take_down(library, library.catalogue.run(videos.find_videos, "a")[0], delete=True)
     assert back_up(library, folder).pruned == 0
     assert MediaStore(str(folder / "library")).list()
     assert back_up(library, folder, prune=True).pruned > 0
@@ -104,9 +110,9 @@ def test_a_restore_that_was_broken_off_goes_on(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr("channelscribe.catalogue.copies._count_on", killed)
+        patched.setattr("channelscribe.catalogue.dump._count_on", killed)
         restore(elsewhere, folder)
-    assert elsewhere.catalogue.find_videos("a") == [] or not rows(elsewhere, "video")["video"]
+    assert elsewhere.catalogue.run(videos.find_videos, "a") == [] or not rows(elsewhere, "video")["video"]
     restore(elsewhere, folder)
     assert content(elsewhere) == content(library)
     assert rows(elsewhere, *TABLES) == rows(library, *TABLES)
@@ -134,11 +140,11 @@ def test_a_copy_of_an_older_schema_is_migrated(empty_database: NewDatabase, else
         connection.execute("INSERT INTO video (site, video_id, url) VALUES ('youtube', 'old', 'https://x/old')")
     place = tmp_path / "copy"
     place.mkdir()
-    contents = Catalogue(old.url.render_as_string(hide_password=False)).dump(place)
+    contents = dump.dump(Database(old.url.render_as_string(hide_password=False)), place)
     assert contents["schema"] == "0002"
-    elsewhere.catalogue.load(place, contents)
-    elsewhere.catalogue.check_schema()
-    assert [row.video_id for row in elsewhere.catalogue.find_videos("old")] == ["old"]
+    dump.load(elsewhere.catalogue, place, contents)
+    schema.check_schema(elsewhere.catalogue)
+    assert [row.video_id for row in elsewhere.catalogue.run(videos.find_videos, "old")] == ["old"]
 
 
 def test_a_folder_that_cannot_be_written(library: Library, tmp_path: Path) -> None:

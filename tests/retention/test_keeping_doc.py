@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from channelscribe.catalogue import Catalogue
+from channelscribe.catalogue import schema
+from channelscribe.catalogue.connection import Database
 from channelscribe.local_stack import LocalStack
 from channelscribe.retention import Library
 from channelscribe.retention.kinds import CHECKPOINTS, KINDS
@@ -55,8 +56,8 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
 
 
 def opened(stack: LocalStack, data: Path) -> Library:
-    catalogue = Catalogue(stack.addresses.database_url or "")
-    catalogue.migrate()
+    catalogue = Database(stack.addresses.database_url or "")
+    schema.migrate(catalogue)
     return Library.of(Settings(data_dir=data), catalogue)
 
 

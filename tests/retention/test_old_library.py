@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from channelscribe.catalogue import Catalogue, VideoRow
+from channelscribe.catalogue import listings, references, schema, search, stats, transcripts, videos
+from channelscribe.catalogue.connection import Database
+from channelscribe.catalogue.search_query import Question
+from channelscribe.catalogue.tables import VideoRow
 from channelscribe.retention import Library
 from channelscribe.retention.backup import restore
 from channelscribe.store import MediaStore
@@ -20,35 +23,39 @@ from tests.retention.filling import content
 def old(empty_database: NewDatabase, tmp_path: Path) -> Library:
     """The old library, restored into an empty database and a folder."""
     copy, root = unpacked(tmp_path / "copy"), tmp_path / "library"
-    library = Library(Catalogue(empty_database()), MediaStore(str(root)), root / "results", tmp_path / "partial")
+    library = Library(Database(empty_database()), MediaStore(str(root)), root / "results", tmp_path / "partial")
     restore(library, copy)
     return library
 
 
 def published_of(library: Library) -> list[VideoRow]:
-    rows = [row for source in library.catalogue.sources() for row in library.catalogue.list_videos(source.id)]
+    rows = [
+        row
+        for source in library.catalogue.run(listings.sources)
+        for row in library.catalogue.run(videos.list_videos, source.id)
+    ]
     return list({row.id: row for row in rows if row.state == "published"}.values())
 
 
 def test_it_is_migrated_and_read(old: Library) -> None:
-    old.catalogue.check_schema()
-    status = old.catalogue.status()
+    schema.check_schema(old.catalogue)
+    status = old.catalogue.run(stats.status)
     assert status.states["published"] == 7
     assert (status.states["waiting"], status.states["unavailable"], status.states["excluded"]) == (1, 2, 1)
-    assert [source.title for source in old.catalogue.sources()].count("News") == 1
-    row, version, transcript = old.catalogue.transcript_of("yt-a")
+    assert [source.title for source in old.catalogue.run(listings.sources)].count("News") == 1
+    row, version, transcript = old.catalogue.run(transcripts.transcript_of, "yt-a")
     assert (row.title, version.version) == ("A of News", 1)
     assert transcript.text and transcript.words
     word = max((word.text.strip(".,!?") for word in transcript.words), key=len)
-    assert "yt-a" in {hit.video for hit in old.catalogue.search(word)}
-    (again,) = [row for row in published_of(old) if len(old.catalogue.versions(row.id)) == 2]
-    assert (again.title, old.catalogue.transcript_of(again.id)[1].version) == ("Number one of B", 2)
+    assert "yt-a" in {hit.video for hit in old.catalogue.run(search.search, Question(word))}
+    (again,) = [row for row in published_of(old) if len(old.catalogue.run(transcripts.versions, row.id)) == 2]
+    assert (again.title, old.catalogue.run(transcripts.transcript_of, again.id)[1].version) == ("Number one of B", 2)
 
 
 def test_its_files_are_whole_and_its_checkpoints_are_found(old: Library) -> None:
     for row in published_of(old):
-        for version in old.catalogue.versions(row.id):
+        for version in old.catalogue.run(transcripts.versions, row.id):
             assert all(old.store.exists(key) for key in version.files.values())
             assert json.loads(old.store.read_bytes(version.files["json"]))["segments"]
     noted = [key for key in content(old) if key.startswith("checkpoints/")]
-    assert len(old.catalogue.keeping.uses_of(noted)) == len(noted) == 15
+    assert len(old.catalogue.run(references.uses_of, noted)) == len(noted) == 15

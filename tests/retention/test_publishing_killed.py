@@ -14,7 +14,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from channelscribe.catalogue import Catalogue
+from channelscribe.catalogue import transcripts, videos
+from channelscribe.catalogue.connection import Database
 from channelscribe.local_stack.services import QUIET_LIBRARIES
 from channelscribe.retention import Library
 from channelscribe.store import MediaStore
@@ -30,7 +31,7 @@ class Runs:
 
     def __init__(self, dsn: str, folder: Path) -> None:
         self.dsn, self.folder = dsn, folder
-        self.library = Library(Catalogue(dsn), MediaStore(str(folder)), folder / "results", folder / "partial")
+        self.library = Library(Database(dsn), MediaStore(str(folder)), folder / "results", folder / "partial")
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.retention.publishing_run"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT,
@@ -56,10 +57,10 @@ class Runs:
 
     def is_whole(self) -> bool:
         """No transcript is current unless its files are there."""
-        (video,) = self.library.catalogue.find_videos("a")
+        (video,) = self.library.catalogue.run(videos.find_videos, "a")
         if video.current_transcript_pk is None:
             return True
-        _, transcript, _ = self.library.catalogue.transcript_of(video.id)
+        _, transcript, _ = self.library.catalogue.run(transcripts.transcript_of, video.id)
         named = [*transcript.files.values(), transcript.reading_key]
         return len(named) == 6 and all(self.library.store.exists(key) for key in named)
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from channelscribe.catalogue import State
+from channelscribe.catalogue import leases, references, transcripts, videos
+from channelscribe.catalogue.tables import State
 from channelscribe.errors import StoreNotWritable, StoreUnreachable
 from channelscribe.retention import Library
 from channelscribe.settings.options import StoreOptions
@@ -37,7 +38,7 @@ def test_in_the_middle_of_a_video(
     monkeypatch.setattr("channelscribe.store.bucket.TRIES", 1)
     published(library, "whole")
     clean = rows(library, *TABLES)
-    library.catalogue.keeping.bury(library.catalogue.find_videos("whole")[0].id)
+    library.catalogue.run(references.mark_taken_down, library.catalogue.run(videos.find_videos, "whole")[0].id)
 
     row = prepared(library, "a")
     checkpoints = recognized(library, row)
@@ -45,12 +46,12 @@ def test_in_the_middle_of_a_video(
     with pytest.raises(kind) as caught:
         finished(failing, row, checkpoints)
     assert caught.value.remedy  # type: ignore[attr-defined]
-    library.catalogue.record_failure(row.id, OWNER, caught.value)
-    (told,) = library.catalogue.find_videos("a")
+    library.catalogue.run(videos.record_failure, row.id, OWNER, caught.value)
+    (told,) = library.catalogue.run(videos.find_videos, "a")
     assert (told.state, told.reason, told.lease_owner) == (State.RETRYING, caught.value.reason, None)  # type: ignore[attr-defined]
     assert told.current_transcript_pk is None and told.remedy
-    assert library.catalogue.audio_of(row.id) is not None  # what was done stays done
-    library.catalogue.claim([row.id], OWNER, 600, only_due=False)
+    assert library.catalogue.run(videos.audio_of, row.id) is not None  # what was done stays done
+    library.catalogue.run(leases.claim, [row.id], OWNER, 600, only_due=False)
     finished(library, row, checkpoints)
     (back,) = [video for video in rows(library, "video")["video"] if '"video_id": "a"' in video]
     (as_clean,) = clean["video"]
@@ -64,16 +65,16 @@ def test_in_the_middle_of_a_video(
 
 def test_a_published_video_stays_published(library: Library) -> None:
     row = published(library, "a")
-    library.catalogue.claim([row.id], OWNER, 600, only_due=False)
-    library.catalogue.record_failure(row.id, OWNER, StoreNotWritable("No space left.", remedy="Make room."))
-    (found,) = library.catalogue.find_videos("a")
+    library.catalogue.run(leases.claim, [row.id], OWNER, 600, only_due=False)
+    library.catalogue.run(videos.record_failure, row.id, OWNER, StoreNotWritable("No space left.", remedy="Make room."))
+    (found,) = library.catalogue.run(videos.find_videos, "a")
     assert (found.state, found.reason) == (State.PUBLISHED, "store_not_writable")
-    assert library.catalogue.transcript_of(row.id)[2].text
+    assert library.catalogue.run(transcripts.transcript_of, row.id)[2].text
 
 
 def test_a_file_in_place_of_the_store(library: Library, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     row = listed(library, "a")
-    library.catalogue.claim([row.id], OWNER, 600)
+    library.catalogue.run(leases.claim, [row.id], OWNER, 600)
     with pytest.raises(StoreNotWritable, match="file"):
         prepared(replace(library, store=MediaStore(str(tmp_path / "file"))), "a")

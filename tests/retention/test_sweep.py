@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from channelscribe.catalogue import State
+from channelscribe.catalogue import leases, publishing, references, transcripts, videos
 from channelscribe.catalogue.connection import execute
+from channelscribe.catalogue.tables import State
 from channelscribe.errors import LeaseLost, VideoUnavailable
 from channelscribe.retention import Library
 from channelscribe.retention.sweep import SweepReport, sweep
@@ -81,9 +80,9 @@ def test_unfinished_and_leased_work_keeps_all_it_has(library: Library) -> None:
     """A failed aligner must not cost the recognition, however long its video waits for the operator."""
     waiting = prepared(library, "waiting")
     recognized(library, waiting)
-    library.catalogue.record_state(waiting.id, OWNER, State.RETRYING, reason="model_unavailable")
+    library.catalogue.run(videos.record_state, waiting.id, OWNER, State.RETRYING, reason="model_unavailable")
     in_work = published(library, "in-work")
-    library.catalogue.claim([in_work.id], OWNER, 600, only_due=False)
+    library.catalogue.run(leases.claim, [in_work.id], OWNER, 600, only_due=False)
     library.store.put_bytes(b"new", layout.speech_key(SITE, "in-work", digits("new")))
     folder = broken_off(library, "waiting")
     age(root(library), library.partial, seconds=400 * DAY)
@@ -109,8 +108,8 @@ def test_retention_by_kind(library: Library) -> None:
     assert [key for key in left if "/new/" in key and key.startswith("originals")]
     # What a step remembers of what is gone goes with it; the rest is still known.
     assert sorted(path.name.partition("-")[0] for path in library.results.glob("*-old-*")) == []
-    assert library.catalogue.find_videos("old")[0].state == State.PUBLISHED
-    assert library.catalogue.transcript_of("old")[2].text
+    assert library.catalogue.run(videos.find_videos, "old")[0].state == State.PUBLISHED
+    assert library.catalogue.run(transcripts.transcript_of, "old")[2].text
     again = tallies(sweep(library, replace_all(0), delete=True))
     kinds = {kind for _, kind in again if kind != "results"}
     assert kinds == {"originals", "archives", "audio_parts", "speech_tracks", "checkpoints"}
@@ -128,9 +127,9 @@ def test_old_versions_go_and_the_current_one_stays(library: Library) -> None:
     options = RetentionOptions(old_versions_days=0)
     told = sweep(library, options, delete=False)
     assert told.going.examples == [f"{SITE}:a version 1"]
-    assert len(library.catalogue.versions(current.id)) == 2
+    assert len(library.catalogue.run(transcripts.versions, current.id)) == 2
     sweep(library, options, delete=True)
-    assert [row.version for row in library.catalogue.versions(current.id)] == [2]
+    assert [row.version for row in library.catalogue.run(transcripts.versions, current.id)] == [2]
     identity = digits("transcript", "a", "2")[:12]
     files = library.store.list("transcriptions")
     assert len(files) == 5 and all(identity in key for key in files)
@@ -142,21 +141,21 @@ def test_old_versions_go_and_the_current_one_stays(library: Library) -> None:
 def test_a_version_that_becomes_current_again_is_not_deleted(library: Library) -> None:
     published(library, "a")
     row = published(library, "a", made="2")
-    (old,) = library.catalogue.keeping.old_versions(row.created_at.replace(year=2999))
-    library.catalogue.claim([row.id], OWNER, 600, only_due=False)
+    (old,) = library.catalogue.run(references.old_versions, row.created_at.replace(year=2999))
+    library.catalogue.run(leases.claim, [row.id], OWNER, 600, only_due=False)
     finished(library, row, [], made="1")
-    assert not library.catalogue.keeping.delete_old_version(old)
-    assert len(library.catalogue.versions(row.id)) == 2
+    assert not library.catalogue.run(references.delete_old_version, old)
+    assert len(library.catalogue.run(transcripts.versions, row.id)) == 2
 
 
 def test_lost_leases_are_given_back(library: Library) -> None:
     row = prepared(library, "a")
-    library.catalogue.renew(row.id, OWNER, -1)
+    library.catalogue.run(leases.renew, row.id, OWNER, -1)
     assert sweep(library, AT_ONCE, delete=False).lost_leases == 1
     assert sweep(library, AT_ONCE, delete=True).lost_leases == 1
-    assert library.catalogue.find_videos("a")[0].lease_owner is None
+    assert library.catalogue.run(videos.find_videos, "a")[0].lease_owner is None
     with pytest.raises(LeaseLost):  # who held it may still be alive
-        library.catalogue.publish(row.id, OWNER, "t", spoken("late"), {}, {})
+        library.catalogue.run(publishing.publish, row.id, OWNER, "t", spoken("late"), {}, {})
 
 
 def test_a_run_that_takes_a_video_up_meanwhile_keeps_it(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -164,47 +163,44 @@ def test_a_run_that_takes_a_video_up_meanwhile_keeps_it(library: Library, monkey
     row = published(library, "a")
     orphan = layout.speech_key(SITE, "a", digits("again"))
     library.store.put_bytes(b"to be used again", orphan)
-    keeping = type(library.catalogue.keeping)
-    whole = keeping.locked_standing
+    whole = references.locked_standing
 
-    @contextmanager
-    def late(self: Any, name: tuple[str, str]) -> Iterator[Any]:
-        library.catalogue.claim([row.id], "another run", 600, only_due=False)
-        with whole(self, name) as standing:
-            yield standing
+    def late(session: Any, name: tuple[str, str]) -> Any:
+        library.catalogue.run(leases.claim, [row.id], "another run", 600, only_due=False)
+        return whole(session, name)
 
-    monkeypatch.setattr(keeping, "locked_standing", late)
+    monkeypatch.setattr(references, "locked_standing", late)
     assert sweep(library, AT_ONCE, delete=True).going.count() == 0
     assert library.store.exists(orphan)
 
 
 def test_nobody_can_take_up_a_video_while_its_files_are_deleted(library: Library) -> None:
     row = published(library, "a")
-    with library.catalogue.keeping.locked_standing((SITE, "a")):
-        assert library.catalogue.claim([row.id], "another run", 600, only_due=False) == []
-    assert len(library.catalogue.claim([row.id], "another run", 600, only_due=False)) == 1
+    with library.catalogue.session() as session:
+        references.locked_standing(session, (SITE, "a"))
+        assert library.catalogue.run(leases.claim, [row.id], "another run", 600, only_due=False) == []
+    assert len(library.catalogue.run(leases.claim, [row.id], "another run", 600, only_due=False)) == 1
 
 
 def test_a_checkpoint_that_somebody_begins_to_use_meanwhile_stays(library: Library) -> None:
     key = layout.checkpoint_key("align", digits("x"))
     library.store.put_bytes(b"x", key)
     row = listed(library, "a")
-    library.catalogue.note_checkpoint(row.id, key)
-    gone: list[str] = []
-    with library.catalogue.keeping.locked_uses_of([key], gone) as uses:
-        assert uses[key].busy  # discovered: it is to be used
-    library.catalogue.claim([row.id], OWNER, 600)
-    library.catalogue.record_failure(row.id, OWNER, VideoUnavailable("private", reason="private"))
+    library.catalogue.run(references.note_checkpoint, row.id, key)
+    with library.catalogue.session() as session:
+        assert references.uses_of(session, [key], lock=True)[key].busy  # discovered: it is to be used
+    library.catalogue.run(leases.claim, [row.id], OWNER, 600)
+    library.catalogue.run(videos.record_failure, row.id, OWNER, VideoUnavailable("private", reason="private"))
     assert sweep(library, AT_ONCE, delete=True).going.count() == 0  # a row points to it
     assert tallies(sweep(library, replace_all(0), delete=True)) == {("expired", "checkpoints"): 1}
-    with library.catalogue._database.session() as session:
+    with library.catalogue.session() as session:
         assert execute(session, "SELECT count(*) FROM checkpoint").scalar_one() == 0
 
 
 def test_leftovers_of_given_up_videos(library: Library) -> None:
     row = listed(library, "given-up")
-    library.catalogue.claim([row.id], OWNER, 600)
-    library.catalogue.record_failure(row.id, OWNER, VideoUnavailable("private", reason="private"))
+    library.catalogue.run(leases.claim, [row.id], OWNER, 600)
+    library.catalogue.run(videos.record_failure, row.id, OWNER, VideoUnavailable("private", reason="private"))
     listed(library, "to-be-resumed")
     folders = [broken_off(library, name) for name in ("given-up", "to-be-resumed", "unknown")]
     library.store.put_bytes(b"of no use", layout.original_key(SITE, "given-up", "140", "m4a"))
@@ -230,7 +226,7 @@ def test_what_a_killed_process_was_writing(library: Library) -> None:
 def test_rows_from_before_pointers_were_kept(library: Library) -> None:
     """Rows of an older schema do not tell parts and readings: then those of their video stay."""
     published(library, "a")
-    with library.catalogue._database.session() as session:
+    with library.catalogue.session() as session:
         execute(session, "UPDATE audio SET part_keys = NULL, format_id = NULL")
         execute(session, "UPDATE transcript SET reading_key = NULL")
     before = content(library)

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from channelscribe.catalogue import State
-from channelscribe.catalogue.connection import execute
-from channelscribe.catalogue.verdicts import VideoFacts
+from channelscribe.catalogue import leases, listings, publishing, triage, videos
+from channelscribe.catalogue.connection import Database, execute
+from channelscribe.catalogue.tables import State
+from channelscribe.catalogue.triage import VideoFacts
 from channelscribe.errors import CatalogueError, LeaseLost, UnknownVideo, UsageError
 from channelscribe.retention import Library
 from channelscribe.retention.sweep import sweep
@@ -49,7 +50,7 @@ def test_everything_of_it_goes_and_nothing_else(any_library: Library) -> None:
     assert {table: left[table] for table in TABLES if table != "video"} == {
         table: kept_rows[table] for table in TABLES if table != "video"
     }
-    (tombstone,) = any_library.catalogue.find_videos("gone")
+    (tombstone,) = any_library.catalogue.run(videos.find_videos, "gone")
     assert (tombstone.state, tombstone.reason, tombstone.title) == ("excluded", "taken_down", "")
     assert (tombstone.description, tombstone.published, tombstone.duration) == (None, None, None)
     again = take_down(any_library, find_one(any_library, "gone"), delete=True)
@@ -59,20 +60,20 @@ def test_everything_of_it_goes_and_nothing_else(any_library: Library) -> None:
 def test_no_text_of_it_is_left_in_any_table(library: Library) -> None:
     """Looked for in a dump of all rows, whatever tables there are."""
     listing = Listed([Video("gone", title="Canary in the title", description="Canary in the text")], complete=False)
-    library.catalogue.record_listing(listing)
-    row = library.catalogue.find_videos("gone")[0]
-    library.catalogue.claim([row.id], OWNER, 600)
-    library.catalogue.publish(row.id, OWNER, digits("t"), spoken("a Canary sang"), {"sentences": [
+    library.catalogue.run(listings.record_listing, listing)
+    row = library.catalogue.run(videos.find_videos, "gone")[0]
+    library.catalogue.run(leases.claim, [row.id], OWNER, 600)
+    library.catalogue.run(publishing.publish, row.id, OWNER, digits("t"), spoken("a Canary sang"), {"sentences": [
         {"text": "a Canary sang", "start_char": 0, "end_char": 13}], "entities": []}, {})  # fmt: skip
     assert len(canaries(library)) >= 3
     take_down(library, row, delete=True)
-    library.catalogue.record_listing(listing, nothing_to_say)
+    triage.record_listing(library.catalogue, listing, nothing_to_say)
     assert canaries(library) == []
 
 
 def canaries(library: Library) -> list[str]:
     found = []
-    with library.catalogue._database.session() as session:
+    with library.catalogue.session() as session:
         tables = execute(session, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'").scalars().all()
         for table in tables:
             query = f"SELECT count(*) FROM {table} AS t WHERE to_jsonb(t)::text ILIKE '%canary%'"  # noqa: S608
@@ -86,45 +87,45 @@ def test_no_sync_brings_it_back(library: Library) -> None:
     take_down(library, row, delete=True)
     listing = Listed([Video("a", title="A new title", description="again"), Video("b", position=1)])
     for _ in range(2):
-        report = library.catalogue.record_listing(listing, nothing_to_say)
-    assert library.catalogue.make_due(report.source_pk, ["all", "taken_down"]) == 0
-    assert [each.video_id for each in library.catalogue.due(report.source_pk)] == ["b"]
-    assert [each.video_id for each in library.catalogue.claim_next(report.source_pk, OWNER, 60, 9)] == ["b"]
-    assert library.catalogue.claim([row.id], OWNER, 60, only_due=False) == []
-    (tombstone,) = library.catalogue.find_videos("a")
+        report = triage.record_listing(library.catalogue, listing, nothing_to_say)
+    assert library.catalogue.run(leases.make_due, report.source_pk, ["all", "taken_down"]) == 0
+    assert [each.video_id for each in library.catalogue.run(leases.due, report.source_pk)] == ["b"]
+    assert [each.video_id for each in library.catalogue.run(leases.claim_next, report.source_pk, OWNER, 60, 9)] == ["b"]
+    assert library.catalogue.run(leases.claim, [row.id], OWNER, 60, only_due=False) == []
+    (tombstone,) = library.catalogue.run(videos.find_videos, "a")
     assert (tombstone.state, tombstone.reason, tombstone.title) == ("excluded", "taken_down", "")
-    rehearsal = library.catalogue.rehearse(listing, nothing_to_say)
+    rehearsal = library.catalogue.run(triage.dry_run, listing, nothing_to_say)
     assert [(each.state, each.reason) for each in rehearsal.left_out if each.reason] == [("excluded", "taken_down")]
 
 
 def test_the_database_itself_refuses_a_title(library: Library) -> None:
     row = published(library, "a")
     take_down(library, row, delete=True)
-    with pytest.raises(CatalogueError), library.catalogue._database.session() as session:
+    with pytest.raises(CatalogueError), library.catalogue.session() as session:
         execute(session, "UPDATE video SET title = 'back' WHERE id = :id", id=row.id)
 
 
 def test_the_title_of_a_page_with_one_video_goes_too(library: Library) -> None:
     url = "https://www.youtube.com/watch?v=a"
     page = Listed([Video("a", title="Its title")], url=url, title="Its title", kind="video")
-    library.catalogue.record_listing(page)
-    row = library.catalogue.find_videos("a")[0]
+    library.catalogue.run(listings.record_listing, page)
+    row = library.catalogue.run(videos.find_videos, "a")[0]
     take_down(library, row, delete=True)
-    library.catalogue.record_listing(page)
-    assert [source.title for source in library.catalogue.sources()] == [""]
+    library.catalogue.run(listings.record_listing, page)
+    assert [source.title for source in library.catalogue.run(listings.sources)] == [""]
 
 
 def test_a_run_that_has_it_loses_it(library: Library) -> None:
     """What it still writes after that goes with the next sweep, without any delay."""
     row = published(library, "a")
-    library.catalogue.claim([row.id], OWNER, 600, only_due=False)
+    library.catalogue.run(leases.claim, [row.id], OWNER, 600, only_due=False)
     report = take_down(library, row, delete=True)
     assert report.in_work
     for call in (
-        lambda: library.catalogue.renew(row.id, OWNER, 600),
-        lambda: library.catalogue.publish(row.id, OWNER, "t", spoken("back"), {}, {}),
-        lambda: library.catalogue.record_state(row.id, OWNER, State.TRANSCRIBED),
-        lambda: library.catalogue.record_details(row.id, OWNER, title="back"),
+        lambda: library.catalogue.run(leases.renew, row.id, OWNER, 600),
+        lambda: library.catalogue.run(publishing.publish, row.id, OWNER, "t", spoken("back"), {}, {}),
+        lambda: library.catalogue.run(videos.record_state, row.id, OWNER, State.TRANSCRIBED),
+        lambda: library.catalogue.run(videos.record_details, row.id, OWNER, title="back"),
     ):
         with pytest.raises(LeaseLost):
             call()
@@ -138,27 +139,27 @@ def test_a_run_that_has_it_loses_it(library: Library) -> None:
     assert not list(library.partial.iterdir())
 
 
-@pytest.mark.parametrize("step", ["bury", "delete_all", "unlink", "forget_checkpoints"])
+@pytest.mark.parametrize("step", ["mark_taken_down", "delete_all", "unlink", "forget_checkpoints"])
 def test_killed_after_any_step_the_same_again_finishes(
     library: Library, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     row = published(library, "a")
     broken_off(library, "a")
-    owner: Any = {"bury": type(library.catalogue.keeping), "forget_checkpoints": type(library.catalogue.keeping)}.get(
-        step, Path if step == "unlink" else type(library.store)
-    )
-    whole = getattr(owner, step)
+    owner, method = {"unlink": (Path, step), "delete_all": (type(library.store), step)}.get(step, (Database, "run"))
+    whole = getattr(owner, method)
 
-    def killed(self: Any, *args: Any, **named: Any) -> None:
+    def killed(self: Any, *args: Any, **named: Any) -> Any:
+        if method == "run" and args[0].__name__ != step:
+            return whole(self, *args, **named)
         if step == "delete_all":
             args = (list(args[0])[:3],)
         whole(self, *args, **named)
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr(owner, step, killed)
+        patched.setattr(owner, method, killed)
         take_down(library, row, delete=True)
-    assert library.catalogue.find_videos("a")[0].taken_down_at is not None
+    assert library.catalogue.run(videos.find_videos, "a")[0].taken_down_at is not None
     take_down(library, find_one(library, row.url), delete=True)
     assert content(library) == {}
     assert list(library.results.iterdir()) == []
@@ -168,7 +169,9 @@ def test_killed_after_any_step_the_same_again_finishes(
 def test_which_video_is_meant(library: Library) -> None:
     with pytest.raises(UnknownVideo):
         find_one(library, "nope")
-    library.catalogue.record_listing(Listed([Video("x"), Video("x", site="vimeo", url="https://vimeo.com/x")]))
+    library.catalogue.run(
+        listings.record_listing, Listed([Video("x"), Video("x", site="vimeo", url="https://vimeo.com/x")])
+    )
     with pytest.raises(UsageError, match="vimeo:x"):
         find_one(library, "x")
     assert find_one(library, "vimeo:x").site == "vimeo"

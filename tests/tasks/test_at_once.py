@@ -23,6 +23,7 @@ SCRIPT = """
 import json, sys
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
+from channelscribe.catalogue import schema
 from channelscribe.errors import CorruptMedia
 from channelscribe.settings.registry import SettingsRegistry
 from channelscribe.settings.travel import to_travel
@@ -46,7 +47,7 @@ def sync(source, owner):
             done.append(video.video_id)
     return listed["new"], done
 
-catalogue().migrate()
+schema.migrate(catalogue())
 rounds = []
 with ThreadPoolExecutor(2) as pool:
     for number, source in enumerate(sys.argv[1:]):

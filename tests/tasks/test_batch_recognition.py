@@ -39,8 +39,10 @@ def transcribed(work, options):
 names = ("one", "broken", "two")
 leased("together-0")
 videos = [Video(f"together-{name}", site="generic") for name in names]
-rows = catalogue().list_videos(catalogue().record_listing(Listed(videos, site="generic", source_id="t")).source_pk)
-rows = {row.video_id: row for row in catalogue().claim([row.id for row in rows], "test", 600, only_due=False)}
+report = catalogue().run(listings.record_listing, Listed(videos, site="generic", source_id="t"))
+rows = catalogue().run(leases.due, report.source_pk)
+rows = catalogue().run(leases.claim, [row.id for row in rows], "test", 600, only_due=False)
+rows = {row.video_id: row for row in rows}
 fixed = dict(site="generic", url="http://x", title="T", channel="C", owner="test")
 found = [VideoWork(pk=rows[v.video_id].id, video_id=v.video_id, **fixed) for v in videos]
 work = [(video, audio(f"{name}.flac")) for video, name in zip(found, names)]

@@ -37,11 +37,11 @@ from tasks.resources import catalogue, store
 from tests.catalogue.records import Listed, Video
 
 def leased(video_id):
-    catalogue().migrate()
-    catalogue().release_all("test")
+    schema.migrate(catalogue())
+    catalogue().run(leases.release_all, "test")
     listing = Listed([Video(video_id, site="generic")], site="generic", source_id=video_id, url=f"http://x/{video_id}")
-    rows = catalogue().list_videos(catalogue().record_listing(listing).source_pk)
-    (row,) = catalogue().claim([row.id for row in rows], "test", 600, only_due=False)
+    rows = catalogue().run(videos.list_videos, catalogue().run(listings.record_listing, listing).source_pk)
+    (row,) = catalogue().run(leases.claim, [row.id for row in rows], "test", 600, only_due=False)
     return VideoWork(pk=row.id, site=row.site, video_id=row.video_id, url=row.url, title="T", channel="C", owner="test")
 
 def fetched(path, key):

@@ -18,7 +18,8 @@ from prefect.events.worker import EventsWorker
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Cancelling, Pending
 
-from channelscribe.catalogue import Catalogue
+from channelscribe.catalogue import schema
+from channelscribe.catalogue.connection import Database
 from channelscribe.local_stack import LocalStack
 from channelscribe.local_stack.services import prefect_environment
 from tasks.zombie_runs import HEARTBEAT, LOST_AFTER, NOT_STARTED_AFTER, close_lost, going_on, has_heartbeat
@@ -111,7 +112,7 @@ def test_what_never_started_and_what_was_to_be_cancelled(server: SyncPrefectClie
 
 @pytest.mark.parametrize("answers", [True, False])
 def test_the_command_does_the_rest_without_a_prefect_server(stack: LocalStack, answers: bool) -> None:
-    Catalogue(stack.addresses.database_url or "").migrate()
+    schema.migrate(Database(stack.addresses.database_url or ""))
     environment = clean_environment(stack.places.data)
     environment["CHANNELSCRIBE_DATABASE__URL"] = stack.addresses.database_url or ""
     if not answers:

@@ -1,7 +1,8 @@
 """What is known of videos before anything is asked for them: excluded by a filter, upcoming, for members only.
 
-The verdicts themselves come from the caller (`sites.filters`), as errors of the tree; this writes what they make of a
-video. A filter that no longer says no gives its videos back.
+The verdicts themselves come from the caller (`sources.filters`), as errors of the tree; this writes what they make of a
+video. A filter that no longer says no gives its videos back. A dry run does the same in a transaction that is then
+rolled back.
 """
 
 from __future__ import annotations
@@ -14,14 +15,15 @@ from typing import Any
 
 from sqlmodel import Session
 
-from channelscribe.catalogue.cleaning import clean_json
-from channelscribe.catalogue.connection import execute
-from channelscribe.catalogue.failures import STATE_AFTER, retry_delay
-from channelscribe.catalogue.leases import FREE
-from channelscribe.catalogue.tables import State
+from channelscribe.catalogue import listings
+from channelscribe.catalogue.connection import Database, clean_json, execute
+from channelscribe.catalogue.leases import FREE, due
+from channelscribe.catalogue.listings import Listing, ListingReport
+from channelscribe.catalogue.tables import State, VideoRow
+from channelscribe.catalogue.videos import STATE_AFTER, left_out, retry_delay, waiting
 from channelscribe.errors import ChannelscribeError
 
-__all__ = ["Judge", "VideoFacts", "judge_page"]
+__all__ = ["DryRun", "Judge", "LeftOut", "Planned", "VideoFacts", "judge_page", "record_listing"]
 
 PAGE = 5000
 
@@ -63,10 +65,22 @@ WHERE video.id = verdict.id AND video.state = verdict.was AND {FREE}
 """  # noqa: S608
 
 
+def record_listing(database: Database, listing: Listing, judge: Judge) -> ListingReport:
+    """Take in what a source lists now, and judge what was not fetched yet; returns counts of the listing.
+
+    A transaction for the listing, and one for each page of verdicts: locks are short, others write, too.
+    """
+    report = database.run(listings.record_listing, listing)
+    after: int | None = 0
+    while after is not None:
+        after = database.run(judge_page, report.source_pk, judge, after)
+    return report
+
+
 def judge_page(session: Session, source_pk: int, judge: Judge, after: int) -> int | None:
     """Judge the next few thousand undecided videos of a source, those with a number beyond `after`.
 
-    Returns the number to go on from, None at the end. A transaction a page keeps locks short: others write, too.
+    Returns the number to go on from, None at the end.
     """
     rows = execute(session, FIND, source=source_pk, after=after, page=PAGE).mappings().all()
     verdicts = [changed for row in rows if (changed := _changed(row, judge)) is not None]
@@ -109,3 +123,68 @@ def _written(
         written |= clean_json({"reason": error.reason, "message": error.message, "remedy": error.remedy or None})
     written["next_check_at"] = again.isoformat() if again else None
     return written
+
+
+STEPS = {
+    State.DISCOVERED: "download, transcribe, publish",
+    State.DOWNLOADED: "transcribe, publish",
+    State.TRANSCRIBED: "publish",
+    State.WAITING: "look again",
+    State.RETRYING: "try again",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A video that would be worked on: `action` is what would be done, `why` the reason."""
+
+    video: str
+    title: str
+    state: str
+    action: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """Videos that would not be touched, counted by state and reason."""
+
+    state: str
+    reason: str | None
+    videos: int
+    message: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class DryRun:
+    """A sync that did not take place."""
+
+    report: ListingReport
+    planned: list[Planned]
+    left_out: list[LeftOut]
+    waiting: int
+
+
+def dry_run(session: Session, listing: Listing, judge: Judge, limit: int | None = None) -> DryRun:
+    """What a sync would do with this listing: list, judge, look what is due, and forget it all."""
+    report = listings.record_listing(session, listing)
+    after: int | None = 0
+    while after is not None:
+        after = judge_page(session, report.source_pk, judge, after)
+    found = DryRun(
+        report,
+        [_planned(row) for row in due(session, report.source_pk, limit)],
+        [LeftOut(*counted) for counted in left_out(session, report.source_pk)],
+        waiting(session, report.source_pk),
+    )
+    session.rollback()
+    return found
+
+
+def _planned(row: VideoRow) -> Planned:
+    state = State(row.state)
+    why = {State.DISCOVERED: "not fetched yet", State.DOWNLOADED: "not transcribed yet"}.get(state, "not finished")
+    if row.reason:
+        tries = f", tried {row.attempts} x" if row.attempts else ""
+        why = f"{row.reason}{tries}"
+    return Planned(row.video_id, row.title, row.state, STEPS[state], why)
