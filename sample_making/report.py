@@ -18,7 +18,7 @@ from pathlib import Path
 from channelscribe.audio.prepare import prepare
 from channelscribe.audio.speech_track import read_speech
 from channelscribe.evaluation import metrics
-from channelscribe.evaluation.measured import (
+from channelscribe.evaluation.figures import (
     Measured,
     dialogues,
     diarization_error_rate,

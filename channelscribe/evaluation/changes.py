@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
-from channelscribe.evaluation.edits import normalize
+from channelscribe.evaluation.metrics import normalize
 from channelscribe.transcript import Transcript, Word
 
 __all__ = ["Change", "Changes", "changes"]

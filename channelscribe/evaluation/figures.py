@@ -1,7 +1,8 @@
 """What can be said of transcripts in figures, from what they tell of themselves and, where it is known, their script.
 
-Needs numpy; the diarization error rate needs the extra `speech`, without which it is None. Leaves nothing behind.
-Figures are JSON: shares of 1, seconds and milliseconds as they are named, None where there is nothing to measure.
+Needs numpy; the measures of speakers need the extra `speech`, without which the diarization error rate is None. Leaves
+nothing behind. Figures are JSON: shares of 1, seconds and milliseconds as they are named, None where there is nothing
+to measure.
 """
 
 from __future__ import annotations
@@ -9,23 +10,43 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
 from channelscribe.evaluation import metrics
-from channelscribe.evaluation.measured import (
-    Measured,
-    dialogues,
-    diarization_error_rate,
-    word_error_rate,
-    word_start_errors,
-)
+from channelscribe.sample import world
+from channelscribe.sample.script import Script
 from channelscribe.speech.provenance import STAGES
-from channelscribe.transcript import Transcript
+from channelscribe.transcript import Transcript, Turn
 
-__all__ = ["against_scripts", "coverage", "of_transcript", "real_time_factors"]
+__all__ = [
+    "Measured",
+    "against_scripts",
+    "coverage",
+    "dialogues",
+    "diarization_error_rate",
+    "of_transcript",
+    "real_time_factors",
+    "script_of",
+    "word_error_rate",
+    "word_speaker_accuracy",
+    "word_start_errors",
+]
 
 Figures = dict[str, Any]
+
+_SAMPLE_SITE = "generic"  # yt-dlp's name for a feed
+_SAME_LENGTH = 1.0  # seconds
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A recording, what is said in it, and what was made of it."""
+
+    id: str
+    script: Script
+    transcript: Transcript
 
 
 def of_transcript(transcript: Transcript) -> Figures:
@@ -107,6 +128,46 @@ def real_time_factors(transcripts: Sequence[Transcript]) -> dict[str, float | No
         work = sum(t.stages[name]["seconds"] for t in told)
         found[name] = round(sum(t.duration for t in told) / work, 2) if work else None
     return found
+
+
+def script_of(site: str, video_id: str, seconds: float) -> Script | None:
+    """The script of a video in the library, where it is known: of the sample channel's episodes."""
+    for episode in world.episodes() if site == _SAMPLE_SITE else []:
+        if episode.id == video_id and abs(episode.duration - seconds) < _SAME_LENGTH:
+            return episode.script
+    return None
+
+
+def word_error_rate(measured: Sequence[Measured]) -> float:
+    counts = (metrics.word_error_rate(each.script.text, each.transcript.text) for each in measured)
+    return sum(counts, metrics.WordErrors()).rate
+
+
+def word_start_errors(measured: Sequence[Measured]) -> list[float]:
+    """|error| in seconds of each word that was recognized rightly."""
+    return [e for m in measured for e in metrics.word_start_errors(m.script.words, m.transcript.words)]
+
+
+def dialogues(measured: Sequence[Measured]) -> list[Measured]:
+    """Those in which more than one speaks: where telling them apart can go wrong."""
+    return [each for each in measured if len(each.script.speakers) > 1]
+
+
+def diarization_error_rate(measured: Sequence[Measured], collar: float = 0.25) -> float:
+    """`collar` in seconds, on either side of a border; see `metrics.diarization_error_rate`."""
+    parts = [
+        metrics.diarization_error_rate(
+            [Turn(*stretch) for stretch in each.script.speech], each.transcript.turns, collar
+        )
+        for each in measured
+    ]
+    return sum(wrong for wrong, _ in parts) / (sum(total for _, total in parts) or 1.0)
+
+
+def word_speaker_accuracy(measured: Sequence[Measured]) -> float:
+    """The share of words with the right speaker."""
+    parts = [metrics.word_speaker_matches(each.script.words, each.transcript.words) for each in measured]
+    return sum(right for right, _ in parts) / (sum(total for _, total in parts) or 1)
 
 
 def _share(part: float, whole: float) -> float | None:

@@ -11,8 +11,7 @@ from channelscribe.catalogue import transcripts, videos
 from channelscribe.catalogue.connection import Database
 from channelscribe.catalogue.tables import TranscriptRow, VideoRow
 from channelscribe.errors import UnknownVideo, UsageError
-from channelscribe.evaluation.figures import against_scripts, of_transcript, real_time_factors
-from channelscribe.evaluation.measured import Measured, script_of
+from channelscribe.evaluation.figures import Measured, against_scripts, of_transcript, real_time_factors, script_of
 from channelscribe.evaluation.picture import picture
 from channelscribe.sample import world
 from channelscribe.sources.identifiers import safe_id

@@ -10,8 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from channelscribe.evaluation.figures import against_scripts, coverage, of_transcript, real_time_factors
-from channelscribe.evaluation.measured import Measured, script_of
+from channelscribe.evaluation.figures import (
+    Measured,
+    against_scripts,
+    coverage,
+    of_transcript,
+    real_time_factors,
+    script_of,
+)
 from channelscribe.evaluation.summary import escaped, page
 from channelscribe.export import VideoMeta
 from channelscribe.sample import world

@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from channelscribe.evaluation.edits import edit_pairs, normalize
 from channelscribe.evaluation.metrics import (
     WordErrors,
     diarization_error_rate,
+    edit_pairs,
     entity_f1,
     median_and_p90,
+    normalize,
     word_error_rate,
     word_speaker_matches,
     word_start_errors,

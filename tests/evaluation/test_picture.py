@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from channelscribe.evaluation.bars import bars_of, by_row
+from channelscribe.evaluation.drawing import bars_of, by_row
 from channelscribe.evaluation.picture import LARGEST, ROW_SECONDS, WIDTH, picture, small_picture
 from channelscribe.transcript import Segment, Transcript, Turn, Word
 

@@ -9,7 +9,7 @@ import pytest
 
 from channelscribe.catalogue.tables import TranscriptRow, VideoRow
 from channelscribe.errors import UnknownVideo, UsageError
-from channelscribe.evaluation.measured import Measured
+from channelscribe.evaluation.figures import Measured
 from channelscribe.sample import world
 from channelscribe.transcript import Segment, Transcript, Word
 from flows.cli import main

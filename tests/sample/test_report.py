@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from channelscribe.evaluation.measured import Measured
+from channelscribe.evaluation.figures import Measured
 from channelscribe.sample import world
 from channelscribe.sample.script import Script
 from channelscribe.transcript import Segment, Transcript, Turn, Word
