@@ -35,7 +35,18 @@ __all__ = [
     "unknown_channel",
 ]
 
-_NAMED = "lower(:channel) IN (lower(title), lower(source_id), lower(site || ':' || source_id), lower(url))"
+_START = r"^(https?://)?(www\.|m\.)?"
+_END = r"(/(videos|shorts|streams|featured|playlists))?/*([?&](t|si|feature|app|utm_[a-z]+)=[^&]*)*$"
+
+
+def _plain(address: str) -> str:
+    return f"regexp_replace(regexp_replace(lower({address}), '{_START}', ''), '{_END}', '')"
+
+
+# As people paste it: www. and m., the tab of a channel, and where in a video one was are no part of an address.
+_NAMED = rf"""(lower(:channel) IN (lower(title), lower(source_id), lower(site || ':' || source_id), lower(url))
+    OR (:channel ~ '^\S+[.]\S+/\S+$' AND ({_plain("url")} = {_plain(":channel")}
+        OR lower(source_id) = substring({_plain(":channel")} from '[^/]+$'))))"""
 
 IN_CHANNEL = f"""video.id IN (SELECT video_pk FROM source_video WHERE source_pk IN
     (SELECT id FROM source WHERE {_NAMED}))"""  # noqa: S608

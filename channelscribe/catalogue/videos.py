@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import or_
+from sqlalchemy import ColumnElement, or_, tuple_
 from sqlmodel import Session, col, select
 
 from channelscribe.catalogue.connection import clean_json, clean_text, execute
@@ -29,6 +29,7 @@ from channelscribe.errors import (
     as_ours,
     stops_run,
 )
+from channelscribe.sources.identifiers import pasted_ids
 
 __all__ = [
     "STATE_AFTER",
@@ -91,20 +92,29 @@ def list_videos(session: Session, source_pk: int) -> list[VideoRow]:
 
 
 def find_videos(session: Session, wanted: str) -> list[VideoRow]:
-    """Videos by URL, `site:id`, the site's id, or our number; a number that is also a site's id means the id."""
+    """Videos by URL, `site:id`, the site's id, or our number; a number that is also a site's id means the id.
+
+    Of an address that no row has as it is, the id that it stands for counts: youtu.be/ID, /shorts/ID and the like.
+    """
     wanted = clean_text(wanted).strip()
     site, _, video_id = wanted.partition(":")
-    query = select(VideoRow).where(
+    rows = _rows_where(
+        session,
         or_(
             col(VideoRow.url) == wanted,
             col(VideoRow.video_id) == wanted,
             (col(VideoRow.site) == site) & (col(VideoRow.video_id) == video_id),
-        )
+        ),
     )
-    rows = list(session.exec(query.order_by(col(VideoRow.id))).all())
+    if not rows and (pasted := pasted_ids(wanted)):
+        rows = _rows_where(session, tuple_(col(VideoRow.site), col(VideoRow.video_id)).in_(pasted))
     if not rows and wanted.isascii() and wanted.isdigit() and int(wanted) <= LARGEST_KEY:
         rows = list(session.exec(select(VideoRow).where(VideoRow.id == int(wanted))).all())
     return rows
+
+
+def _rows_where(session: Session, condition: ColumnElement[bool]) -> list[VideoRow]:
+    return list(session.exec(select(VideoRow).where(condition).order_by(col(VideoRow.id))).all())
 
 
 def record_details(

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from yt_dlp.utils import unsmuggle_url  # type: ignore[import-untyped]
 from yt_dlp.utils.networking import normalize_url  # type: ignore[import-untyped]
 
-from channelscribe.sources.identifiers import safe_id
+from channelscribe.sources.identifiers import safe_id, site_name
 from channelscribe.sources.spool import ListedVideo
 
 __all__ = ["GENERIC", "Info", "listed_video", "moment", "page_facts", "published_on", "site_of"]
@@ -26,8 +26,7 @@ _SERIAL_NUMBER = re.compile(r"\d{1,9}")
 
 def site_of(info: Info) -> str:
     """`youtube` for youtube:tab, Youtube and the like: a video has one site, wherever it is listed."""
-    name = str(info.get("extractor") or info.get("ie_key") or GENERIC).partition(":")[0].lower()
-    return name if re.fullmatch(r"[a-z0-9_.+-]+", name) and name.strip(".") else GENERIC
+    return site_name(str(info.get("extractor") or info.get("ie_key") or GENERIC))
 
 
 def moment(seconds: Any) -> datetime | None:

@@ -6,11 +6,13 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from functools import partial
 
-from channelscribe.catalogue import leases, listings, videos
+import pytest
+
+from channelscribe.catalogue import leases, listings, transcripts, videos
 from channelscribe.catalogue.connection import Database
 from channelscribe.errors import NotYet
 from channelscribe.sources.listing import ListedVideo, Listing
-from tests.catalogue.records import OWNER, Listed, Video
+from tests.catalogue.records import OWNER, Listed, Video, published, spoken
 
 
 def test_new_changed_and_gone(catalogue: Database) -> None:
@@ -144,3 +146,40 @@ def test_finding_videos(catalogue: Database) -> None:
     assert [row.id for row in catalogue.run(videos.find_videos, str(seven[0].id))] == [seven[0].id]
     for nothing in ("", "nope", "9" * 30, "²", "a\x00b", "'--"):
         assert catalogue.run(videos.find_videos, nothing) == []
+
+
+@pytest.mark.parametrize(
+    "pasted",
+    [
+        "https://youtu.be/dQw4w9WgXcQ?si=abc",
+        "youtu.be/dQw4w9WgXcQ",
+        "https://www.youtube.com/shorts/dQw4w9WgXcQ",
+        "https://m.youtube.com/watch?v=dQw4w9WgXcQ",
+        "https://www.youtube.com/watch?v=dQw4w9WgXcQ&t=5s",
+        "https://www.youtube.com/watch?v=dQw4w9WgXcQ&list=PLabcdefghijk&index=3",
+        "https://www.youtube.com/live/dQw4w9WgXcQ?feature=share",
+        "https://www.youtube-nocookie.com/embed/dQw4w9WgXcQ?start=5",
+        " https://music.youtube.com/watch?v=dQw4w9WgXcQ ",
+    ],
+)
+def test_what_people_paste_finds_the_video(catalogue: Database, pasted: str) -> None:
+    catalogue.run(listings.record_listing, Listed([Video("dQw4w9WgXcQ"), Video("dQw4w9WgXcR")]))
+    assert [row.video_id for row in catalogue.run(videos.find_videos, pasted)] == ["dQw4w9WgXcQ"]
+    assert catalogue.run(videos.find_videos, pasted.replace("WgXcQ", "WgXcX")) == []
+
+
+@pytest.mark.parametrize(
+    "pasted",
+    [
+        "https://www.youtube.com/@one/",
+        "http://m.youtube.com/@one/videos?app=desktop",
+        "youtube.com/@One/streams",
+        "https://www.youtube.com/channel/UC1",
+        "youtube:uc1",
+    ],
+)
+def test_what_people_paste_finds_the_channel(catalogue: Database, pasted: str) -> None:
+    published(catalogue, spoken("One"), Video("a"))
+    other = Listed(url="https://www.youtube.com/@other", source_id="UC2", title="Two")
+    published(catalogue, spoken("Two"), Video("b"), other)
+    assert [row.video_id for row in catalogue.run(transcripts.with_transcripts, pasted)] == ["a"]
