@@ -204,11 +204,27 @@ ON CONFLICT (source_pk, video_pk) DO UPDATE SET position = excluded.position, ta
 WHERE (link.position, link.tab, link.gone_at) IS DISTINCT FROM (excluded.position, excluded.tab, NULL)
 """
 
-# Positions of a part of a listing are only good among themselves: they would shuffle those that were not looked at.
+# Positions of a part of a listing are only good among themselves: what is new in it stands before all that is known.
 LINK_NEW_VIDEOS = """
 INSERT INTO source_video AS link (source_pk, video_pk, position, tab)
-SELECT :source, video.id, listed.position - :listed, listed.tab FROM listed JOIN video USING (site, video_id)
-ON CONFLICT (source_pk, video_pk) DO UPDATE SET gone_at = NULL WHERE link.gone_at IS NOT NULL
+SELECT :source, new.id, coalesce((SELECT min(position) FROM source_video WHERE source_pk = :source), 0)
+    + row_number() OVER (ORDER BY new.position) - count(*) OVER () - 1, new.tab
+FROM (SELECT video.id, listed.position, listed.tab FROM listed JOIN video USING (site, video_id)
+    WHERE NOT EXISTS (SELECT FROM source_video WHERE source_pk = :source AND video_pk = video.id)) AS new
+ON CONFLICT (source_pk, video_pk) DO NOTHING
+"""
+FOUND_AGAIN = """
+UPDATE source_video AS link SET gone_at = NULL FROM listed JOIN video USING (site, video_id)
+WHERE link.source_pk = :source AND link.video_pk = video.id AND link.gone_at IS NOT NULL
+"""
+
+# A channel lists one tab after the other, a playlist and a feed as their owner likes. Where all have a date, the newest
+# of a channel come first, whatever tab they are in; a tab's own order decides within a day.
+NEWEST_FIRST = """
+UPDATE listed SET position = ranked.place
+FROM (SELECT site, video_id, row_number() OVER (ORDER BY published DESC, position) - 1 AS place FROM listed) AS ranked
+WHERE (listed.site, listed.video_id) = (ranked.site, ranked.video_id)
+    AND NOT EXISTS (SELECT FROM listed WHERE published IS NULL)
 """
 
 # The title of a page with one video is the video's.
@@ -228,6 +244,8 @@ WHERE link.source_pk = :source AND link.gone_at IS NULL AND video.id = link.vide
 def record_listing(session: Session, listing: Listing) -> ListingReport:
     """Write one listing; a video listed twice counts once."""
     listed = _copy(session, listing.videos)
+    if listing.kind == "channel":
+        execute(session, NEWEST_FIRST)
     source = clean_json({name: getattr(listing, name) or "" for name in ("source_id", "url", "title", "kind")})
     source_pk = execute(session, UPSERT_SOURCE, site=listing.site, **source).scalar_one()
     written, new = tuple(execute(session, COUNT_WRITTEN).one())
@@ -237,7 +255,8 @@ def record_listing(session: Session, listing: Listing) -> ListingReport:
         gone = execute(session, MARK_GONE, source=source_pk).rowcount
         execute(session, "UPDATE source SET last_full_listing_at = now() WHERE id = :source", source=source_pk)
     else:
-        execute(session, LINK_NEW_VIDEOS, source=source_pk, listed=listed)
+        execute(session, FOUND_AGAIN, source=source_pk)
+        execute(session, LINK_NEW_VIDEOS, source=source_pk)
     execute(session, FORGET_TITLE, source=source_pk)
     execute(session, "DROP TABLE listed")
     return ListingReport(source_pk, listed=listed, new=new, changed=written - new, gone=gone)

@@ -10,6 +10,7 @@ import re
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal, get_args
+from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, field_validator
 from pydantic_core import PydanticCustomError
@@ -99,12 +100,22 @@ class SourceOptions(AccessOptions):
     allow_private_addresses: bool = Field(
         False, description="let sources be on this machine or a private network; off: such URLs are refused"
     )
+    timezone: str | None = Field(
+        None, description="the days of dates, such as filters.published_from, are this zone's; empty: this machine's"
+    )
     timeout_seconds: float = Field(30, gt=0, le=600, description="socket time-out of one request")
     max_duration_hours: float = Field(12, gt=0, description="videos longer than this are left out")
     max_megabytes: int = Field(4096, gt=0, description="downloads larger than this are stopped")
     retries: int = Field(3, ge=0, le=20, description="tries of one request before the video is put off")
     covers: bool = Field(True, description="fetch the picture of a video, as the cover of its archive")
     concurrent_downloads: int = Field(2, ge=1, le=16, description="downloads at the same time")
+
+    @field_validator("timezone")
+    @classmethod
+    def _is_zone(cls, value: str | None) -> str | None:
+        if value is not None and value not in available_timezones():
+            raise ValueError("it is no time zone such as Europe/Berlin")
+        return value
 
 
 class FilterOptions(Options):

@@ -85,7 +85,7 @@ def download(
     log, meter = YtdlpLog(), Meter(options, progress)
     try:
         with open_ytdlp(options, log, cache, **FORMAT_OPTIONS, progress_hooks=[meter]) as ydl:
-            fit = Fit(meter, even_unfinished, accept)
+            fit = Fit(meter, even_unfinished, accept, options.timezone)
             info, path = _fetch(ydl, log, video_url, (folder.absolute(), safe_id(video_id)), fit)
             cover = fetch_thumbnail(ydl, info, path.with_suffix(".cover")) if options.covers else None
     except ChannelscribeError:
@@ -94,7 +94,7 @@ def download(
         if meter.interruption is error:
             raise
         raise classify(error, video_url) from None
-    return replace(_result(info, path, video_url), cover=cover)
+    return replace(_result(info, path, video_url, options.timezone), cover=cover)
 
 
 FORMAT_OPTIONS: dict[str, Any] = {
@@ -115,6 +115,7 @@ class Fit:
     meter: Meter
     even_unfinished: bool
     accept: Accept | None
+    timezone: str | None
 
     def check(self, info: Info) -> None:
         where = display_url(str(info.get("webpage_url") or ""))
@@ -124,7 +125,7 @@ class Fit:
             told = f"{where} is not a finished recording yet ({reason.replace('_', ' ')})."
             raise NotYet(told, reason=reason, not_before=again)
         if self.accept is not None:
-            self.accept(page_facts(info, str(info.get("webpage_url") or "")))
+            self.accept(page_facts(info, str(info.get("webpage_url") or ""), self.timezone))
         self.meter.refuse_long(info.get("duration"), where)
         self.meter.refuse_large(info.get("filesize"))
 
@@ -183,7 +184,7 @@ def _given_up(url: str, error: Exception, tries: int) -> ChannelscribeError:
     )
 
 
-def _result(info: Info, path: Path, url: str) -> Download:
+def _result(info: Info, path: Path, url: str, timezone: str | None) -> Download:
     return Download(
         path=path,
         format_id=str(info.get("format_id") or ""),
@@ -192,7 +193,7 @@ def _result(info: Info, path: Path, url: str) -> Download:
         announced_seconds=float(info["duration"]) if info.get("duration") else None,
         title=str(info.get("title") or ""),
         uploader=info.get("uploader") or info.get("channel"),
-        published=published_on(info),
+        published=published_on(info, timezone),
         description=info.get("description"),
         webpage_url=str(info.get("webpage_url") or url),
         language=info.get("language"),

@@ -8,6 +8,7 @@ import re
 from datetime import UTC, date, datetime
 from typing import Any
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 from yt_dlp.utils import unsmuggle_url  # type: ignore[import-untyped]
 from yt_dlp.utils.networking import normalize_url  # type: ignore[import-untyped]
@@ -15,7 +16,7 @@ from yt_dlp.utils.networking import normalize_url  # type: ignore[import-untyped
 from channelscribe.sources.identifiers import safe_id, site_name
 from channelscribe.sources.spool import ListedVideo
 
-__all__ = ["GENERIC", "Info", "listed_video", "moment", "page_facts", "published_on", "site_of"]
+__all__ = ["GENERIC", "Info", "day_of", "listed_video", "moment", "page_facts", "published_on", "site_of"]
 
 GENERIC = "generic"
 Info = dict[str, Any]
@@ -37,18 +38,28 @@ def moment(seconds: Any) -> datetime | None:
         return None
 
 
-def published_on(info: Info) -> date | None:
-    """The day (UTC) on which yt-dlp says that a video was published."""
+def day_of(time: datetime, timezone: str | None) -> date:
+    """The day of a point in time in a zone such as Europe/Berlin; None: this machine's."""
+    return time.astimezone(ZoneInfo(timezone) if timezone else None).date()
+
+
+def published_on(info: Info, timezone: str | None) -> date | None:
+    """The day on which yt-dlp says that a video was published, in a zone such as Europe/Berlin; None: this machine's.
+
+    A date without a time of day is the site's own.
+    """
     for key in ("timestamp", "release_timestamp"):
         if (found := moment(info.get(key))) is not None:
-            return found.date()
+            return day_of(found, timezone)
     try:
         return datetime.strptime(info.get("upload_date") or "", "%Y%m%d").date()  # noqa: DTZ007
     except ValueError:
         return None
 
 
-def listed_video(entry: Info, listing_site: str, position: int, tab: str | None) -> ListedVideo | None:
+def listed_video(
+    entry: Info, listing_site: str, position: int, tab: str | None, timezone: str | None
+) -> ListedVideo | None:
     """The entry as a video; None for what has no http address. `tab` is the channel's tab it was found in."""
     raw_url = str(entry.get("webpage_url") or entry.get("url") or entry.get("webpage_url_of_list") or "")
     url, hidden = unsmuggle_url(raw_url, {})
@@ -66,7 +77,7 @@ def listed_video(entry: Info, listing_site: str, position: int, tab: str | None)
         url=url,
         title=str(entry.get("title") or entry.get("id") or video_id),
         duration=float(entry["duration"]) if entry.get("duration") is not None else None,
-        published=published_on(entry),
+        published=published_on(entry, timezone),
         live_status=entry.get("live_status"),
         description=entry.get("description"),
         position=position,
@@ -76,7 +87,7 @@ def listed_video(entry: Info, listing_site: str, position: int, tab: str | None)
     )
 
 
-def page_facts(info: Info, url: str) -> ListedVideo:
+def page_facts(info: Info, url: str, timezone: str | None) -> ListedVideo:
     """What the page of the video at `url` says, with the facts that filters are about."""
     return ListedVideo(
         video_id=safe_id(str(info.get("id") or url)),
@@ -84,7 +95,7 @@ def page_facts(info: Info, url: str) -> ListedVideo:
         url=url,
         title=str(info.get("title") or ""),
         duration=info.get("duration"),
-        published=published_on(info),
+        published=published_on(info, timezone),
         live_status=info.get("live_status"),
         availability=info.get("availability"),
         release_at=moment(info.get("release_timestamp")),

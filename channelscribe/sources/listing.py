@@ -78,7 +78,7 @@ def list_source(
             _as_listings_need(ydl)
             info = _open(ydl, url)
             listing = _head(info, url)
-            _Reader(ydl, listing, options.tabs, all_known).read(info)
+            _Reader(ydl, listing, options, all_known).read(info)
     except Exception as error:
         known = error if isinstance(error, ChannelscribeError) else classify(error, url)
         if listing is None or not listing.videos:
@@ -135,10 +135,13 @@ def _kind(info: Info, site: str) -> Kind:
 class _Reader:
     """Takes entries into a listing, in the source's order."""
 
-    def __init__(self, ydl: SafeYoutubeDL, listing: Listing, tabs: Sequence[str], all_known: AllKnown | None) -> None:
+    def __init__(
+        self, ydl: SafeYoutubeDL, listing: Listing, options: SourceOptions, all_known: AllKnown | None
+    ) -> None:
         self._ydl = ydl
         self._listing = listing
-        self._tabs = tabs
+        self._tabs = options.tabs
+        self._timezone = options.timezone
         # Only channels list the newest first: a playlist may grow anywhere.
         self._all_known = all_known if listing.kind == "channel" else None
 
@@ -185,7 +188,7 @@ class _Reader:
         return single is False or (single is None and extractor._RETURN_TYPE == "any")
 
     def _add(self, entry: Info, tab: str | None) -> ListedVideo | None:
-        video = listed_video(entry, self._listing.site, len(self._listing.videos), tab)
+        video = listed_video(entry, self._listing.site, len(self._listing.videos), tab, self._timezone)
         if video is not None:
             self._listing.videos.append(video)
         return video

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import date
 from functools import partial
 
@@ -82,7 +83,7 @@ def test_limit_and_order(catalogue: Database) -> None:
         Video("old", published=date(2020, 1, 1), position=2),
         Video("new", published=date(2024, 1, 1), position=1),
         Video("undated", published=None, position=0),
-    ]
+    ]  # without all dates, the source's own order counts
     pk = catalogue.run(listings.record_listing, Listed(videos)).source_pk
     assert [row.video_id for row in catalogue.run(leases.due, pk)] == ["undated", "new", "old"]
     assert [row.video_id for row in catalogue.run(leases.due, pk, limit=1)] == ["undated"]
@@ -99,6 +100,34 @@ def test_a_short_look_keeps_the_order_and_full_ones_are_due_by_the_clock(catalog
     short = [Video("c", position=0), Video("b", position=1)]
     pk = catalogue.run(listings.record_listing, Listed(short, complete=False)).source_pk
     assert [row.video_id for row in catalogue.run(leases.due, pk)] == ["c", "b", "a"]
+
+
+def test_looks_at_the_newest_one_after_another_order_rightly(catalogue: Database) -> None:
+    """However many each of them reads: what came last stands first."""
+    known = [Video(f"a{n:02}", position=n) for n in range(60)]
+    catalogue.run(listings.record_listing, Listed(known))
+    long_look = [Video("d"), Video("c"), Video("b"), *known]
+    long_look = [replace(video, position=place) for place, video in enumerate(long_look)]
+    catalogue.run(listings.record_listing, Listed(long_look, complete=False))
+    pk = catalogue.run(
+        listings.record_listing, Listed([Video("e", position=0), Video("d", position=1)], complete=False)
+    ).source_pk
+    assert [row.video_id for row in catalogue.run(leases.due, pk, limit=5)] == ["e", "d", "c", "b", "a00"]
+
+
+def test_the_newest_of_all_tabs_comes_first(catalogue: Database) -> None:
+    videos = [
+        Video("video-new", published=date(2024, 5, 3), position=0, tab="videos"),
+        Video("video-old", published=date(2024, 5, 1), position=1, tab="videos"),
+        Video("short-newest", published=date(2024, 5, 4), position=2, tab="shorts"),
+        Video("short-same-day", published=date(2024, 5, 1), position=3, tab="shorts"),
+    ]
+    pk = catalogue.run(listings.record_listing, Listed(videos)).source_pk
+    in_order = [row.video_id for row in catalogue.run(leases.due, pk)]
+    assert in_order == ["short-newest", "video-new", "video-old", "short-same-day"]
+    playlist = Listed(videos, url="https://www.youtube.com/playlist?list=P", kind="playlist")
+    pk = catalogue.run(listings.record_listing, playlist).source_pk
+    assert [row.video_id for row in catalogue.run(leases.due, pk)] == [video.video_id for video in videos]
 
 
 def test_whether_all_were_listed(catalogue: Database) -> None:

@@ -61,7 +61,7 @@ def test_what_a_listing_says() -> None:
 
 def test_a_page_tells_what_the_listing_did_not() -> None:
     info = {"id": "a", "title": "x", "duration": 60.0, "timestamp": 1_500_000_000, "live_status": "was_live"}
-    page = page_facts(info, "https://example.org/a")
+    page = page_facts(info, "https://example.org/a", "UTC")
     refuse_filtered(page, FilterOptions(title="another", shorts=False))
     for filters in (FilterOptions(min_minutes=2), FilterOptions(live=False)):
         with pytest.raises(FilteredOut):

@@ -26,6 +26,13 @@ def test_a_feed(site: SampleServer, options: SourceOptions) -> None:
     assert len(site.requests) == 1
 
 
+@pytest.mark.parametrize(("zone", "day"), [("UTC", 2), ("America/New_York", 1), ("Pacific/Kiritimati", 2)])
+def test_days_are_the_users(site: SampleServer, options: SourceOptions, zone: str, day: int) -> None:
+    """The episode came out on 2023-01-01 at 23:30 -0500."""
+    listing = list_source(site.feed_url, options.model_copy(update={"timezone": zone}))
+    assert next(iter(listing.videos)).published == date(2023, 1, day)
+
+
 def test_ids_are_stable_and_serial_numbers_are_not_shared(site: SampleServer, options: SourceOptions) -> None:
     ids = [video.video_id for video in list_source(site.feed_url, options).videos]
     assert ids == [video.video_id for video in list_source(site.feed_url, options).videos]
