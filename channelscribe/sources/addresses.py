@@ -7,18 +7,27 @@ time.
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
 import re
 import socket
-from urllib.parse import SplitResult, urlsplit, urlunsplit
+from urllib.parse import SplitResult, unquote, unquote_plus, urlsplit, urlunsplit
 from urllib.request import getproxies, proxy_bypass
 
 from channelscribe.errors import AddressRefused, NotAURL, SourceUnreachable
 
-__all__ = ["check_address", "check_url", "display_url", "display_urls"]
+__all__ = ["check_address", "check_url", "display_url", "display_urls", "public_url"]
 
 _EXAMPLE = "Give an address such as https://www.youtube.com/@channel or https://example.org/feed.xml."
 _REMEDY = "If it is yours, set sources.allow_private_addresses to true."
+_SHOWN = re.compile(r"(v|list)=[\w-]{1,64}", re.ASCII)  # a video of YouTube's, a playlist
+_SECRET_WORDS = re.compile(
+    "access|credentials?|email|expires|hash|hmac|jwt|key|login|mail|pass(wd|word)?|policy|pwd|secret|session|sid|"
+    "sig|sign|signature|tok|token|user(name)?"
+)
+_SECRET_ENDS = ("key", "password", "secret", "session", "signature", "token")
+_LONG_TOKEN = re.compile(r"(?=.*\d)(?=.*[A-Za-z])[A-Za-z0-9_.~+/=-]{40,}")
+_MARK = re.compile(r"~[0-9a-f]{8}")
 _URL = re.compile(r"\b[A-Za-z][A-Za-z0-9+.-]*://[^\s\"'<>]+")
 # https://www.iana.org/assignments/ipv6-unicast-address-assignments: all that is given out; the rest of IPv6 is for
 # local use, for translation (64:ff9b:1::/48, ::ffff:0:0:0/96, ::127.0.0.1), or for nobody.
@@ -62,13 +71,50 @@ def check_address(address: str, url: str, allow_private: bool) -> None:
 
 
 def display_url(url: str) -> str:
-    """The URL as messages show it: without user name, password, query and fragment, where secrets are."""
+    """The URL as messages show it: without user name, password and fragment, and of the query only which video it is.
+
+    Secrets are in all of these.
+    """
     try:
         parts = urlsplit(url)
         host = parts.netloc.rpartition("@")[2]
     except ValueError:
         return repr(re.split(r"[?#]", re.sub(r"//[^/]*@", "//", url))[0][:200])
-    return urlunsplit((parts.scheme, host, parts.path, "", ""))[:200] or repr(url)
+    query = "&".join(each for each in parts.query.split("&") if _SHOWN.fullmatch(each))
+    return urlunsplit((parts.scheme, host, parts.path, query, ""))[:200] or repr(url)
+
+
+def public_url(url: str) -> str:
+    """The URL as others may have it, in run parameters, transcripts and lists: without user name and password.
+
+    A value that is secret in its query becomes a mark made from it, so that two private feeds stay two. The whole URL
+    is needed to ask; the catalogue has it (`private_url`). Nothing happens to a public URL, or to one without secrets.
+    """
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return url
+    query = "&".join(map(_marked, parts.query.split("&")))
+    host = parts.netloc.rpartition("@")[2]
+    if (host, query) == (parts.netloc, parts.query):
+        return url
+    return urlunsplit(parts._replace(netloc=host, query=query))
+
+
+def _marked(pair: str) -> str:
+    name, separator, value = pair.partition("=")
+    if not _is_secret(unquote_plus(name), unquote(value)):
+        return pair
+    return f"{name}{separator}~{hashlib.sha256(value.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"
+
+
+def _is_secret(name: str, value: str) -> bool:
+    if not value or _MARK.fullmatch(value) or name in ("v", "list"):
+        return False
+    words = re.split(r"[^a-z0-9]+", re.sub(r"(?<=[a-z])(?=[A-Z])", "-", name).lower())
+    joined = "".join(words)
+    named = any(map(_SECRET_WORDS.fullmatch, words)) or joined.startswith("auth") or joined.endswith(_SECRET_ENDS)
+    return named or _LONG_TOKEN.fullmatch(value) is not None
 
 
 def display_urls(text: str) -> str:

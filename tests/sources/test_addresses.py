@@ -5,7 +5,7 @@ import socket
 import pytest
 
 from channelscribe.errors import AddressRefused, NotAURL, SourceUnreachable
-from channelscribe.sources.addresses import check_url, display_url, display_urls
+from channelscribe.sources.addresses import check_url, display_url, display_urls, public_url
 
 
 @pytest.mark.parametrize(
@@ -63,6 +63,38 @@ def test_behind_a_proxy_names_are_the_proxys_business(monkeypatch: pytest.Monkey
 
 def test_shown_addresses_hold_no_secrets() -> None:
     assert display_url("https://user:pa55@example.org/f.xml?token=t0ken#frag") == "https://example.org/f.xml"
+    watched = "https://www.youtube.com/watch?v=dQw4w9WgXcQ&t=5s&pp=s3cret"
+    assert display_url(watched) == "https://www.youtube.com/watch?v=dQw4w9WgXcQ"
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["https://example.org/f.xml", "https://www.youtube.com/playlist?list=PL" + "a1" * 20,
+     "https://a.org/f?format=rss&n=5",
+     "https://a.org/f?awEpisodeId=0f1e2d3c-0000-4000-8000-1234567890ab&utm_source=feed",
+     "http://[broken?token=x", "x y"],
+)  # fmt: skip
+def test_an_address_without_secrets_stays_as_it_is(url: str) -> None:
+    assert public_url(url) == url
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["token=S3CRET", "a=1&auth=S3CRET&b=2", "X-Amz-Signature=S3CRET", "accessToken=S3CRET",
+     "api_key=S3CRET", "key=S3CRET", "Policy=S3CRET", "x=S3CRET" + "a1" * 20, "userEmail=S3CRET%40example.org",
+     "authuser=S3CRET", "p%61ssword=S3CRET"],
+)  # fmt: skip
+def test_what_is_secret_in_an_address_is_marked(query: str) -> None:
+    whole = f"https://me:pa55@example.org:8443/f.xml?{query}"
+    public = public_url(whole)
+    assert "S3CRET" not in public and "pa55" not in public and "me" not in public.partition("example")[0]
+    assert public.startswith("https://example.org:8443/f.xml?") and public_url(public) == public
+    assert public_url(whole.replace("S3CRET", "0THER")) != public  # another feed
+    assert public_url(whole.replace("pa55", "0ther")) == public  # a new password
+
+
+def test_a_password_alone() -> None:
+    assert public_url("http://me:s%2Fecret@feeds.example.org/show.xml") == "http://feeds.example.org/show.xml"
 
 
 @pytest.mark.parametrize(
