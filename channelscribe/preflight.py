@@ -9,6 +9,8 @@ from __future__ import annotations
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 from channelscribe.audio.ffmpeg import ffmpeg_path
@@ -22,34 +24,52 @@ from channelscribe.errors import (
 )
 from channelscribe.local_stack.places import places_of
 from channelscribe.settings import Settings
+from channelscribe.settings.options import Role
 from channelscribe.sources.cookies import checked_cookies
 from channelscribe.speech.hub_check import check_model
 from channelscribe.store import MediaStore
 
-__all__ = ["LEAST_BYTES", "PROBE", "one_object_only", "preflight", "try_store"]
+__all__ = ["LEAST_BYTES", "PROBE", "Step", "nearest", "one_object_only", "preflight", "steps_here", "try_store"]
 
+Step = Literal["download", "audio", "speech", "text"]
+STEPS_OF: dict[Role, frozenset[Step]] = {
+    "all": frozenset(("download", "audio", "speech", "text")),
+    "orchestrator": frozenset(),
+    "dask": frozenset(("download", "audio", "text")),
+    "speech": frozenset(("speech", "text")),
+}
 PROBE = "doctor/probe.txt"
 LEAST_BYTES = 32_000_000
 """What any video needs while it is worked on."""
 
 
-def preflight(
-    settings: Settings, store: MediaStore, *, speech: bool = True, text: bool = True, seconds: float = 0
-) -> None:
-    """Returns when a run can begin. `speech` and `text`: whether these steps run on this machine.
+def steps_here(settings: Settings) -> frozenset[Step]:
+    """Which steps run on this machine: those of its role, without what the settings send elsewhere."""
+    steps = STEPS_OF[settings.role]
+    scheduler = settings.dask.scheduler
+    if settings.role == "all" and scheduler and not _is_loopback(scheduler):
+        steps = STEPS_OF["orchestrator"]
+    return steps - {"speech"} if settings.prefect.gpu_deployment and settings.role != "speech" else steps
 
-    `seconds` is the length of the longest video that is due, where one is known: there is to be room for it.
+
+def preflight(settings: Settings, store: MediaStore, *, seconds: float = 0) -> None:
+    """Returns when a run can begin. `seconds` is the length of the longest video that is due, where one is known:
+    there is to be room for it.
+
     Raises StackError, AccessUnusable, ModelUnavailable, UnknownModel, TextModelUnavailable, StoreNotWritable,
     StoreUnreachable.
     """
-    ffmpeg_path()
+    steps = steps_here(settings)
     checked_cookies(settings.sources)
-    if speech:
+    if "audio" in steps:
+        ffmpeg_path()
+    if "speech" in steps:
         check_model(settings.speech)
-    if text and settings.text.steps and find_spec("spacy") is None:
+    if "text" in steps and settings.text.steps and find_spec("spacy") is None:
         raise TextModelUnavailable("spaCy is not installed.", remedy="pip install 'channelscribe[text]'")
     room = LEAST_BYTES + likely_bytes(seconds, settings.audio)
-    for folder in {_existing(places_of(settings.data_dir).scratch), *_folders_of(store)}:
+    working = [places_of(settings.data_dir).scratch] if steps & {"download", "audio"} else []
+    for folder in {nearest(each) for each in (*working, store.folder) if each}:
         refuse_without_room(folder, room, "Each video")
     write_to(store)
 
@@ -85,10 +105,11 @@ def one_object_only(error: ChannelscribeError, store: MediaStore) -> Channelscri
     return StoreError(error.message, remedy="The store answers otherwise; it is tried again later.")
 
 
-def _folders_of(store: MediaStore) -> list[Path]:
-    return [_existing(store.folder)] if store.folder is not None else []
-
-
-def _existing(folder: Path) -> Path:
+def nearest(folder: Path) -> Path:
     """The folder, or the nearest one above it that is there: whose disk it will be on."""
     return next(each for each in (folder, *folder.parents) if each.exists())
+
+
+def _is_loopback(address: str) -> bool:
+    host = urlsplit(address).hostname or ""
+    return host == "localhost" or host.startswith("127.") or host == "::1"

@@ -25,7 +25,7 @@ from channelscribe.errors import (
     UnknownModel,
     stops_run,
 )
-from channelscribe.preflight import one_object_only, preflight, try_store
+from channelscribe.preflight import one_object_only, preflight, steps_here, try_store
 from channelscribe.settings import Settings
 from channelscribe.settings.registry import nest
 from channelscribe.speech import hub_check
@@ -113,7 +113,16 @@ def test_engines_that_are_not_installed(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(hub_check, "find_spec", lambda name: None)
     assert "channelscribe[speech]" in refused(tmp_path).remedy
     # On a machine where other steps run it is not missed.
-    preflight(settings(tmp_path), MediaStore(str(tmp_path / "library")), speech=False, text=False)
+    preflight(settings(tmp_path, role="orchestrator"), MediaStore(str(tmp_path / "library")))
+
+
+def test_what_runs_elsewhere_is_not_missed_here(tmp_path: Path) -> None:
+    assert steps_here(settings(tmp_path)) == {"download", "audio", "speech", "text"}
+    assert steps_here(settings(tmp_path, dask__scheduler="tcp://127.0.0.1:8786")) == steps_here(settings(tmp_path))
+    assert steps_here(settings(tmp_path, dask__scheduler="tls://dask.example.org:8786")) == set()
+    gpu = {"prefect__gpu_deployment": "transcribe-audio/gpu"}
+    assert steps_here(settings(tmp_path, **gpu)) == {"download", "audio", "text"}
+    assert steps_here(settings(tmp_path, role="speech", **gpu)) == {"speech", "text"}
 
 
 def test_no_ffmpeg(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,13 @@ from sqlalchemy import URL, Connection, CursorResult, Engine, create_engine, mak
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlmodel import Session
 
-from channelscribe.errors import CatalogueError, CatalogueUnreachable, InvalidSetting, SchemaMismatch
+from channelscribe.errors import (
+    CatalogueError,
+    CatalogueNotWritable,
+    CatalogueUnreachable,
+    InvalidSetting,
+    SchemaMismatch,
+)
 
 __all__ = ["Database", "clean_json", "clean_text", "driver_connection", "execute", "parse_url"]
 
@@ -46,7 +52,11 @@ CONNECT_SECONDS = 10
 SERVER_IS_AWAY = ("08", "53", "57P", "40", "55P")
 """How SQLSTATEs of failures that pass begin: connection, resources, shutdown, deadlock, lock time-out."""
 TABLE_OR_COLUMN_MISSING = ("42P01", "42703")
-NOT_ALLOWED = "42501"
+NOT_WRITABLE = {
+    "42501": "Give the user of database.url this right.",
+    "25006": "Set database.url to a server that can be written: this one is a replica, or read only.",
+    "53100": "Make room on the disk of the database.",
+}
 START_IT = "Start it, or correct database.url."
 _USER = "Correct the user and the password in database.url."
 # libpq tells no SQLSTATE of a connection that failed, only words.
@@ -139,13 +149,13 @@ class Database:
         if self.url.password:
             said = said.replace(str(self.url.password), "***")
         state = getattr(cause, "sqlstate", None) or ""
+        if state in NOT_WRITABLE:
+            return CatalogueNotWritable(f"PostgreSQL at {self}: {said}", remedy=NOT_WRITABLE[state])
         if state.startswith(SERVER_IS_AWAY) or (not state and isinstance(cause, CONNECTION_FAILED)):
             remedy = next((remedy for sign, remedy in REMEDIES.items() if sign in said), START_IT)
             return CatalogueUnreachable(f"PostgreSQL at {self}: {said}", remedy=remedy)
         if state in TABLE_OR_COLUMN_MISSING:
             return SchemaMismatch(f"PostgreSQL at {self}: {said}", remedy="Any sync brings the schema up to date.")
-        if state == NOT_ALLOWED:
-            return CatalogueError(f"PostgreSQL at {self}: {said}", remedy="Give the user of database.url this right.")
         return CatalogueError(f"PostgreSQL at {self} refused: {said}")
 
 

@@ -27,6 +27,7 @@ __all__ = [
     "claim_next",
     "clear_lease",
     "due",
+    "due_length",
     "held",
     "lost_leases",
     "make_due",
@@ -205,6 +206,16 @@ def progress(session: Session, owner: str | None = None) -> list[Progress]:
         owner=owner,
     ).mappings()
     return [Progress(**row) for row in rows]
+
+
+def due_length(session: Session) -> tuple[int, float, float]:
+    """How many videos a run would take up now, the seconds of all and of the longest, where they are told."""
+    row = execute(
+        session,
+        f"SELECT count(*), coalesce(sum(duration), 0), coalesce(max(duration), 0) FROM video WHERE {DUE} AND {FREE} "  # noqa: S608
+        "AND EXISTS (SELECT 1 FROM source_video WHERE video_pk = video.id AND gone_at IS NULL)",
+    ).one()
+    return int(row[0]), float(row[1]), float(row[2])
 
 
 def _lost(video_pk: int) -> LeaseLost:

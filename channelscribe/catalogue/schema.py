@@ -11,11 +11,20 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
+from sqlmodel import Session
 
 from channelscribe.catalogue.connection import Database, execute
-from channelscribe.errors import SchemaMismatch
+from channelscribe.errors import CatalogueNotWritable, SchemaMismatch
 
-__all__ = ["VERSION_TABLE", "check_schema", "known_revisions", "migrate", "revision_of"]
+__all__ = [
+    "VERSION_TABLE",
+    "check_schema",
+    "check_writable",
+    "known_revisions",
+    "look_at",
+    "migrate",
+    "revision_of",
+]
 
 VERSION_TABLE = "channelscribe_schema"
 OLDEST_SERVER = (15,)
@@ -53,6 +62,36 @@ def check_schema(database: Database) -> None:
             f"the catalogue {database} has schema {found or 'none'}, this program needs {_head(config)}.",
             remedy="`channelscribe sync` migrates it; save it first (pg_dump) if others use it.",
         )
+
+
+def check_writable(session: Session | Connection) -> None:
+    """Raise CatalogueNotWritable unless the catalogue can be changed, by this user and now. Changes nothing."""
+    execute(session, "UPDATE video SET state = state WHERE false")
+
+
+def look_at(database: Database) -> str:
+    """What is at the address, in words; nothing is changed.
+
+    Raises CatalogueUnreachable, CatalogueNotWritable, and SchemaMismatch for a server or a schema that does not do.
+    """
+    config = _config()
+    with database.connection() as connection:
+        _check_server(database, connection)
+        server = ".".join(map(str, connection.dialect.server_version_info or ()))
+        found = _revision(connection)
+        if found not in _known(config):
+            raise _newer(database, found)
+        if found is not None:
+            check_writable(connection)
+        elif not execute(connection, "SELECT has_schema_privilege(current_schema(), 'CREATE')").scalar_one():
+            raise CatalogueNotWritable(
+                f"PostgreSQL at {database}: this user may not make tables.",
+                remedy=f"GRANT CREATE ON SCHEMA public TO {database.url.username};",
+            )
+    if found is None:
+        return f"PostgreSQL {server}, empty: the first sync makes its tables"
+    older = f", which the next sync brings to {_head(config)}" if found != _head(config) else ""
+    return f"PostgreSQL {server}, schema {found}{older}, can be written"
 
 
 def _check_server(database: Database, connection: Connection) -> None:

@@ -74,6 +74,7 @@ class DaskOptions(Options):
     tls_key: Path | None = Field(None, description="PEM file of its key; empty: in tls_cert")
 
 
+Role = Literal["all", "orchestrator", "dask", "speech"]
 Tab = Literal["videos", "shorts", "streams"]
 
 
@@ -257,6 +258,9 @@ class Settings(Options):
 
     data_dir: Path = Field(Path("data"), description="folder of everything that is kept on this machine")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="detail of the log file")
+    role: Role = Field(
+        "all", description="which steps run on this machine: all; in an image of one role orchestrator, dask or speech"
+    )
     lease_seconds: int = Field(
         900, ge=5, le=86400, description="how long work on a video is reserved without a sign of life"
     )

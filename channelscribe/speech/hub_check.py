@@ -45,10 +45,15 @@ def check_model(options: SpeechOptions) -> None:
 
 
 def check_models(options: SpeechOptions) -> None:
-    """The same for each model of `options.models`, and the gated one of its token."""
+    """The same for each model of `options.models`, and the gated one of its token.
+
+    Names that faster-whisper or torchaudio know are taken at their word: the machine that asks may not be the one that
+    needs them.
+    """
     for entry in options.models.values():
         for part in _parts(entry):
-            _check(part, entry.revision, options.hub_token)
+            if part not in RECOGNIZERS:
+                _check(part, entry.revision, options.hub_token)
     if options.hub_token:
         _check(HUB_DIARIZER, "main", options.hub_token)
 

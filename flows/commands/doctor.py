@@ -1,18 +1,34 @@
-"""`channelscribe doctor`: is everything that a run needs there, each with its remedy."""
+"""`channelscribe doctor`: is everything that a run needs there, each with its remedy.
+
+What it vouches for it has tried: ffmpeg has encoded, the store has kept and deleted, the database has let itself be
+changed. Steps that run elsewhere (`role`, `dask.scheduler`, `prefect.gpu_deployment`) are not missed here.
+"""
 
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
+import socket
+import stat
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from importlib.util import find_spec
+from typing import get_args
+from urllib.parse import urlsplit
 
-from channelscribe.audio.ffmpeg import ffmpeg_path
-from channelscribe.errors import ChannelscribeError
+from channelscribe.audio.ffmpeg import ffmpeg_path, try_ffmpeg
+from channelscribe.audio.space import likely_bytes
+from channelscribe.catalogue.connection import Database
+from channelscribe.catalogue.leases import due_length
+from channelscribe.catalogue.schema import look_at, revision_of
+from channelscribe.errors import ChannelscribeError, as_ours
 from channelscribe.local_stack import LocalStack
 from channelscribe.local_stack.looking import running_addresses
-from channelscribe.local_stack.places import places_of
+from channelscribe.local_stack.places import Places, places_of
+from channelscribe.local_stack.services import LOOPBACK
+from channelscribe.preflight import LEAST_BYTES, Step, nearest, steps_here, try_store
 from channelscribe.settings import Settings
 from channelscribe.sources.canary import try_canary
 from channelscribe.sources.cookies import checked_cookies
@@ -27,7 +43,7 @@ from channelscribe.sources.environment import (
     ytdlp_version,
 )
 from channelscribe.sources.ytdlp import deno_path
-from channelscribe.speech.hub_check import is_at_hand
+from channelscribe.speech.hub_check import check_model, is_at_hand
 from channelscribe.speech.registry import resolve_model
 from channelscribe.speech.verify import verify_bundle
 from channelscribe.store import MediaStore
@@ -36,6 +52,7 @@ from flows.output import print_json, table
 from flows.session import asking_prefect, run_settings
 
 ENOUGH_GIGABYTES = 5
+SECONDS = 5.0
 UPGRADE = "uv pip install -U 'yt-dlp[default]'"
 
 
@@ -52,7 +69,9 @@ class Finding:
 def run(options: argparse.Namespace) -> int:
     settings, _ = run_settings(options)
     settings = _with_canary(settings, options.url)
-    findings = [found for check in CHECKS for found in checked(check, settings)]
+    here = steps_here(settings)
+    checks = [check for check, steps in CHECKS.items() if not steps or steps & here]
+    findings = [found for check in checks for found in checked(check, settings)]
     if options.json:
         print_json({"findings": [asdict(found) for found in findings]})
     else:
@@ -71,12 +90,19 @@ def _with_canary(settings: Settings, url: str | None) -> Settings:
 
 
 def checked(check: Callable[[Settings], Iterator[Finding]], settings: Settings) -> list[Finding]:
-    """A check's findings; an error of the tree is one too."""
+    """A check's findings; what it raises is one too."""
     try:
         return list(check(settings))
-    except ChannelscribeError as error:
-        name = check.__name__.replace("_", " ")
-        return [Finding(name, "missing", error.message, error.remedy)]
+    except Exception as error:
+        found = as_ours(error)
+        return [Finding(check.__name__.replace("_", " "), "missing", found.message, found.remedy)]
+
+
+def role(settings: Settings) -> Iterator[Finding]:
+    here = steps_here(settings)
+    elsewhere = [step for step in get_args(Step) if step not in here]
+    if elsewhere:
+        yield Finding("role", "ok", f"{settings.role}: {', '.join(elsewhere)} elsewhere, not looked for here")
 
 
 def data_folder(settings: Settings) -> Iterator[Finding]:
@@ -85,10 +111,23 @@ def data_folder(settings: Settings) -> Iterator[Finding]:
     enough = free >= ENOUGH_GIGABYTES
     remedy = "" if enough else "Free some space."
     yield Finding("data folder", "ok" if enough else "note", f"{places.data}, {free:.0f} GB free", remedy)
+    yield from _rights(places)
+
+
+def _rights(places: Places) -> Iterator[Finding]:
+    """Whoever may write there decides what runs here, and what a library says."""
+    status = places.data.stat()
+    if status.st_uid != os.geteuid():
+        remedy = f"Run as its owner, or chown -R {os.geteuid()} {places.data}."
+        yield Finding("data folder's owner", "note", f"{places.data} is of user {status.st_uid}", remedy)
+    if status.st_mode & stat.S_IWOTH and not status.st_mode & stat.S_ISVTX:
+        remedy = f"chmod o-w {places.data}"
+        yield Finding("data folder's rights", "missing", f"everybody may write into {places.data}", remedy)
 
 
 def ffmpeg(settings: Settings) -> Iterator[Finding]:
-    yield Finding("ffmpeg", "ok", str(ffmpeg_path()))
+    try_ffmpeg()
+    yield Finding("ffmpeg", "ok", f"{ffmpeg_path()}, encodes")
 
 
 def ytdlp(settings: Settings) -> Iterator[Finding]:
@@ -165,24 +204,97 @@ def source(settings: Settings) -> Iterator[Finding]:
         yield Finding("source", "ok", f"{sung.title}: {sung.bytes} bytes of format {sung.format_id} came")
 
 
+def services(settings: Settings) -> Iterator[Finding]:
+    """Those that the settings name do answer, and the port of ours is free or ours."""
+    if settings.prefect.api_url:
+        yield _answering(settings.prefect.api_url)
+    if settings.dask.scheduler:
+        parts = urlsplit(settings.dask.scheduler)
+        yield _listening("Dask scheduler", parts.hostname or "", parts.port or 8786, "dask.scheduler")
+    running = running_addresses(settings).prefect_api_url
+    if settings.prefect.port and not settings.prefect.api_url and running is None:
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((LOOPBACK, settings.prefect.port))
+                yield Finding("port", "ok", f"{settings.prefect.port} is free for the Prefect server")
+            except OSError as error:
+                detail = f"{settings.prefect.port} cannot be had: {error.strerror}"
+                yield Finding("port", "missing", detail, "End what listens there, or change prefect.port.")
+
+
+def _answering(api_url: str) -> Finding:
+    try:
+        with urllib.request.urlopen(f"{api_url.rstrip('/')}/health", timeout=SECONDS):  # noqa: S310 - the operator's own
+            return Finding("Prefect server", "ok", f"{api_url}, answers")
+    except urllib.error.HTTPError as error:
+        if error.code == 401:  # it wants a password, which Prefect's own settings have
+            return Finding("Prefect server", "ok", f"{api_url}, answers, and asks who is there")
+        told = f"HTTP status {error.code}"
+    except (OSError, ValueError) as error:
+        told = str(getattr(error, "reason", error))
+    return Finding("Prefect server", "missing", f"{api_url}: {told}", "Start it, or correct prefect.api_url.")
+
+
+def _listening(what: str, host: str, port: int, setting: str) -> Finding:
+    try:
+        socket.create_connection((host, port), timeout=SECONDS).close()
+    except OSError as error:
+        return Finding(what, "missing", f"{host}:{port}: {error}", f"Start it, or correct {setting}.")
+    return Finding(what, "ok", f"{host}:{port}, answers")
+
+
 def database(settings: Settings) -> Iterator[Finding]:
+    if settings.database.block:
+        return  # its document is looked at with the blocks
+    if settings.database.url is not None:
+        yield from _looked_at(settings, settings.database.url.get_secret_value(), "by URL")
+        return
     with LocalStack(settings, ["database"], command="doctor") as stack:
         stack.wait_ready()
-        kind = "embedded" if "database" in stack.want else "by URL"
-        yield Finding("database", "ok", f"PostgreSQL, {kind}, answers")
+        yield from _looked_at(settings, stack.addresses.database_url or "", "embedded")
+
+
+def _looked_at(settings: Settings, url: str, kind: str) -> Iterator[Finding]:
+    catalogue = Database(url)
+    try:
+        yield Finding("database", "ok", f"{look_at(catalogue)}, {kind}")
+        if revision_of(catalogue) is not None:
+            yield from _room(settings, *catalogue.run(due_length))
+    finally:
+        catalogue.close()
+
+
+def _room(settings: Settings, videos: int, seconds: float, _longest: float) -> Iterator[Finding]:
+    """The disks against what is due."""
+    if not videos:
+        return
+    media = _store(settings)
+    needed = LEAST_BYTES + likely_bytes(seconds, settings.audio)
+    folder = nearest(media.folder or places_of(settings.data_dir).data)
+    free = shutil.disk_usage(folder).free
+    detail = f"{videos} videos are due ({seconds / 3600:.1f} h): about {needed / 1e9:.1f} GB; {free / 1e9:.1f} GB free"
+    if media.folder is not None and needed > free:
+        remedy = "Make room, sync with --limit, or set store.url to a larger place."
+        yield Finding("room for what is due", "note", detail, remedy)
+    else:
+        yield Finding("room for what is due", "ok", detail)
 
 
 def store(settings: Settings) -> Iterator[Finding]:
-    media = MediaStore(settings.store.url or str(places_of(settings.data_dir).library), settings.store)
-    media.put_bytes(b"channelscribe doctor", "doctor/probe.txt", overwrite=True)
-    media.delete("doctor/probe.txt")
-    yield Finding("store", "ok", f"{media}, can be written")
+    if settings.store.block:
+        return
+    media = _store(settings)
+    try_store(media)
+    yield Finding("store", "ok", f"{media}: writes, reads and deletes")
+
+
+def _store(settings: Settings) -> MediaStore:
+    return MediaStore(settings.store.url or str(places_of(settings.data_dir).library), settings.store)
 
 
 def speech(settings: Settings) -> Iterator[Finding]:
-    if find_spec("whisperx") is None:
-        yield Finding("speech engine", "missing", "no WhisperX", "pip install 'channelscribe[speech]'.")
-        return
+    check_model(settings.speech)
     model = resolve_model(settings.speech)
     where = f"{model.name} on {model.device}, {model.compute_type}"
     if model.bundled:
@@ -191,7 +303,7 @@ def speech(settings: Settings) -> Iterator[Finding]:
     elif is_at_hand(model.recognizer, model.revision):
         yield Finding("speech model", "ok", where)
     else:
-        remedy = "The first run fetches it; without the hub, put a folder's path under speech.models."
+        remedy = "The first run fetches it from the hub, which answers."
         yield Finding("speech model", "note", f"{where}: not on this machine yet", remedy)
     if settings.speech.diarize and model.diarizer is None:
         yield Finding("speakers", "note", "no diarizer: nobody is told apart", "Set speech.hub_token (a gated model).")
@@ -212,4 +324,21 @@ def text(settings: Settings) -> Iterator[Finding]:
             yield Finding(what, "note", pipeline.note)
 
 
-CHECKS = (data_folder, ffmpeg, ytdlp, javascript, ejs, cookies, blocks, source, database, store, speech, sample, text)
+CHECKS: dict[Callable[[Settings], Iterator[Finding]], frozenset[Step]] = {
+    role: frozenset(),
+    data_folder: frozenset(),
+    ffmpeg: frozenset(("audio",)),
+    ytdlp: frozenset(),
+    javascript: frozenset(("download",)),
+    ejs: frozenset(("download",)),
+    cookies: frozenset(),
+    blocks: frozenset(),
+    source: frozenset(),
+    services: frozenset(),
+    database: frozenset(),
+    store: frozenset(),
+    speech: frozenset(("speech",)),
+    sample: frozenset(("speech", "text")),
+    text: frozenset(("text",)),
+}
+"""What is looked at, and for which steps; for none: on every machine."""
