@@ -27,6 +27,7 @@ HEAD = """
 import json, sys
 from pathlib import Path
 from prefect import flow
+from channelscribe.catalogue import leases, listings, schema, videos
 from channelscribe.files import sha256_file
 from channelscribe.settings.registry import SettingsRegistry
 from channelscribe.settings.travel import to_travel
