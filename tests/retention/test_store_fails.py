@@ -48,8 +48,8 @@ def test_in_the_middle_of_a_video(
     assert caught.value.remedy  # type: ignore[attr-defined]
     library.catalogue.run(videos.record_failure, row.id, OWNER, caught.value)
     (told,) = library.catalogue.run(videos.find_videos, "a")
-    assert (told.state, told.reason, told.lease_owner) == (State.RETRYING, caught.value.reason, None)  # type: ignore[attr-defined]
-    assert told.current_transcript_pk is None and told.remedy
+    assert (told.state, told.reason, told.lease_owner) == (State.DOWNLOADED, None, None)  # the machine's failure
+    assert told.current_transcript_pk is None
     assert library.catalogue.run(videos.audio_of, row.id) is not None  # what was done stays done
     library.catalogue.run(leases.claim, [row.id], OWNER, 600, only_due=False)
     finished(library, row, checkpoints)
@@ -68,7 +68,7 @@ def test_a_published_video_stays_published(library: Library) -> None:
     library.catalogue.run(leases.claim, [row.id], OWNER, 600, only_due=False)
     library.catalogue.run(videos.record_failure, row.id, OWNER, StoreNotWritable("No space left.", remedy="Make room."))
     (found,) = library.catalogue.run(videos.find_videos, "a")
-    assert (found.state, found.reason) == (State.PUBLISHED, "store_not_writable")
+    assert (found.state, found.reason) == (State.PUBLISHED, None)
     assert library.catalogue.run(transcripts.transcript_of, row.id)[2].text
 
 
