@@ -1,4 +1,4 @@
-"""The command line: `channelscribe COMMAND`. A thin shell; each command is a module in `flows/commands/`.
+"""The command line: `channelscribe COMMAND`. A thin shell; `flows/commands/` holds what each command does.
 
 Exit codes: 0 done; 3 done but some videos failed; 1 could not do it; 2 wrong usage; 130 interrupted. With `--json`
 stdout holds one JSON object and nothing else; progress and messages go to stderr.
@@ -16,8 +16,16 @@ from typing import NoReturn
 from channelscribe import __version__
 from channelscribe.errors import ChannelscribeError, UsageError
 from channelscribe.export import CORPUS_FORMATS, FORMATS, known_formats
+from flows.output import EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE
 
-EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_SOME_FAILED, EXIT_INTERRUPTED = 0, 1, 2, 3, 130
+WITHIN = {
+    **dict.fromkeys(("search", "show", "entities", "export", "status"), "library"),
+    **dict.fromkeys(("versions", "diff", "rollback"), "versions"),
+    **dict.fromkeys(("sweep", "takedown", "backup", "restore"), "retention"),
+    **dict.fromkeys(("download", "canary"), "fetching"),
+    **dict.fromkeys(("deploy", "metrics", "config"), "operating"),
+}
+"""The module of `flows/commands/` that holds a command, as a function of its name; others are a module's `run`."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -40,10 +48,9 @@ def count(text: str) -> int:
     return int(text)
 
 
-def formats_of_transcripts(text: str) -> list[str]:
-    """Names of formats with commas between, each once, in their order."""
+def formats(text: str) -> tuple[str, ...]:
     try:
-        return known_formats(text)
+        return tuple(known_formats(text))
     except UsageError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
 
@@ -54,18 +61,17 @@ def parser() -> Parser:
     top.add_argument("--version", action="version", version=__version__)
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=Parser)
 
-    def command(name: str, summary: str, *, settings: bool = True) -> argparse.ArgumentParser:
+    def command(name: str, summary: str) -> argparse.ArgumentParser:
         made = commands.add_parser(name, help=summary, description=summary)
         made.add_argument("--json", action="store_true", help="print one JSON object on stdout")
-        if settings:
-            made.add_argument(
-                "--set",
-                dest="assignments",
-                action="append",
-                default=[],
-                metavar="KEY=VALUE",
-                help="a setting for this run, such as speech.model=small; may be repeated",
-            )
+        made.add_argument(
+            "--set",
+            dest="assignments",
+            action="append",
+            default=[],
+            metavar="KEY=VALUE",
+            help="a setting for this run, such as speech.model=small; may be repeated",
+        )
         return made
 
     command("demo", "the main job on the bundled sample channel, offline")
@@ -127,8 +133,8 @@ def parser() -> Parser:
 
     show = command("show", "print transcripts, or write them into a folder")
     show.add_argument("video", nargs="+", metavar="VIDEO", help="the video's id, site:id or URL")
-    formats = "txt, srt, vtt, tsv or json; several with commas (default: txt)"
-    show.add_argument("--format", type=formats_of_transcripts, default=("txt",), metavar="FORMAT", help=formats)
+    named = f"{', '.join(FORMATS)}; several with commas (default: txt)"
+    show.add_argument("--format", type=formats, default=("txt",), metavar="FORMAT", help=named)
     show.add_argument("--version", type=count, metavar="N", help="an older version; default: the current one")
     show.add_argument("--out", metavar="DIR", help="write a file for each video and format into this folder")
 
@@ -205,8 +211,9 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     logging.getLogger().addHandler(logging.NullHandler())
     try:
-        module = importlib.import_module(f"flows.commands.{options.command}")
-        code: int = module.run(options)
+        # What one command needs costs the others nothing.
+        module = importlib.import_module(f"flows.commands.{WITHIN.get(options.command, options.command)}")
+        code: int = getattr(module, options.command if options.command in WITHIN else "run")(options)
         return code
     except ChannelscribeError as error:
         print(f"channelscribe: {error}", file=sys.stderr)  # noqa: T201

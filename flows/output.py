@@ -1,4 +1,4 @@
-"""What a person or a program reads: stdout for results, stderr for progress. All printing is here."""
+"""What a person or a program reads: stdout for results, stderr for progress, the exit code. All printing is here."""
 
 from __future__ import annotations
 
@@ -7,9 +7,22 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
+from channelscribe.errors import ChannelscribeError
+
+EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_SOME_FAILED, EXIT_INTERRUPTED = 0, 1, 2, 3, 130
+"""Done; could not do it; wrong usage; done, but some videos failed; stopped by the person."""
+
+
+def some_failed(done: Sequence[Any], failed: Sequence[Any]) -> int:
+    """The exit code of a command over several things, each of which may fail alone."""
+    if failed:
+        return EXIT_SOME_FAILED if done else EXIT_FAILED
+    return EXIT_DONE
+
+
+def as_json(error: ChannelscribeError) -> dict[str, str]:
+    """A failure, as `--json` tells of it."""
+    return {"reason": error.reason, "message": error.message, "remedy": error.remedy}
 
 
 def say(text: str = "") -> None:
@@ -29,6 +42,10 @@ def print_json(value: Any) -> None:
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """A plain table; cells are data, never markup."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
     made = Table(box=None, pad_edge=False, header_style="bold")
     for head in heads:
         made.add_column(head, overflow="fold")

@@ -14,17 +14,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from channelscribe.catalogue import leases, schema
-from channelscribe.catalogue.connection import Database
-from channelscribe.local_stack import LocalStack
-from channelscribe.local_stack.places import places_of
-from channelscribe.local_stack.services import prefect_environment
 from channelscribe.project import FOLDER
 from channelscribe.settings import Settings
 from channelscribe.settings.registry import SettingsRegistry, parse_assignment
 from channelscribe.settings.travel import refuse_own
+from flows.output import tell
+
+if TYPE_CHECKING:
+    from channelscribe.catalogue.connection import Database
+    from channelscribe.local_stack import LocalStack
 
 Told = Callable[[str, float], None]
 
@@ -32,11 +32,23 @@ TOLD_LESS = ("aiobotocore", "botocore", "httpcore", "s3transfer", "urllib3", "we
 """Libraries that write passwords and keys into their DEBUG lines: the headers of requests, and what they send."""
 
 
+def assigned(options: argparse.Namespace) -> dict[str, Any]:
+    """What `--set` gave."""
+    return dict(parse_assignment(text) for text in options.assignments)
+
+
+def read_settings(given: Mapping[str, Any]) -> Settings:
+    """The settings of a command that works here. What a person may take for settings and is none is told."""
+    registry = SettingsRegistry(run=given)
+    for note in registry.notes:
+        tell(f"channelscribe: {note}")
+    return registry.resolve()
+
+
 def run_settings(options: argparse.Namespace, **more: Any) -> tuple[Settings, dict[str, Any]]:
-    """The settings of this command, and those of them that were given as parameters of the run."""
-    given = dict(parse_assignment(text) for text in options.assignments)
-    given |= {key.replace("__", "."): value for key, value in more.items() if value is not None}
-    settings = SettingsRegistry(run=given).resolve()
+    """The settings of a command that runs a flow, and those of them that were given as parameters of the run."""
+    given = assigned(options) | {key.replace("__", "."): value for key, value in more.items() if value is not None}
+    settings = read_settings(given)
     # The parameters of a run are seen in the Prefect UI, and workers have addresses of their own.
     refuse_own(given, "the options of one run")
     return settings, given
@@ -45,6 +57,10 @@ def run_settings(options: argparse.Namespace, **more: Any) -> tuple[Settings, di
 @contextmanager
 def database(settings: Settings, command: str) -> Iterator[Database]:
     """Only the catalogue: for commands that read."""
+    from channelscribe.catalogue import schema
+    from channelscribe.catalogue.connection import Database
+    from channelscribe.local_stack import LocalStack
+
     with LocalStack(settings, ["database"], command=command) as stack:
         stack.wait_ready()
         catalogue = Database(stack.addresses.database_url or "")
@@ -62,6 +78,9 @@ def database(settings: Settings, command: str) -> Iterator[Database]:
 @contextmanager
 def engine(settings: Settings, command: str, told: Told | None = None) -> Iterator[tuple[LocalStack, Database]]:
     """The whole stack, answering, with the flows ready to be imported and called."""
+    from channelscribe.catalogue import leases, schema
+    from channelscribe.catalogue.connection import Database
+
     with joined(settings, ("prefect", "database", "dask"), command, told) as stack:
         # Importing costs seconds of CPU: do it while the services start.
         import flows.sync_channel  # noqa: F401
@@ -93,6 +112,9 @@ def settle() -> None:
 @contextmanager
 def joined(settings: Settings, want: Sequence[str], command: str, told: Told | None = None) -> Iterator[LocalStack]:
     """The stack, its services on their way, and this process where Prefect and our tasks find them."""
+    from channelscribe.local_stack import LocalStack
+    from channelscribe.local_stack.services import prefect_environment
+
     with LocalStack(settings, want, command=command, told=told) as stack:
         addresses = stack.addresses
         own: dict[str, str | None] = {
@@ -113,6 +135,9 @@ def joined(settings: Settings, want: Sequence[str], command: str, told: Told | N
 @contextmanager
 def asking_prefect(settings: Settings, api_url: str) -> Iterator[None]:
     """For a command that asks a Prefect server something beside its work: where it is, and not to wait for it long."""
+    from channelscribe.local_stack.places import places_of
+    from channelscribe.local_stack.services import prefect_environment
+
     places = places_of(settings.data_dir)
     patience = {"PREFECT_CLIENT_MAX_RETRIES": "1", "PREFECT_API_REQUEST_TIMEOUT": "10"}
     # Whoever only asks need not be able to write into the data folder.

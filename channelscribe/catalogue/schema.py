@@ -1,15 +1,15 @@
 """Brings a database to the schema of this program, and tells when it has another.
 
-Migrations are Alembic revisions inside this package (`migrations/versions`), so they come with the wheel. Their
-place in the database is the table `channelscribe_schema`, not `alembic_version`: Prefect may share the database.
+Migrations are Alembic revisions inside this package (`migrations/versions`), so they come with the wheel; a file is
+named by its revision, so that who has none to apply need not load Alembic. Their place in the database is the table
+`channelscribe_schema`, not `alembic_version`: Prefect may share the database.
 """
 
 from __future__ import annotations
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
+from functools import cache
+from importlib import resources
+
 from sqlalchemy import Connection
 from sqlmodel import Session
 
@@ -41,25 +41,21 @@ def migrate(database: Database, to: str = "head") -> None:
     with database.connection() as connection:
         _check_server(database, connection)
         execute(connection, "SELECT pg_advisory_xact_lock(:lock)", lock=MIGRATION_LOCK)
-        config = _config()
         found = _revision(connection)
-        if found not in _known(config):
+        if found not in known_revisions():
             raise _newer(database, found)
-        if found != _head(config):
-            config.attributes["connection"] = connection
-            command.upgrade(config, to)
+        if found != _revisions()[-1]:
+            _upgrade(connection, to)
 
 
 def check_schema(database: Database) -> None:
     """Raise SchemaMismatch unless the database has exactly this program's schema."""
-    config = _config()
-    with database.connection() as connection:
-        found = _revision(connection)
-    if found not in _known(config):
+    found = revision_of(database)
+    if found not in known_revisions():
         raise _newer(database, found)
-    if found != _head(config):
+    if found != _revisions()[-1]:
         raise SchemaMismatch(
-            f"the catalogue {database} has schema {found or 'none'}, this program needs {_head(config)}.",
+            f"the catalogue {database} has schema {found or 'none'}, this program needs {_revisions()[-1]}.",
             remedy="`channelscribe sync` migrates it; save it first (pg_dump) if others use it.",
         )
 
@@ -74,12 +70,11 @@ def look_at(database: Database) -> str:
 
     Raises CatalogueUnreachable, CatalogueNotWritable, and SchemaMismatch for a server or a schema that does not do.
     """
-    config = _config()
     with database.connection() as connection:
         _check_server(database, connection)
         server = ".".join(map(str, connection.dialect.server_version_info or ()))
         found = _revision(connection)
-        if found not in _known(config):
+        if found not in known_revisions():
             raise _newer(database, found)
         if found is not None:
             check_writable(connection)
@@ -90,7 +85,7 @@ def look_at(database: Database) -> str:
             )
     if found is None:
         return f"PostgreSQL {server}, empty: the first sync makes its tables"
-    older = f", which the next sync brings to {_head(config)}" if found != _head(config) else ""
+    older = f", which the next sync brings to {_revisions()[-1]}" if found != _revisions()[-1] else ""
     return f"PostgreSQL {server}, schema {found}{older}, can be written"
 
 
@@ -118,7 +113,7 @@ def revision_of(database: Database) -> str | None:
 
 def known_revisions() -> set[str | None]:
     """The schemas that this program can make."""
-    return _known(_config())
+    return {None, *_revisions()}
 
 
 def _newer(database: Database, found: str | None) -> SchemaMismatch:
@@ -128,21 +123,26 @@ def _newer(database: Database, found: str | None) -> SchemaMismatch:
     )
 
 
-def _config() -> Config:
-    config = Config()
-    config.set_main_option("script_location", "channelscribe.catalogue:migrations")
-    config.set_main_option("path_separator", "os")
-    return config
+@cache
+def _revisions() -> list[str]:
+    """All migrations, the oldest first."""
+    files = resources.files("channelscribe.catalogue.migrations").joinpath("versions").iterdir()
+    return sorted(file.name[1:5] for file in files if file.name.startswith("r") and file.name.endswith(".py"))
 
 
 def _revision(connection: Connection) -> str | None:
-    context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
-    return context.get_current_revision()
+    if not execute(connection, "SELECT to_regclass(:name) IS NOT NULL", name=VERSION_TABLE).scalar_one():
+        return None
+    found: str | None = execute(connection, f"SELECT version_num FROM {VERSION_TABLE}").scalar()  # noqa: S608
+    return found
 
 
-def _head(config: Config) -> str | None:
-    return ScriptDirectory.from_config(config).get_current_head()
+def _upgrade(connection: Connection, to: str) -> None:
+    from alembic import command
+    from alembic.config import Config
 
-
-def _known(config: Config) -> set[str | None]:
-    return {None, *(script.revision for script in ScriptDirectory.from_config(config).walk_revisions())}
+    config = Config()
+    config.set_main_option("script_location", "channelscribe.catalogue:migrations")
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    command.upgrade(config, to)

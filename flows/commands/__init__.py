@@ -1,1 +1,1 @@
-"""One module a command: `run(options) -> exit code`. They import engines only when they need one."""
+"""What the commands do, by subject: functions of their options that return the exit code (`flows.cli.WITHIN`)."""

@@ -22,18 +22,17 @@ from channelscribe.audio.probe import probe
 from channelscribe.errors import ChannelscribeError, UsageError
 from channelscribe.files import content_key, sha256_file
 from channelscribe.settings import AudioOptions
-from channelscribe.settings.registry import SettingsRegistry, parse_assignment
-from flows.output import duration, print_json, printable, say, tell
+from flows.output import as_json, duration, print_json, printable, say, some_failed, tell
+from flows.session import assigned, read_settings
 
-EXIT_DONE, EXIT_FAILED, EXIT_SOME_FAILED = 0, 1, 3
 OWN_TAGS = ("title", "artist", "album", "date", "comment")
 
 
 def run(options: argparse.Namespace) -> int:
-    given = dict(parse_assignment(text) for text in options.assignments)
+    given = assigned(options)
     if options.steps is not None:
         given["audio.steps"] = options.steps
-    audio = SettingsRegistry(run=given).resolve().audio
+    audio = read_settings(given).audio
     cover = Path(options.cover) if options.cover else None
     if cover is not None and not cover.is_file():
         raise UsageError(f"The cover {cover} is not a file.", remedy="Give a JPEG, PNG or WebP.")
@@ -45,15 +44,12 @@ def run(options: argparse.Namespace) -> int:
                 files.append(made_of(source, Path(options.out), name, audio, cover, progress))
         except ChannelscribeError as error:
             tell(f"{source}: {error} [{error.reason}]")
-            failed = {"reason": error.reason, "message": error.message, "remedy": error.remedy}
-            failures.append({"file": str(source), **failed})
+            failures.append({"file": str(source), **as_json(error)})
     if options.json:
         print_json({"files": files, "failures": failures})
     else:
         show(files)
-    if failures:
-        return EXIT_SOME_FAILED if files else EXIT_FAILED
-    return EXIT_DONE
+    return some_failed(files, failures)
 
 
 def named(files: Sequence[str]) -> Iterator[tuple[Path, str]]:

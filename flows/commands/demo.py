@@ -24,8 +24,8 @@ from channelscribe.sample import world
 from channelscribe.sample.server import SampleServer
 from channelscribe.settings import Settings
 from channelscribe.transcript import Transcript
-from flows.commands.sync import EXIT_DONE, EXIT_SOME_FAILED, sync_one, ui_url
-from flows.output import duration, print_json, say, table, tell
+from flows.commands.sync import sync_one, ui_url
+from flows.output import EXIT_DONE, EXIT_SOME_FAILED, duration, print_json, say, table, tell
 from flows.session import engine, run_settings
 
 SAMPLE_SETTINGS = ("speech.model=sample", "text.models={en: sample}", "sources.allow_private_addresses=true")

@@ -9,22 +9,20 @@ from pathlib import Path
 from typing import Any
 
 from channelscribe.errors import TextError
-from channelscribe.settings.registry import SettingsRegistry, parse_assignment
 from channelscribe.text.folder import Processed, process, transcripts_in
-from flows.output import print_json, table, tell
+from flows.output import as_json, print_json, some_failed, table, tell
+from flows.session import assigned, read_settings
 
-EXIT_DONE, EXIT_FAILED, EXIT_SOME_FAILED = 0, 1, 3
 COLUMNS = ("file", "language", "sentences", "tokens", "entities")
 
 
 def run(options: argparse.Namespace) -> int:
-    settings = SettingsRegistry(run=dict(map(parse_assignment, options.assignments))).resolve()
+    settings = read_settings(assigned(options))
     failures: list[dict[str, Any]] = []
 
     def failed(file: Path, error: TextError) -> None:
         tell(f"{file}: {error} [{error.reason}]")
-        said = {"reason": error.reason, "message": error.message, "remedy": error.remedy}
-        failures.append({"file": str(file), **said})
+        failures.append({"file": str(file), **as_json(error)})
 
     files = transcripts_in(Path(options.directory))
     rows = [row(done) for done in process(files, Path(options.out), settings.text, failed)]
@@ -34,9 +32,7 @@ def run(options: argparse.Namespace) -> int:
         table(COLUMNS, [[str(each[name]) for name in COLUMNS] for each in rows])
     for note in sorted({each["note"] for each in rows if each["note"]}):
         tell(note)
-    if failures:
-        return EXIT_SOME_FAILED if rows else EXIT_FAILED
-    return EXIT_DONE
+    return some_failed(rows, failures)
 
 
 def row(done: Processed) -> dict[str, Any]:

@@ -11,11 +11,10 @@ from channelscribe.errors import UsageError
 from channelscribe.speech.registry import resolve_model
 from flows.commands.sync import provide_limits, ui_url
 from flows.display import Display
-from flows.output import print_json, say, tell
+from flows.output import EXIT_DONE, EXIT_SOME_FAILED, print_json, say, tell
 from flows.session import engine, run_settings
 
 CONDITIONS = ("channel", "model", "older_than", "quality_below")
-EXIT_DONE, EXIT_SOME_FAILED = 0, 3
 
 
 def run(options: argparse.Namespace) -> int:

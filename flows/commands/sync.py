@@ -14,10 +14,8 @@ from channelscribe.sources.addresses import check_url
 from channelscribe.sources.budgets import budgets
 from channelscribe.speech.registry import resolve_model
 from flows.display import Display
-from flows.output import duration, print_json, say, tell
+from flows.output import EXIT_DONE, EXIT_FAILED, EXIT_SOME_FAILED, duration, print_json, say, tell
 from flows.session import engine, run_settings
-
-EXIT_DONE, EXIT_FAILED, EXIT_SOME_FAILED = 0, 1, 3
 
 
 def run(options: argparse.Namespace) -> int:

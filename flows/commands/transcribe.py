@@ -28,15 +28,14 @@ from channelscribe.errors import ChannelscribeError, UsageError
 from channelscribe.export import Layout, known_formats
 from channelscribe.files import content_key, sha256_file
 from channelscribe.settings.options import SpeechOptions
-from channelscribe.settings.registry import SettingsRegistry, parse_assignment
 from channelscribe.speech.files import Told, Transcribed, transcribe_files
 from channelscribe.speech.loading import load_counts
 from channelscribe.speech.outputs import already_made, refuse_foreign, write_outputs
 from channelscribe.speech.registry import resolve_model
 from flows.commands.audio import named
-from flows.output import duration, print_json, printable, say, tell
+from flows.output import as_json, duration, print_json, printable, say, some_failed, tell
+from flows.session import assigned, read_settings
 
-EXIT_DONE, EXIT_FAILED, EXIT_SOME_FAILED = 0, 1, 3
 DOING = {
     "prepare": "reading the audio",
     "recognize": "transcribing",
@@ -58,17 +57,15 @@ def run(options: argparse.Namespace) -> int:
         print_json({"files": job.done, "failures": job.failures, "seconds": seconds, "model_loads": load_counts()})
     else:
         show(job.done)
-    if job.failures:
-        return EXIT_SOME_FAILED if job.done else EXIT_FAILED
-    return EXIT_DONE
+    return some_failed(job.done, job.failures)
 
 
 def speech_options(options: argparse.Namespace) -> SpeechOptions:
-    given: dict[str, Any] = dict(map(parse_assignment, options.assignments))
+    given: dict[str, Any] = assigned(options)
     least, most = speakers(options.speakers)
     own = {"model": options.model, "language": options.language, "min_speakers": least, "max_speakers": most}
     given |= {f"speech.{name}": value for name, value in own.items() if value is not None}
-    return SettingsRegistry(run=given).resolve().speech
+    return read_settings(given).speech
 
 
 def speakers(text: str | None) -> tuple[int | None, int | None]:
@@ -150,8 +147,7 @@ class Job:
 
     def failed(self, source: Path, error: ChannelscribeError) -> None:
         tell(f"{source}: {error} [{error.reason}]")
-        said = {"reason": error.reason, "message": error.message, "remedy": error.remedy}
-        self.failures.append({"file": plain(source), **said})
+        self.failures.append({"file": plain(source), **as_json(error)})
 
 
 def plain(path: Path) -> str:

@@ -1,36 +1,42 @@
-"""`channelscribe versions VIDEO`"""
+"""Commands on the versions of a transcript: versions, diff, rollback."""
 
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 from channelscribe.catalogue import transcripts
+from channelscribe.catalogue.connection import Database
 from channelscribe.catalogue.tables import TranscriptRow
-from flows.output import print_json, table
+from channelscribe.errors import UsageError
+from flows.output import duration, print_json, say, table
 from flows.session import database, run_settings
 
+if TYPE_CHECKING:
+    from channelscribe.evaluation.changes import Changes
 
-def run(options: argparse.Namespace) -> int:
+
+def versions(options: argparse.Namespace) -> int:
     settings, _ = run_settings(options)
     with database(settings, "versions") as catalogue:
         video, current, _ = catalogue.run(transcripts.transcript_of, options.video)
-        found = [described(row, row.id == current.id) for row in catalogue.run(transcripts.versions, video.id)]
+        found = [_described(row, row.id == current.id) for row in catalogue.run(transcripts.versions, video.id)]
     if options.json:
         print_json({"video": video.video_id, "title": video.title, "versions": found})
         return 0
     heads = ["version", "current", "made", "model", "language", "coverage"]
-    table(heads, [line(each) for each in found])
+    table(heads, [_line(each) for each in found])
     return 0
 
 
-def line(each: dict[str, Any]) -> list[str]:
+def _line(each: dict[str, Any]) -> list[str]:
     coverage = "" if each["coverage"] is None else f"{each['coverage']:.0%}"
     current = "*" if each["current"] else ""
     return [str(each["version"]), current, each["made"][:16], each["model"] or "", each["language"], coverage]
 
 
-def described(row: TranscriptRow, current: bool) -> dict[str, Any]:
+def _described(row: TranscriptRow, current: bool) -> dict[str, Any]:
     recognizer = row.models.get("recognizer") or {}
     return {
         "version": row.version,
@@ -42,3 +48,52 @@ def described(row: TranscriptRow, current: bool) -> dict[str, Any]:
         "coverage": row.quality.get("coverage"),
         "no_speech": row.no_speech,
     }
+
+
+def diff(options: argparse.Namespace) -> int:
+    settings, _ = run_settings(options)
+    with database(settings, "diff") as catalogue:
+        old, new = _chosen(catalogue, options)
+        _, _, before = catalogue.run(transcripts.transcript_of, options.video, old)
+        _, _, after = catalogue.run(transcripts.transcript_of, options.video, new)
+    from channelscribe.evaluation.changes import changes
+
+    found = changes(before, after)
+    if options.json:
+        print_json({"old": old, "new": new, "alike": round(found.alike, 4), **asdict(found)})
+    else:
+        _show(old, new, found)
+    return 0
+
+
+def _chosen(catalogue: Database, options: argparse.Namespace) -> tuple[int, int]:
+    """The two versions: by default the current one and the one before it."""
+    video, current, _ = catalogue.run(transcripts.transcript_of, options.video)
+    versions = [row.version for row in catalogue.run(transcripts.versions, video.id)]
+    new = options.new or (current.version if options.old != current.version else max(versions))
+    old = options.old or max((version for version in versions if version < new), default=None)
+    if old is None:
+        raise UsageError(
+            f"Video {video.video_id} has one version of its transcript, nothing to compare it with.",
+            remedy="`channelscribe retranscribe` makes another.",
+        )
+    return old, new
+
+
+def _show(old: int, new: int, found: Changes) -> None:
+    for change in found.changes:
+        words = [f"-{change.old}" if change.old else "", f"+{change.new}" if change.new else ""]
+        say(f"{duration(change.start):>8}  " + "  ".join(filter(None, words)))
+    say(f"version {old} to {new}: {len(found.changes)} changes, {found.alike:.1%} of the words are the same")
+
+
+def rollback(options: argparse.Namespace) -> int:
+    settings, _ = run_settings(options)
+    with database(settings, "rollback") as catalogue:
+        video, _, _ = catalogue.run(transcripts.transcript_of, options.video, options.version)
+        moved = catalogue.run(transcripts.make_current, video.id, options.version)
+    if options.json:
+        print_json({"video": video.video_id, "version": options.version, "moved": moved})
+    else:
+        say(f"{video.title}: version {options.version} is {'current now' if moved else 'current already'}.")
+    return 0

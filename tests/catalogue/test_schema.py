@@ -7,9 +7,10 @@ from typing import Any
 
 import psycopg
 import pytest
-from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import CheckConstraint
 from sqlmodel import SQLModel
 
@@ -31,6 +32,15 @@ def test_migrating_twice_changes_nothing(empty_database: NewDatabase) -> None:
     schema.migrate(catalogue)
     schema.check_schema(catalogue)
     assert catalogue.run(stats.status).videos == 0
+
+
+def test_the_names_of_files_are_the_revisions() -> None:
+    config = Config()
+    config.set_main_option("script_location", "channelscribe.catalogue:migrations")
+    config.set_main_option("path_separator", "os")
+    revisions = [script.revision for script in ScriptDirectory.from_config(config).walk_revisions()]
+    assert schema.known_revisions() == {None, *revisions}
+    assert revisions[0] == max(revisions)
 
 
 def test_migrating_at_once(empty_database: NewDatabase) -> None:
@@ -118,10 +128,7 @@ def everything(url: str, tables: list[str]) -> dict[str, list[dict[str, Any]]]:
 @pytest.mark.parametrize(("revision", "rows"), [("0001", FULL), ("0002", FULL + SECOND)])
 def test_a_full_database_is_migrated_and_loses_nothing(empty_database: NewDatabase, revision: str, rows: str) -> None:
     url = empty_database()
-    with Database(url).connection() as connection:
-        config = schema._config()
-        config.attributes["connection"] = connection
-        command.upgrade(config, revision)
+    schema.migrate(Database(url), revision)
     with psycopg.connect(url) as connection:
         connection.execute(rows)
         tables = [name for (name,) in connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")]

@@ -1,4 +1,4 @@
-"""`channelscribe download --url URL`: the audio of a video or a whole listing, into a folder; needs no database."""
+"""Commands that ask a site and need no database: download, canary."""
 
 from __future__ import annotations
 
@@ -6,27 +6,37 @@ import argparse
 import re
 import sys
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from channelscribe.errors import ChannelscribeError, NoMedia, Then
+from channelscribe.errors import ChannelscribeError, NoMedia, Then, UsageError
 from channelscribe.settings import SourceOptions
-from channelscribe.settings.registry import SettingsRegistry, parse_assignment
-from channelscribe.sources.download import Download, ProgressCallback, download
+from channelscribe.sources.canary import try_canary
+from channelscribe.sources.download import Download, ProgressCallback
+from channelscribe.sources.download import download as fetch
+from channelscribe.sources.environment import ytdlp_version
 from channelscribe.sources.listing import ListedVideo, list_source
-from flows.output import duration, print_json, say, tell
+from flows.output import (
+    EXIT_DONE,
+    EXIT_FAILED,
+    EXIT_SOME_FAILED,
+    as_json,
+    duration,
+    print_json,
+    say,
+    some_failed,
+    tell,
+)
+from flows.session import assigned, read_settings
 
-EXIT_DONE, EXIT_FAILED, EXIT_SOME_FAILED = 0, 1, 3
 SHOWN_STEPS = 20
 EXTENSION = re.compile(r"[a-z0-9]{1,8}")
 
 
-def run(options: argparse.Namespace) -> int:
-    given = dict(parse_assignment(text) for text in options.assignments)
+def download(options: argparse.Namespace) -> int:
     # The audio alone: what is beside it in this folder is the user's.
-    sources = SettingsRegistry(run=given).resolve().sources.model_copy(update={"covers": False})
-    if sources.access:
-        tell(f"The Prefect block {sources.access} is for the workers of runs; this uses the settings alone.")
+    sources = own_sources(options).model_copy(update={"covers": False})
     folder = Path(options.out)
     listing = list_source(options.url, sources)
     if listing.error is not None:
@@ -39,9 +49,7 @@ def run(options: argparse.Namespace) -> int:
         print_json({"source": options.url, "listed": len(videos), "files": files, "failures": failures})
     else:
         show(files, failures)
-    if failures:
-        return EXIT_SOME_FAILED if files else EXIT_FAILED
-    return EXIT_SOME_FAILED if listing.error else EXIT_DONE
+    return some_failed(files, failures) or (EXIT_SOME_FAILED if listing.error else EXIT_DONE)
 
 
 def each_once(videos: Any, limit: int | None) -> Iterator[ListedVideo]:
@@ -68,7 +76,7 @@ def fetch_all(
             files.append(known)
         elif blocked is None:
             try:
-                got = download(video.url, folder, video.video_id, sources, shown())
+                got = fetch(video.url, folder, video.video_id, sources, shown())
                 files.append(described(video, got))
             except ChannelscribeError as error:
                 tell(f"  {error} [{error.reason}]")
@@ -111,13 +119,15 @@ def described(video: ListedVideo, got: Download) -> dict[str, Any]:
 
 
 def failed(video: ListedVideo, error: ChannelscribeError) -> dict[str, Any]:
-    return {
-        "video": video.video_id,
-        "title": video.title,
-        "reason": error.reason,
-        "message": error.message,
-        "remedy": error.remedy,
-    }
+    return {"video": video.video_id, "title": video.title, **as_json(error)}
+
+
+def own_sources(options: argparse.Namespace) -> SourceOptions:
+    """This machine's own: a block is for runs."""
+    sources = read_settings(assigned(options)).sources
+    if sources.access:
+        tell(f"The Prefect block {sources.access} is for the workers of runs; this uses the settings alone.")
+    return sources
 
 
 def shown() -> ProgressCallback | None:
@@ -146,3 +156,29 @@ def show(files: list[dict[str, Any]], failures: list[dict[str, Any]]) -> None:
         say(f"{file['path']}  {length}  {file['bytes']} bytes  {kind}")
     for failure in failures:
         say(f"{failure['video']}: {failure['message']} {failure['remedy']} [{failure['reason']}]")
+
+
+def canary(options: argparse.Namespace) -> int:
+    sources = own_sources(options)
+    url = options.url or sources.canary_url
+    if not url:
+        raise UsageError("There is no canary.", remedy="Give a URL, or set sources.canary_url.")
+    version = ytdlp_version()
+    try:
+        sung = try_canary(url, sources)
+    except ChannelscribeError as error:
+        if options.json:
+            print_json({"passed": False, "yt_dlp": version, **as_json(error)})
+        else:
+            say(f"fail: {error} [{error.reason}] yt-dlp {version}")
+        return EXIT_FAILED
+    if options.json:
+        print_json({"passed": True, "yt_dlp": version, **asdict(sung)})
+        return 0
+    heard = f"{sung.seconds:.1f} s of sound" if sung.seconds else "sound (its index is at its end)"
+    say(
+        f"pass: {sung.title}: {heard} in {sung.bytes} bytes, format {sung.format_id} {sung.extension}, yt-dlp {version}"
+    )
+    for warning in sung.warnings:
+        say(f"  {warning}")
+    return 0

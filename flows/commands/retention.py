@@ -1,0 +1,151 @@
+"""Commands that keep the library small, whole and allowed: sweep, takedown, backup, restore."""
+
+from __future__ import annotations
+
+import argparse
+from datetime import UTC, datetime
+from pathlib import Path
+
+from channelscribe.catalogue import leases
+from channelscribe.catalogue.connection import Database
+from channelscribe.local_stack import LocalStack
+from channelscribe.local_stack.looking import running_addresses
+from channelscribe.local_stack.places import places_of
+from channelscribe.retention import Library
+from channelscribe.retention import backup as copies
+from channelscribe.retention import sweep as sweeping
+from channelscribe.retention.report import Report
+from channelscribe.retention.takedown import find_one, take_down
+from channelscribe.settings import Settings
+from flows.output import print_json, say, table, tell
+from flows.session import asking_prefect, database, joined, quiet_terminal, run_settings
+
+
+def sweep(options: argparse.Namespace) -> int:
+    settings, _ = run_settings(options)
+    with database(settings, "sweep") as catalogue:
+        lost_runs = close_lost_runs(settings, catalogue, delete=options.delete)
+        report = sweeping.sweep(Library.of(settings, catalogue), settings.retention, delete=options.delete)
+    if options.json:
+        print_json({"lost_runs": lost_runs, **report.to_dict()})
+        return 0
+    for each in lost_runs or []:
+        say(f"{'Closed' if options.delete else 'Would close'} a run whose process is gone: {each}")
+    if report.lost_leases:
+        say(f"{report.lost_leases} videos whose run was lost {'were' if options.delete else 'would be'} given back")
+    print_report(report.going)
+    if report.going.count() and not options.delete:
+        say("Nothing was deleted. With --delete it is.")
+    return 0
+
+
+def close_lost_runs(settings: Settings, catalogue: Database, *, delete: bool) -> list[str] | None:
+    """Those of the Prefect server of the settings, or of the laptop stack where it runs; None where none answers."""
+    api_url = running_addresses(settings).prefect_api_url
+    if api_url is None:
+        return None
+    with asking_prefect(settings, api_url):
+        import httpx
+
+        from tasks.zombie_runs import close_lost
+
+        quiet_terminal()
+        try:
+            return close_lost({each.owner for each in catalogue.run(leases.progress)}, datetime.now(UTC), delete=delete)
+        except httpx.HTTPError as error:
+            tell(f"The Prefect server at {api_url} does not answer ({type(error).__name__}): no lost run is closed.")
+            return None
+
+
+WHY = {
+    "taken_down": "taken down",
+    "orphan": "no row points to it",
+    "expired": "older than it may be",
+    "unfinished": "never finished",
+    "stale": "names what is gone",
+}
+
+
+def takedown(options: argparse.Namespace) -> int:
+    settings, _ = run_settings(options)
+    with database(settings, "takedown") as catalogue:
+        library = Library.of(settings, catalogue)
+        report = take_down(library, find_one(library, options.video), delete=options.yes)
+    forgotten = forget(settings, report.video) if options.yes else 0
+    if options.json:
+        print_json({**report.to_dict(), **({"forgotten": forgotten} if options.yes else {})})
+        return 0
+    print_report(report.going)
+    held = ", ".join(f"{count} {name}" for name, count in report.rows.items() if count)
+    say(f"in the catalogue: {held or 'nothing'}")
+    if not options.yes:
+        say(f"Nothing was deleted. With --yes {report.video} goes for good.")
+        return 0
+    if forgotten:
+        say(f"in Prefect: {forgotten} pages and runs")
+    say(f"{report.video} is taken down. No sync brings it back.")
+    if report.in_work:
+        say("A run was working on it and has lost it. Run the same command once more when that run has ended.")
+    return 0
+
+
+def forget(settings: Settings, video: str) -> int:
+    """What the Prefect server remembers of it; there is nothing to forget where none ever ran."""
+    if settings.prefect.api_url is None and not list(places_of(settings.data_dir).prefect.glob("*.db")):
+        return 0
+    with joined(settings, ["prefect"], "takedown") as stack:
+        stack.wait_ready()
+        from tasks.prefect_history import forget_video
+
+        quiet_terminal()
+        site, _, video_id = video.partition(":")
+        return forget_video(site, video_id)
+
+
+def print_report(report: Report) -> None:
+    """What goes, counted, with a few names."""
+    if not report.tallies:
+        say("Nothing to delete.")
+        return
+    rows = [
+        [WHY[each.why], each.kind, str(each.count), f"{each.bytes / 1e6:.1f} MB" if each.bytes else ""]
+        for each in report.tallies
+    ]
+    table(["why", "what", "how many", "size"], rows)
+    for name in report.examples[:10]:
+        say(f"  {name}")
+    if report.count() > 10:
+        say(f"  … and {report.count() - 10} more")
+
+
+def backup(options: argparse.Namespace) -> int:
+    settings, _ = run_settings(options)
+    with database(settings, "backup") as catalogue:
+        report = copies.back_up(Library.of(settings, catalogue), Path(options.folder), prune=options.prune)
+    if options.json:
+        print_json(report.to_dict())
+        return 0
+    rows = ", ".join(f"{count} {name}" for name, count in report.rows.items() if count)
+    say(f"rows: {rows or 'none'}")
+    say(f"files: {report.objects} copied ({report.bytes / 1e6:.1f} MB), {report.known} there already")
+    if report.pruned:
+        say(f"{report.pruned} deleted from the copy")
+    return 0
+
+
+def restore(options: argparse.Namespace) -> int:
+    settings, _ = run_settings(options)
+    with LocalStack(settings, ["database"], command="restore") as stack:
+        stack.wait_ready()
+        catalogue = Database(stack.addresses.database_url or "")  # not migrated: it gets the backup's schema first
+        try:
+            report = copies.restore(Library.of(settings, catalogue), Path(options.folder))
+        finally:
+            catalogue.close()
+    if options.json:
+        print_json(report.to_dict())
+        return 0
+    rows = ", ".join(f"{count} {name}" for name, count in report.rows.items() if count)
+    say(f"rows: {rows or 'none'}")
+    say(f"files: {report.objects} brought back ({report.bytes / 1e6:.1f} MB), {report.known} there already")
+    return 0
