@@ -11,8 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection
 from sqlmodel import Session, col, select
@@ -21,10 +20,11 @@ from channelscribe.catalogue.connection import clean_json, clean_text, driver_co
 from channelscribe.catalogue.tables import SourceRow
 from channelscribe.errors import UnknownSource
 
+if TYPE_CHECKING:
+    from channelscribe.sources.listing import ListedVideo, Listing
+
 __all__ = [
     "IN_CHANNEL",
-    "ListedVideo",
-    "Listing",
     "ListingReport",
     "all_listed",
     "channel_of",
@@ -74,54 +74,6 @@ def channel_of(session: Session | Connection, video_pk: int) -> str | None:
         WHERE video_pk = :video ORDER BY source.id LIMIT 1"""
     title: str | None = execute(session, query, video=video_pk).scalar_one_or_none()
     return title
-
-
-class ListedVideo(Protocol):
-    """What a listing says of a video; None where it does not say. `site` is that of whoever plays it."""
-
-    @property
-    def site(self) -> str: ...
-    @property
-    def video_id(self) -> str: ...
-    @property
-    def url(self) -> str: ...
-    @property
-    def title(self) -> str | None: ...
-    @property
-    def description(self) -> str | None: ...
-    @property
-    def duration(self) -> float | None: ...
-    @property
-    def published(self) -> date | None: ...
-    @property
-    def live_status(self) -> str | None: ...
-    @property
-    def availability(self) -> str | None: ...
-    @property
-    def release_at(self) -> datetime | None: ...
-    @property
-    def tab(self) -> str | None: ...
-    @property
-    def position(self) -> int | None: ...
-
-
-class Listing(Protocol):
-    """One source with its videos. `complete = False` says that only a part was listed."""
-
-    @property
-    def site(self) -> str: ...
-    @property
-    def source_id(self) -> str: ...
-    @property
-    def url(self) -> str: ...
-    @property
-    def title(self) -> str | None: ...
-    @property
-    def kind(self) -> str | None: ...
-    @property
-    def complete(self) -> bool: ...
-    @property
-    def videos(self) -> Iterable[ListedVideo]: ...
 
 
 @dataclass(frozen=True, slots=True)

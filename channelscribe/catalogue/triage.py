@@ -10,39 +10,28 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
-from typing import Any
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
 from sqlmodel import Session
 
 from channelscribe.catalogue import listings
 from channelscribe.catalogue.connection import Database, clean_json, execute
 from channelscribe.catalogue.leases import FREE, due
-from channelscribe.catalogue.listings import Listing, ListingReport
+from channelscribe.catalogue.listings import ListingReport
 from channelscribe.catalogue.tables import State, VideoRow
 from channelscribe.catalogue.videos import STATE_AFTER, left_out, retry_delay, waiting
 from channelscribe.errors import ChannelscribeError
 
-__all__ = ["DryRun", "Judge", "LeftOut", "Planned", "VideoFacts", "judge_page", "record_listing"]
+if TYPE_CHECKING:
+    from channelscribe.sources.filters import Facts
+    from channelscribe.sources.listing import Listing
+
+__all__ = ["DryRun", "Judge", "LeftOut", "Planned", "dry_run", "judge_page", "record_listing"]
 
 PAGE = 5000
 
-
-@dataclass(frozen=True, slots=True)
-class VideoFacts:
-    """What listings and pages said of a video; None where nobody did. `duration` is in seconds."""
-
-    url: str
-    title: str
-    duration: float | None
-    published: date | None
-    live_status: str | None
-    availability: str | None
-    release_at: datetime | None
-    tab: str | None
-
-
-Judge = Callable[[VideoFacts], ChannelscribeError | None]
+Judge = Callable[["Facts"], ChannelscribeError | None]
 """Says why a video is not to be fetched now: FilteredOut, NotYet or VideoUnavailable; None when it is."""
 
 FIND = f"""
@@ -82,33 +71,33 @@ def judge_page(session: Session, source_pk: int, judge: Judge, after: int) -> in
 
     Returns the number to go on from, None at the end.
     """
-    rows = execute(session, FIND, source=source_pk, after=after, page=PAGE).mappings().all()
+    rows = execute(session, FIND, source=source_pk, after=after, page=PAGE).all()
     verdicts = [changed for row in rows if (changed := _changed(row, judge)) is not None]
     if verdicts:
         execute(session, LOCK, ids=[verdict["id"] for verdict in verdicts])
         execute(session, WRITE, verdicts=json.dumps(verdicts))
-    return rows[-1]["id"] if len(rows) == PAGE else None
+    return rows[-1].id if len(rows) == PAGE else None
 
 
 def _changed(row: Any, judge: Judge) -> dict[str, Any] | None:
     """What to write for a video; None when the verdict is what its row says already."""
-    error = judge(VideoFacts(**{name: row[name] for name in VideoFacts.__slots__}))
+    error = judge(row)
     if error is None:
-        return _written(row, State.DISCOVERED) if row["state"] == State.EXCLUDED else None
+        return _written(row, State.DISCOVERED) if row.state == State.EXCLUDED else None
     state = STATE_AFTER[error.then]
     if state is State.WAITING:
         return _waiting(row, error)
-    if (row["state"], row["reason"]) == (state, error.reason):
+    if (row.state, row.reason) == (state, error.reason):
         return None
     return _written(row, state, error)
 
 
 def _waiting(row: Any, error: ChannelscribeError) -> dict[str, Any] | None:
-    if row["state"] == State.RETRYING:
+    if row.state == State.RETRYING:
         return None  # its page was asked, which knows better than a listing
     again = error.not_before
-    if row["state"] == State.WAITING:
-        later = again is not None and again > datetime.now(UTC) and again != row["next_check_at"]
+    if row.state == State.WAITING:
+        later = again is not None and again > datetime.now(UTC) and again != row.next_check_at
         if not later:
             return None
     delay = retry_delay(error, 1)
@@ -118,7 +107,7 @@ def _waiting(row: Any, error: ChannelscribeError) -> dict[str, Any] | None:
 def _written(
     row: Any, state: State, error: ChannelscribeError | None = None, again: datetime | None = None
 ) -> dict[str, Any]:
-    written: dict[str, Any] = {"id": row["id"], "was": row["state"], "state": state.value}
+    written: dict[str, Any] = {"id": row.id, "was": row.state, "state": state.value}
     if error is not None:
         written |= clean_json({"reason": error.reason, "message": error.message, "remedy": error.remedy or None})
     written["next_check_at"] = again.isoformat() if again else None

@@ -33,7 +33,6 @@ from channelscribe.sources.identifiers import pasted_ids
 
 __all__ = [
     "STATE_AFTER",
-    "Failure",
     "Outcome",
     "advance",
     "audio_of",
@@ -253,16 +252,6 @@ LONGEST_WAIT = timedelta(days=1)
 JITTER = 0.2
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """What was written for a failed video. `retry_at` is None where there is no other try, or no set time."""
-
-    video_pk: int
-    state: State
-    reason: str
-    retry_at: datetime | None
-
-
 def retry_delay(error: ChannelscribeError, attempts: int) -> timedelta | None:
     """Time to the next try: doubling with each attempt (the first is 1) up to a limit, 20 % of jitter.
 
@@ -277,8 +266,8 @@ def retry_delay(error: ChannelscribeError, attempts: int) -> timedelta | None:
     return delay * random.uniform(1 - JITTER, 1 + JITTER)
 
 
-def record_failure(session: Session, video_pk: int, owner: str, error: Exception) -> Failure | None:
-    """Write a failure and give the lease back. What is not of the error tree is `internal`, to be tried later.
+def record_failure(session: Session, video_pk: int, owner: str, error: Exception) -> VideoRow | None:
+    """Write a failure and give the lease back; returns the row. What is not of the error tree is `internal`.
 
     What is the machine's failure says nothing of the video: its row stays as it was. A video that has a transcript
     stays `published`: a failed second try must not cost the first result. When somebody else has the video by now,
@@ -292,7 +281,7 @@ def record_failure(session: Session, video_pk: int, owner: str, error: Exception
     if stops_run(error):
         clear_lease(row)
         session.add(row)
-        return Failure(video_pk, State(row.state), error.reason, row.next_check_at)
+        return row
     state = STATE_AFTER[error.then] if row.current_transcript_pk is None else State.PUBLISHED
     now = datetime.now(UTC)
     row.state = state.value
@@ -313,7 +302,7 @@ def record_failure(session: Session, video_pk: int, owner: str, error: Exception
     row.updated_at = now
     clear_lease(row)
     session.add(row)
-    return Failure(video_pk, state, error.reason, row.next_check_at)
+    return row
 
 
 OUTCOMES = """

@@ -65,7 +65,7 @@ def test_failures(catalogue: Database, error: Exception, state: State, reason: s
     catalogue.run(leases.claim, [video.id], OWNER, 60)
     failure = catalogue.run(videos.record_failure, video.id, OWNER, error)
     assert failure is not None
-    assert (failure.state, failure.reason, failure.retry_at is not None) == (state, reason, timed)
+    assert (failure.state, failure.reason, failure.next_check_at is not None) == (state, reason, timed)
     row = catalogue.run(videos.find_videos, "v0")[0]
     tries = 0 if reason == "blocked" else 1  # a block says nothing about the video
     assert (row.state, row.reason, row.lease_owner, row.attempts) == (state, reason, None, tries)
@@ -115,7 +115,7 @@ def test_what_was_told_decides_when_to_try_again(catalogue: Database) -> None:
     begins = datetime.now(UTC) + timedelta(days=3)
     failure = catalogue.run(videos.record_failure, video.id, OWNER, errors.NotYet("On Monday.", not_before=begins))
     assert failure is not None
-    assert failure.retry_at == begins
+    assert failure.next_check_at == begins
 
 
 def test_a_broken_download_is_not_taken_for_done(catalogue: Database) -> None:

@@ -10,12 +10,12 @@ import pytest
 from channelscribe.catalogue import leases, listings, publishing, triage, videos
 from channelscribe.catalogue.connection import Database, execute
 from channelscribe.catalogue.tables import State
-from channelscribe.catalogue.triage import VideoFacts
 from channelscribe.errors import CatalogueError, LeaseLost, UnknownVideo, UsageError
 from channelscribe.retention import Library
 from channelscribe.retention.sweep import sweep
 from channelscribe.retention.takedown import find_one, take_down
 from channelscribe.settings import RetentionOptions
+from channelscribe.sources.filters import Facts
 from channelscribe.store import layout
 from tests.catalogue.records import OWNER, SITE, Listed, Video, spoken
 from tests.retention.filling import broken_off, content, digits, published, recognized, result, rows
@@ -23,7 +23,7 @@ from tests.retention.filling import broken_off, content, digits, published, reco
 TABLES = ("video", "audio", "transcript", "segment", "speaker", "sentence", "entity", "checkpoint", "source")
 
 
-def nothing_to_say(_: VideoFacts) -> None:
+def nothing_to_say(_: Facts) -> None:
     return None
 
 

@@ -7,10 +7,10 @@ from functools import partial
 
 from channelscribe.catalogue import leases, listings, publishing, stats, triage, videos
 from channelscribe.catalogue.connection import Database
-from channelscribe.catalogue.triage import Judge, VideoFacts
+from channelscribe.catalogue.triage import Judge
 from channelscribe.errors import ChannelscribeError, NotYet, SourceUnreachable
 from channelscribe.settings.options import FilterOptions
-from channelscribe.sources.filters import verdict
+from channelscribe.sources.filters import Facts, verdict
 from tests.catalogue.records import OWNER, Listed, Video, spoken
 
 SOON = datetime.now(UTC) + timedelta(days=2)
@@ -59,7 +59,7 @@ def test_what_another_run_does_meanwhile_stands(catalogue: Database) -> None:
     listing = Listed([Video("a"), Video("b")])
     pk = catalogue.run(listings.record_listing, listing).source_pk
 
-    def slow(facts: VideoFacts) -> ChannelscribeError | None:
+    def slow(facts: Facts) -> ChannelscribeError | None:
         for row in catalogue.run(leases.claim_next, pk, OWNER, 60, 1):
             catalogue.run(publishing.publish, row.id, OWNER, f"{row.id}", spoken("hello"), {}, {})
         return verdict(facts, FilterOptions(title="nothing has this"), has_account=False)
@@ -90,7 +90,7 @@ def test_a_delay_that_backs_off_is_not_shortened_by_the_next_listing(catalogue: 
     failure = catalogue.run(videos.record_failure, row.id, OWNER, NotYet("It is live.", reason="live"))
     assert failure is not None
     triage.record_listing(catalogue, listing, judge())
-    assert catalogue.run(videos.find_videos, "a")[0].next_check_at == failure.retry_at
+    assert catalogue.run(videos.find_videos, "a")[0].next_check_at == failure.next_check_at
     assert catalogue.run(leases.due, pk) == []
 
 
