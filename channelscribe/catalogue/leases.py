@@ -58,14 +58,15 @@ RETURNING id
 """  # noqa: S608 - constants of this module
 
 
-# The next of a source's due videos. What this run had before is left out: what waits for the operator stays due.
+# The next of a source's due videos; last those that the machine failed at before: if it is they, the others are done.
+# What this run had before is left out: what waits for the operator stays due.
 CLAIM_NEXT = f"""
 UPDATE video SET lease_owner = :owner, lease_until = now() + make_interval(secs => :seconds),
     step = NULL, step_fraction = NULL
 WHERE id IN (
     SELECT video.id FROM video JOIN source_video AS link ON link.video_pk = video.id
     WHERE link.source_pk = :source AND link.gone_at IS NULL AND {DUE} AND {FREE} AND NOT video.id = ANY(:had)
-    ORDER BY link.position NULLS LAST, video.id LIMIT :count FOR UPDATE OF video SKIP LOCKED)
+    ORDER BY video.setbacks, link.position NULLS LAST, video.id LIMIT :count FOR UPDATE OF video SKIP LOCKED)
 RETURNING id
 """  # noqa: S608
 
@@ -92,7 +93,7 @@ def due(session: Session, source_pk: int, limit: int | None = None) -> list[Vide
         .join(SourceVideoRow, col(SourceVideoRow.video_pk) == col(VideoRow.id))
         .where(SourceVideoRow.source_pk == source_pk, col(SourceVideoRow.gone_at).is_(None))
         .where(text(DUE), text(FREE))
-        .order_by(col(SourceVideoRow.position).nulls_last(), col(VideoRow.id))
+        .order_by(col(VideoRow.setbacks), col(SourceVideoRow.position).nulls_last(), col(VideoRow.id))
     )
     return list(session.exec(query.limit(limit)).all())
 

@@ -19,6 +19,7 @@ from sqlmodel import Session, col, select
 from channelscribe.catalogue.connection import clean_json, clean_text, driver_connection, execute
 from channelscribe.catalogue.tables import SourceRow
 from channelscribe.errors import UnknownSource
+from channelscribe.sources.addresses import display_urls, public_url
 
 if TYPE_CHECKING:
     from channelscribe.sources.listing import ListedVideo, Listing
@@ -29,10 +30,12 @@ __all__ = [
     "all_listed",
     "channel_of",
     "full_listing_due",
+    "keep_address",
     "known_channel",
     "record_listing",
     "sources",
     "unknown_channel",
+    "whole_address",
 ]
 
 _START = r"^(https?://)?(www\.|m\.)?"
@@ -65,7 +68,7 @@ def unknown_channel(session: Session | Connection, channel: str) -> UnknownSourc
     known = [str(name) for name in execute(session, query).scalars()]
     shown = ", ".join(repr(name) for name in known[:5]) + (", …" if len(known) > 5 else "")
     remedy = f"Known are {shown}." if known else "`channelscribe sync` brings sources in."
-    return UnknownSource(f"No source is called {channel[:200]!r}.", remedy=remedy)
+    return UnknownSource(f"No source is called {display_urls(channel)[:200]!r}.", remedy=remedy)
 
 
 def channel_of(session: Session | Connection, video_pk: int) -> str | None:
@@ -96,18 +99,20 @@ COLUMNS = (
 # A video that is listed twice counts once, where it came first.
 MAKE_LISTED = """
 CREATE TEMP TABLE listed (site text, video_id text, url text, title text, description text, duration float8,
-    published date, live_status text, availability text, release_at timestamptz, tab text, position int) ON COMMIT DROP
+    published date, live_status text, availability text, release_at timestamptz, tab text, position int,
+    private_url text) ON COMMIT DROP
 """
-COPY_LISTED = f"COPY listed ({', '.join(COLUMNS)}) FROM STDIN"
+COPY_LISTED = f"COPY listed ({', '.join(COLUMNS)}, private_url) FROM STDIN"
 DROP_REPEATED = """
 DELETE FROM listed USING listed AS earlier
 WHERE (listed.site, listed.video_id) = (earlier.site, earlier.video_id) AND listed.ctid > earlier.ctid
 """
 
 UPSERT_SOURCE = """
-INSERT INTO source (site, source_id, url, title, kind, last_listed_at)
-VALUES (:site, :source_id, :url, :title, :kind, now())
+INSERT INTO source (site, source_id, url, private_url, title, kind, last_listed_at)
+VALUES (:site, :source_id, :url, :private_url, :title, :kind, now())
 ON CONFLICT (url) DO UPDATE SET site = excluded.site, source_id = excluded.source_id,
+    private_url = coalesce(excluded.private_url, source.private_url),
     title = coalesce(nullif(excluded.title, ''), source.title), kind = excluded.kind, last_listed_at = now()
 RETURNING id
 """
@@ -119,12 +124,13 @@ OPENED_UP = """(known.state = 'unavailable' AND known.reason = 'members_only'
         AND known.availability = 'subscriber_only' AND excluded.availability IS DISTINCT FROM 'subscriber_only')"""
 UPSERT_VIDEOS = f"""
 INSERT INTO video AS known (site, video_id, url, title, description, duration, published, live_status, availability,
-    release_at)
+    release_at, private_url)
 SELECT site, video_id, url, coalesce(title, ''), description, duration, published, live_status, availability,
-    release_at FROM listed
+    release_at, private_url FROM listed
 ORDER BY site, video_id
 ON CONFLICT (site, video_id) DO UPDATE SET
     url = excluded.url,
+    private_url = excluded.private_url,
     title = coalesce(nullif(excluded.title, ''), known.title),
     description = coalesce(excluded.description, known.description),
     duration = coalesce(excluded.duration, known.duration),
@@ -148,6 +154,13 @@ WHERE known.taken_down_at IS NULL AND (known.url, known.title, known.description
 RETURNING (xmax = 0) AS new
 """  # noqa: S608
 COUNT_WRITTEN = f"WITH written AS ({UPSERT_VIDEOS}) SELECT count(*) AS all, count(*) FILTER (WHERE new) FROM written"  # noqa: S608
+
+# Tokens are made anew for every listing: that is no change of the video. Its row is locked by now.
+RENEW_PRIVATE = """
+UPDATE video SET private_url = listed.private_url FROM listed
+WHERE (video.site, video.video_id) = (listed.site, listed.video_id) AND taken_down_at IS NULL
+    AND listed.private_url IS NOT NULL AND video.private_url IS DISTINCT FROM listed.private_url
+"""
 
 LINK_VIDEOS = """
 INSERT INTO source_video AS link (source_pk, video_pk, position, tab)
@@ -198,9 +211,11 @@ def record_listing(session: Session, listing: Listing) -> ListingReport:
     listed = _copy(session, listing.videos)
     if listing.kind == "channel":
         execute(session, NEWEST_FIRST)
-    source = clean_json({name: getattr(listing, name) or "" for name in ("source_id", "url", "title", "kind")})
+    source = clean_json({name: getattr(listing, name) or "" for name in ("source_id", "title", "kind")})
+    source |= _addresses(clean_json(listing.url), distinct=True)
     source_pk = execute(session, UPSERT_SOURCE, site=listing.site, **source).scalar_one()
     written, new = tuple(execute(session, COUNT_WRITTEN).one())
+    execute(session, RENEW_PRIVATE)
     gone = 0
     if listing.complete:
         execute(session, LINK_VIDEOS, source=source_pk)
@@ -226,7 +241,39 @@ def _copy(session: Session, videos: Iterable[ListedVideo]) -> int:
 
 
 def _row(video: ListedVideo) -> list[Any]:
-    return [clean_json(getattr(video, name)) for name in COLUMNS]
+    row = {name: clean_json(getattr(video, name)) for name in COLUMNS}
+    return list((row | _addresses(row["url"])).values())
+
+
+def _addresses(url: str, *, distinct: bool = False) -> dict[str, str | None]:
+    """The one that may be shown, and the whole one where that is another."""
+    public = public_url(url, distinct=distinct)
+    return {"url": public, "private_url": url if public != url else None}
+
+
+def keep_address(session: Session, url: str) -> str:
+    """The name that a source goes by: its URL without passwords and tokens, which are kept here for when it is asked.
+
+    A public URL stays as it is, and is no source yet.
+    """
+    public = public_url(url, distinct=True)
+    if public != url:
+        execute(
+            session,
+            "INSERT INTO source (site, source_id, url, private_url) VALUES ('', '', :public, :url) "
+            "ON CONFLICT (url) DO UPDATE SET private_url = excluded.private_url",
+            public=public,
+            url=url,
+        )
+    return public
+
+
+def whole_address(session: Session, url: str) -> str:
+    """The URL to ask a source at that goes by `url`; a whole one is that itself."""
+    if public_url(url, distinct=True) != url:
+        return url
+    found = execute(session, "SELECT private_url FROM source WHERE url = :url", url=url).scalar_one_or_none()
+    return str(found) if found else url
 
 
 def sources(session: Session) -> list[SourceRow]:
@@ -245,7 +292,8 @@ ON link.gone_at IS NULL AND (video.site, video.video_id) = (listed.site, listed.
 def all_listed(session: Session, source_url: str, videos: Sequence[ListedVideo]) -> bool:
     """Whether the source listed all of these before, and none has vanished since."""
     sites, ids = [video.site for video in videos], [video.video_id for video in videos]
-    return bool(execute(session, ALL_LISTED, source=source_url, sites=sites, ids=ids).scalar_one())
+    source = public_url(source_url, distinct=True)
+    return bool(execute(session, ALL_LISTED, source=source, sites=sites, ids=ids).scalar_one())
 
 
 def full_listing_due(session: Session, source_url: str, hours: float) -> bool:
@@ -253,7 +301,7 @@ def full_listing_due(session: Session, source_url: str, hours: float) -> bool:
     found = execute(
         session,
         "SELECT last_full_listing_at > now() - make_interval(secs => :seconds) FROM source WHERE url = :url",
-        url=source_url,
+        url=public_url(source_url, distinct=True),
         seconds=hours * 3600,
     ).scalar_one_or_none()
     return not found

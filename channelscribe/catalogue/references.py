@@ -252,6 +252,7 @@ COUNTED = {
 
 EMPTY = """
 UPDATE video SET taken_down_at = coalesce(taken_down_at, now()), state = 'excluded', reason = 'taken_down', title = '',
+    private_url = NULL, verdict = NULL, verdict_at = NULL,
     description = NULL, duration = NULL, published = NULL, live_status = NULL, availability = NULL, release_at = NULL,
     post_live_since = NULL, message = NULL, remedy = NULL, attempts = 0, rejected = 0, next_check_at = NULL,
     step = NULL, step_fraction = NULL, lease_owner = NULL, lease_until = NULL, current_transcript_pk = NULL,

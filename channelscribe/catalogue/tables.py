@@ -111,7 +111,10 @@ def _json() -> Any:
 
 
 class SourceRow(SQLModel, table=True):
-    """A channel, playlist, feed or single page that is kept in sync."""
+    """A channel, playlist, feed or single page that is kept in sync.
+
+    `url` may be shown to anybody; `private_url` is the one to ask where that one has passwords or tokens in it.
+    """
 
     __tablename__ = "source"
 
@@ -119,6 +122,7 @@ class SourceRow(SQLModel, table=True):
     site: str = _text()
     source_id: str = _text()
     url: str = _text(unique=True)
+    private_url: str | None = _text(nullable=True)
     title: str = _text(sa_column_kwargs={"server_default": ""})
     kind: str = _text(sa_column_kwargs={"server_default": ""})
     last_listed_at: datetime | None = _instant(nullable=True)
@@ -130,7 +134,10 @@ class VideoRow(SQLModel, table=True):
 
     `step` and `step_fraction` (0 to 1) say what is being done; `lease_owner` holds the video until `lease_until`.
     `availability` is what listings say, `release_at` when a premiere or stream begins. `rejected` counts the downloads
-    that were thrown away (cut short, broken): the next one is not taken for done because of them. With `taken_down_at`
+    that were thrown away (cut short, broken): the next one is not taken for done because of them. `verdict` is the
+    reason that was given since `verdict_at` for never trying again: it counts when it is given on another day, too.
+    `setbacks`: how often the machine failed at it. `private_url` is asked instead of `url`, which is without passwords
+    and tokens. With `taken_down_at`
     the row is a tombstone: it says that this video is never to come back, and nothing else.
     """
 
@@ -141,6 +148,8 @@ class VideoRow(SQLModel, table=True):
         CheckConstraint(_TOMBSTONE, name="video_taken_down_check"),
         CheckConstraint("attempts >= 0 AND rejected >= 0", name="video_counts_check"),
         CheckConstraint("step_fraction BETWEEN 0 AND 1", name="video_step_check"),
+        CheckConstraint("(verdict IS NULL) = (verdict_at IS NULL)", name="video_verdict_check"),
+        CheckConstraint("setbacks >= 0", name="video_setbacks_check"),
         CheckConstraint("(lease_owner IS NULL) = (lease_until IS NULL)", name="video_lease_check"),
         # use_alter: video and transcript point at each other. Both columns: it is a transcript of this video.
         ForeignKeyConstraint(
@@ -158,6 +167,7 @@ class VideoRow(SQLModel, table=True):
     site: str = _text()
     video_id: str = _text()
     url: str = _text()
+    private_url: str | None = _text(nullable=True)
     title: str = _text(sa_column_kwargs={"server_default": ""})
     description: str | None = _text(nullable=True)
     duration: float | None = _seconds(nullable=True)
@@ -173,6 +183,9 @@ class VideoRow(SQLModel, table=True):
     reason: str | None = _text(nullable=True)
     message: str | None = _text(nullable=True)
     remedy: str | None = _text(nullable=True)
+    verdict: str | None = _text(nullable=True)
+    verdict_at: datetime | None = _instant(nullable=True)
+    setbacks: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
     attempts: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
     next_check_at: datetime | None = _instant(nullable=True)
     lease_owner: str | None = _text(nullable=True)

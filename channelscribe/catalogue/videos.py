@@ -18,17 +18,20 @@ from channelscribe.catalogue.connection import clean_json, clean_text, execute
 from channelscribe.catalogue.leases import DUE, FREE, clear_lease, held
 from channelscribe.catalogue.tables import AudioRow, SourceVideoRow, State, VideoRow
 from channelscribe.errors import (
+    AddressRefused,
     ChannelscribeError,
     CorruptMedia,
     EmptyMedia,
     LeaseLost,
     ObjectMissing,
     SignInRequired,
+    SourceNotFound,
     Then,
     TruncatedMedia,
     as_ours,
     stops_run,
 )
+from channelscribe.sources.addresses import public_url
 from channelscribe.sources.identifiers import pasted_ids
 
 __all__ = [
@@ -100,7 +103,7 @@ def find_videos(session: Session, wanted: str) -> list[VideoRow]:
     rows = _rows_where(
         session,
         or_(
-            col(VideoRow.url) == wanted,
+            col(VideoRow.url) == public_url(wanted),
             col(VideoRow.video_id) == wanted,
             (col(VideoRow.site) == site) & (col(VideoRow.video_id) == video_id),
         ),
@@ -224,7 +227,8 @@ def advance(row: VideoRow, state: State) -> None:
     """A step succeeded: what went wrong before no longer matters."""
     row.state = state.value
     row.reason = row.message = row.remedy = row.next_check_at = None
-    row.attempts = 0
+    row.verdict = row.verdict_at = None
+    row.attempts = row.setbacks = 0
     row.updated_at = datetime.now(UTC)
 
 
@@ -249,6 +253,13 @@ REJECTS = (TruncatedMedia, CorruptMedia, EmptyMedia, ObjectMissing)
 SIGN_IN_DELAY = timedelta(days=1)
 LONGEST_DELAY = timedelta(days=7)
 LONGEST_WAIT = timedelta(days=1)
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+LEAST_BETWEEN_DAYS = timedelta(hours=6)
+"""Apart from the date: midnight makes no second day of one bad hour."""
+CHEAP = (SourceNotFound, EmptyMedia, AddressRefused)
+"""What one request can find to have changed."""
+MENDED = (SourceNotFound, EmptyMedia)
+"""What a feed's owner mends without telling."""
 JITTER = 0.2
 
 
@@ -262,16 +273,15 @@ def retry_delay(error: ChannelscribeError, attempts: int) -> timedelta | None:
     if first is None:
         return None
     longest = LONGEST_WAIT if error.then is Then.WAIT else LONGEST_DELAY
-    delay: timedelta = min(first * 2 ** min(attempts - 1, 20), longest)
-    return delay * random.uniform(1 - JITTER, 1 + JITTER)
+    return _jittered(min(first * 2 ** min(attempts - 1, 20), longest))
 
 
 def record_failure(session: Session, video_pk: int, owner: str, error: Exception) -> VideoRow | None:
     """Write a failure and give the lease back; returns the row. What is not of the error tree is `internal`.
 
-    What is the machine's failure says nothing of the video: its row stays as it was. A video that has a transcript
-    stays `published`: a failed second try must not cost the first result. When somebody else has the video by now,
-    nothing is written (None): what becomes of it is theirs to say.
+    What is the machine's failure says nothing of the video: its row stays as it was, but for its place in the queue.
+    A video that has a transcript stays `published`: a failed second try must not cost the first result. When somebody
+    else has the video by now, nothing is written (None): what becomes of it is theirs to say.
     """
     try:
         row = held(session, video_pk, owner)
@@ -279,16 +289,19 @@ def record_failure(session: Session, video_pk: int, owner: str, error: Exception
         return None
     error = as_ours(error)
     if stops_run(error):
+        row.setbacks += 1
         clear_lease(row)
         session.add(row)
         return row
-    state = STATE_AFTER[error.then] if row.current_transcript_pk is None else State.PUBLISHED
-    now = datetime.now(UTC)
-    row.state = state.value
+    now: datetime = execute(session, "SELECT now()").scalar_one()  # a claim compares with it; clocks differ
     if error.then is not Then.STOP_SOURCE:  # a block says nothing about the video
         row.attempts += 1
     if isinstance(error, REJECTS):
         row.rejected += 1
+    state, delay = _after(session, row, error, now)
+    if row.current_transcript_pk is not None:
+        state = State.PUBLISHED
+    row.state = state.value
     if error.reason == "post_live":
         row.post_live_since = row.post_live_since or now
     row.reason, row.message, row.remedy = (
@@ -296,13 +309,41 @@ def record_failure(session: Session, video_pk: int, owner: str, error: Exception
         clean_text(error.message),
         clean_text(error.remedy) or None,
     )
-    delay = retry_delay(error, max(row.attempts, 1))
     told = error.not_before if error.not_before is not None and error.not_before > now else None
     row.next_check_at = told or (now + delay if delay else None)
     row.updated_at = now
     clear_lease(row)
     session.add(row)
     return row
+
+
+def _after(session: Session, row: VideoRow, error: ChannelscribeError, now: datetime) -> tuple[State, timedelta | None]:
+    """The state that follows, and the time to the next try.
+
+    A verdict for good needs the same answer on two different days: until then the video is tried again, with the next
+    run where another answer costs one request, and after as long again as it has been so. As long as a feed lists an
+    episode, its address and its file may still come right.
+    """
+    if error.then is not Then.GIVE_UP or error.counts_at_once:
+        return STATE_AFTER[error.then], retry_delay(error, max(row.attempts, 1))
+    first = row.verdict_at
+    if row.verdict != error.reason or first is None or first > now:
+        row.verdict, row.verdict_at = error.reason, now
+        return State.RETRYING, None if isinstance(error, CHEAP) else _jittered(DAY)
+    another_day = first.date() != now.date() and now - first >= LEAST_BETWEEN_DAYS
+    if another_day and not (isinstance(error, MENDED) and _in_a_feed(session, row.id)):
+        return State.UNAVAILABLE, None
+    return State.RETRYING, _jittered(min(max(now - first, HOUR), LONGEST_DELAY))
+
+
+def _jittered(delay: timedelta) -> timedelta:
+    return delay * random.uniform(1 - JITTER, 1 + JITTER)
+
+
+def _in_a_feed(session: Session, video_pk: int) -> bool:
+    query = """SELECT EXISTS (SELECT FROM source_video AS link JOIN source ON source.id = link.source_pk
+        WHERE link.video_pk = :video AND link.gone_at IS NULL AND source.kind = 'feed')"""
+    return bool(execute(session, query, video=video_pk).scalar_one())
 
 
 OUTCOMES = """

@@ -27,7 +27,8 @@ _SECRET_WORDS = re.compile(
 )
 _SECRET_ENDS = ("key", "password", "secret", "session", "signature", "token")
 _LONG_TOKEN = re.compile(r"(?=.*\d)(?=.*[A-Za-z])[A-Za-z0-9_.~+/=-]{40,}")
-_MARK = re.compile(r"~[0-9a-f]{8}")
+_MARK = re.compile(r"~([0-9a-f]{8})?")
+_MAYBE_SECRET = re.compile(r"@|[?&](?!(v|list)=)")  # most are not: a listing has a hundred thousand
 _URL = re.compile(r"\b[A-Za-z][A-Za-z0-9+.-]*://[^\s\"'<>]+")
 # https://www.iana.org/assignments/ipv6-unicast-address-assignments: all that is given out; the rest of IPv6 is for
 # local use, for translation (64:ff9b:1::/48, ::ffff:0:0:0/96, ::127.0.0.1), or for nobody.
@@ -84,28 +85,31 @@ def display_url(url: str) -> str:
     return urlunsplit((parts.scheme, host, parts.path, query, ""))[:200] or repr(url)
 
 
-def public_url(url: str) -> str:
+def public_url(url: str, *, distinct: bool = False) -> str:
     """The URL as others may have it, in run parameters, transcripts and lists: without user name and password.
 
-    A value that is secret in its query becomes a mark made from it, so that two private feeds stay two. The whole URL
-    is needed to ask; the catalogue has it (`private_url`). Nothing happens to a public URL, or to one without secrets.
+    What is secret in its query becomes `~`; with `distinct` a mark made from it, so that two private feeds stay two.
+    The whole URL is needed to ask; the catalogue has it (`private_url`). A URL without secrets stays as it is.
     """
+    if not _MAYBE_SECRET.search(url):
+        return url
     try:
         parts = urlsplit(url)
     except ValueError:
         return url
-    query = "&".join(map(_marked, parts.query.split("&")))
+    query = "&".join(_marked(each, distinct) for each in parts.query.split("&"))
     host = parts.netloc.rpartition("@")[2]
     if (host, query) == (parts.netloc, parts.query):
         return url
     return urlunsplit(parts._replace(netloc=host, query=query))
 
 
-def _marked(pair: str) -> str:
+def _marked(pair: str, distinct: bool) -> str:
     name, separator, value = pair.partition("=")
     if not _is_secret(unquote_plus(name), unquote(value)):
         return pair
-    return f"{name}{separator}~{hashlib.sha256(value.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"
+    mark = hashlib.sha256(value.encode("utf-8", "surrogatepass")).hexdigest()[:8] if distinct else ""
+    return f"{name}{separator}~{mark}"
 
 
 def _is_secret(name: str, value: str) -> bool:

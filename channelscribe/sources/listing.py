@@ -17,7 +17,7 @@ from yt_dlp.utils import PagedList  # type: ignore[import-untyped]
 
 from channelscribe.errors import ChannelscribeError, NoMedia
 from channelscribe.settings.options import SourceOptions
-from channelscribe.sources.addresses import check_url, display_url
+from channelscribe.sources.addresses import check_url, display_url, public_url
 from channelscribe.sources.entries import GENERIC, Info, listed_video, site_of
 from channelscribe.sources.error_classification import classify
 from channelscribe.sources.identifiers import safe_id
@@ -116,7 +116,8 @@ def _open(ydl: SafeYoutubeDL, url: str) -> Info:
 def _head(info: Info, url: str) -> Listing:
     site = site_of(info)
     title = str(info.get("title") or display_url(url))
-    return Listing(site, safe_id(str(info.get("id") or url)), title, url, _kind(info, site))
+    name = public_url(str(info.get("id") or url), distinct=True)  # a feed's id is its URL
+    return Listing(site, safe_id(name), title, url, _kind(info, site))
 
 
 def is_list(info: Info) -> bool:

@@ -89,8 +89,11 @@ def test_what_is_secret_in_an_address_is_marked(query: str) -> None:
     public = public_url(whole)
     assert "S3CRET" not in public and "pa55" not in public and "me" not in public.partition("example")[0]
     assert public.startswith("https://example.org:8443/f.xml?") and public_url(public) == public
-    assert public_url(whole.replace("S3CRET", "0THER")) != public  # another feed
-    assert public_url(whole.replace("pa55", "0ther")) == public  # a new password
+    assert public_url(whole.replace("S3CRET", "0THER")) == public  # a new token for the same file
+    feed = public_url(whole, distinct=True)
+    assert "S3CRET" not in feed and public_url(feed, distinct=True) == public_url(feed) == feed
+    assert public_url(whole.replace("S3CRET", "0THER"), distinct=True) != feed  # another feed
+    assert public_url(whole.replace("pa55", "0ther"), distinct=True) == feed  # a new password
 
 
 def test_a_password_alone() -> None:
