@@ -89,6 +89,7 @@ def parser() -> Parser:
         metavar="REASON",
         help="try again now what failed for this reason (members_only, blocked, …; all); may be repeated",
     )
+    sync.add_argument("--wait", action="store_true", help="while another run works on a source, wait for its end")
     sync.add_argument("--model", metavar="NAME", help="speech model: sample, small, large-v3-turbo or your own")
 
     fetch = command("download", "fetch the audio of a video or a whole listing into a folder; needs no database")

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from channelscribe.catalogue.transcripts import Wanted
 from channelscribe.settings.travel import TRAVELLING
-from tasks.records import PreparedAudio, VideoWork
+from tasks.records import Options, PreparedAudio, VideoWork
 
 WEB_ADDRESS = r"^[Hh][Tt][Tt][Pp][Ss]?://\S+$"
 
@@ -63,6 +63,9 @@ class SyncRequest(Form):
         title="Try again",
         description="reason codes whose videos are tried again now, such as members_only; all: every one",
     )
+    wait: bool = Field(
+        False, title="Wait", description="while another run works on this source, wait for its end; off: do nothing"
+    )
     settings: RunSettings = Field(
         default_factory=dict,
         title="Settings",
@@ -80,7 +83,7 @@ class TranscribeRequest(Form):
 
     videos: list[VideoWork] = Field(title="Videos", description="leased videos", min_length=1)
     audio: list[PreparedAudio] = Field(title="Audio", description="their audio, in the same order")
-    options: dict[str, Any] = Field(title="Options", description="the settings of the run that sent them")
+    options: Options = Field(title="Options", description="the settings of the run that sent them")
 
 
 class ProcessRequest(Form):
@@ -192,6 +195,7 @@ class RetranscribeSummary(BaseModel):
     hours_of_work: float | None
     published: int = 0
     failures: list[Failure] = Field(default_factory=list)
+    held: int = 0
     flow_run: str
 
     @property
@@ -207,6 +211,7 @@ class ProcessSummary(BaseModel):
     found: int
     read: int
     failures: list[Failure]
+    held: int = 0
     flow_run: str
 
     @property
@@ -217,30 +222,40 @@ class ProcessSummary(BaseModel):
 class SyncSummary(BaseModel):
     """What a sync did; `channelscribe sync --json` prints it.
 
-    `incomplete` says why a listing ended early. A dry run tells what is `due` (each with action and why) and what is
-    left out (counted by state and reason).
+    `held` counts due videos that other runs work on; those of a killed run are free from `held_until` on. `busy` names
+    the run that works on the whole source, so that nothing was done here. `stopped` is the machine's failure that ended
+    the run early. `incomplete` says why a listing ended early. A dry run tells what is `due` (each with action and why)
+    and what is left out (counted by state and reason).
     """
 
     source: str
-    listed: int
-    new: int
-    skipped: int
-    published: int
-    waiting: int
-    failed: int
-    failures: list[Failure]
+    listed: int = 0
+    new: int = 0
+    changed: int = 0
+    skipped: int = 0
+    published: int = 0
+    waiting: int = 0
+    failed: int = 0
+    failures: list[Failure] = Field(default_factory=list)
+    held: int = 0
+    held_until: str | None = None
+    busy: str | None = None
     flow_run: str
     seconds_of_audio: float = 0.0
     incomplete: str | None = None
+    stopped: str | None = None
     due: list[dict[str, Any]] = Field(default_factory=list)
     left_out: list[dict[str, Any]] = Field(default_factory=list)
 
     @property
     def headline(self) -> str:
         """One line, such as "8 listed, 2 new: 1 published, 1 failed"."""
+        if self.busy:
+            return f"nothing done: {self.busy} works on this source"
         if self.due or self.left_out:
             left_out = sum(item["videos"] for item in self.left_out)
             done = f"would work on {len(self.due)}, {left_out} left out"
         else:
             done = f"{self.published} published, {self.failed} failed"
+            done += f", {self.held} with other runs" if self.held else ""
         return f"{self.listed} listed, {self.new} new: {done}" + (" (incomplete listing)" if self.incomplete else "")

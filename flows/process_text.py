@@ -13,10 +13,11 @@ from channelscribe.settings.travel import to_travel
 from flows.forms import ProcessRequest, ProcessSummary
 from flows.summary import completed, failure_to_read
 from tasks.batching import WINDOW
+from tasks.dask_runner import dask_task_runner, submit
 from tasks.leases import kept_leases
-from tasks.reannotate import by_words, claim_transcripts, find_transcripts, not_read, read_again
-from tasks.run_settings import run_settings
-from tasks.runner import dask_task_runner, submit
+from tasks.queue import chosen_videos
+from tasks.reannotate import by_words, find_transcripts, not_read, read_again
+from tasks.resources import run_settings
 
 
 @flow(name="process-text", task_runner=dask_task_runner(), persist_result=False)
@@ -27,11 +28,11 @@ def process_text(request: ProcessRequest) -> ProcessSummary:
     owner = str(flow_run.id)
     found = find_transcripts(request.channel, request.since, request.limit, owner)
     read, failures = 0, []
+    videos = chosen_videos([] if request.dry_run else found, owner, settings.lease_seconds)
     with kept_leases(owner):
-        for start in range(0, 0 if request.dry_run else len(found), WINDOW):
-            videos = claim_transcripts(found[start : start + WINDOW], settings.lease_seconds)
-            for group, future in [(group, submit("CPU", read_again, group, options)) for group in by_words(videos)]:
+        for some in videos.batches(WINDOW):
+            for group, future in [(group, submit("CPU", read_again, group, options)) for group in by_words(some)]:
                 failed = not_read(group, future)
-                failures += [failure_to_read(video, error) for video, error in failed]
+                failures += [failure_to_read(each) for each in failed]
                 read += len(group) - len(failed)
-    return completed(ProcessSummary(found=len(found), read=read, failures=failures, flow_run=owner))
+    return completed(ProcessSummary(found=len(found), read=read, failures=failures, held=videos.held, flow_run=owner))

@@ -9,14 +9,16 @@ from __future__ import annotations
 from prefect import flow
 from prefect.runtime import flow_run
 
+from channelscribe.preflight import preflight
 from channelscribe.settings.travel import to_travel
 from flows.forms import RetranscribeRequest, RetranscribeSummary
+from flows.pipeline import work_through
 from flows.summary import completed, failures_of
-from flows.work import work_through
-from tasks.progress import followed
-from tasks.retranscribe_queue import ChosenVideos, choose_transcripts, hours_of_work
-from tasks.run_settings import run_settings
-from tasks.runner import dask_task_runner
+from tasks.artifacts import followed
+from tasks.choosing import choose_transcripts, hours_of_work, video_of
+from tasks.dask_runner import dask_task_runner
+from tasks.queue import chosen_videos
+from tasks.resources import run_settings, store
 
 
 @flow(name="retranscribe", task_runner=dask_task_runner(), persist_result=False)
@@ -25,7 +27,7 @@ def retranscribe(request: RetranscribeRequest) -> RetranscribeSummary:
     settings = run_settings(request.settings)
     options = to_travel(settings)
     owner = str(flow_run.id)
-    chosen = choose_transcripts(request.wanted(), request.limit, owner, options)
+    chosen = choose_transcripts(request.wanted(), request.limit, options)
     seconds = sum(each.seconds for each in chosen)
     summary = RetranscribeSummary(
         chosen=len(chosen), hours_of_audio=seconds / 3600, hours_of_work=hours_of_work(seconds), flow_run=owner
@@ -33,7 +35,10 @@ def retranscribe(request: RetranscribeRequest) -> RetranscribeSummary:
     if request.dry_run:
         return completed(summary)
 
-    videos = ChosenVideos(chosen, owner, settings.lease_seconds)
+    videos = chosen_videos([video_of(each, owner) for each in chosen], owner, settings.lease_seconds)
+    if videos.has_work():
+        preflight(settings, store())
     with followed("progress-retranscribe", f"{summary.chosen} videos transcribed again", videos.share):
-        published, failed = work_through(videos, settings, options, owner)
-    return completed(summary.model_copy(update={"published": len(published), "failures": failures_of(failed)}))
+        ended = work_through(videos, settings, options)
+    done = {"published": len(ended.published), "failures": failures_of(ended), "held": videos.held}
+    return completed(summary.model_copy(update=done), ended.stopped)

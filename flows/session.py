@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from channelscribe.project import FOLDER
 from channelscribe.settings import Settings
@@ -23,10 +23,14 @@ from channelscribe.settings.travel import refuse_own
 from flows.output import tell
 
 if TYPE_CHECKING:
+    from prefect import Flow
+
     from channelscribe.catalogue.connection import Database
     from channelscribe.local_stack import LocalStack
 
 Told = Callable[[str, float], None]
+R = TypeVar("R")
+S = TypeVar("S")
 
 TOLD_LESS = ("aiobotocore", "botocore", "httpcore", "s3transfer", "urllib3", "websockets")
 """Libraries that write passwords and keys into their DEBUG lines: the headers of requests, and what they send."""
@@ -98,6 +102,15 @@ def engine(settings: Settings, command: str, told: Told | None = None) -> Iterat
         finally:
             catalogue.close()
             settle()
+
+
+def call(flow: Flow[[R], S], request: R) -> S:
+    """Run a flow in this process; returns its summary, also of a run that ended as failed but tells what it did."""
+    ended = flow(request, return_state=True)
+    answer: Any = ended.result(raise_on_failure=False)
+    if isinstance(answer, Exception):
+        raise answer
+    return cast(S, answer)
 
 
 def settle() -> None:

@@ -1,86 +1,135 @@
-"""What a sync says at its end, from what it did and what the catalogue holds."""
+"""What a run says at its end, from what it did and what the catalogue holds; and what a run is called."""
 
 from __future__ import annotations
 
+import platform
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import Any, TypeVar, cast
+from urllib.parse import urlsplit
 
 from prefect.runtime import flow_run
-from prefect.states import Completed
+from prefect.states import Completed, Failed
 
+from channelscribe.catalogue import videos
 from channelscribe.catalogue.tables import State, VideoRow
-from channelscribe.errors import ChannelscribeError
+from channelscribe.catalogue.triage import DryRun
+from channelscribe.errors import ChannelscribeError, LeaseLost, stops_run
 from flows.forms import Failure, ProcessSummary, RetranscribeSummary, SyncRequest, SyncSummary
-from tasks.listing import rows_of, waiting_of
-from tasks.records import Published, VideoWork
+from flows.pipeline import Ended
+from tasks import batching
+from tasks.queue import VideoQueue
+from tasks.records import Listed
+from tasks.resources import catalogue
 
 NO_FAILURE = (State.WAITING, State.EXCLUDED)
+LONGEST_NAME = 90
 
 Summary = TypeVar("Summary", SyncSummary, ProcessSummary, RetranscribeSummary)
 
 
-def completed(summary: Summary) -> Summary:
+def completed(summary: Summary, stopped: Exception | None = None) -> Summary:
     """What a flow returns: whoever called it gets the summary, the Prefect UI shows its headline.
 
-    A run in which videos failed is completed, too: each of them has its reason, and its time for another try.
+    A run in which videos failed is completed, too: each of them has its reason, and its time for another try. One that
+    a failure of the machine ended has failed, and holds its summary all the same.
     """
+    if stopped is not None:
+        return cast(Summary, Failed(message=f"{stopped} ({summary.headline})", data=summary))
     return cast(Summary, Completed(message=summary.headline, data=summary))
 
 
-def summarize(
-    request: SyncRequest,
-    listed: dict[str, Any],
-    published: list[Published],
-    failed: list[tuple[VideoWork, Exception]],
-) -> SyncSummary:
+def completed_batch(count: int, failed: Sequence[batching.Failed]) -> Any:
+    """The state of a speech run."""
+    stopped = next((error for _, error in failed if stops_run(error)), None)
+    if stopped is not None:
+        return Failed(message=str(stopped))
+    return Completed(message=f"{count - len(failed)} published, {len(failed)} failed")
+
+
+def sync_name() -> str:
+    """Such as `youtube.com/@city-radio 2026-01-31`. Prefect calls it without arguments."""
+    request = flow_run.parameters["request"]
+    source = request["source"] if isinstance(request, dict) else request.source
+    return named(source, datetime.now(UTC))
+
+
+def named(source: str, now: datetime) -> str:
+    parts = urlsplit(source)
+    place = (parts.hostname or "").removeprefix("www.") + parts.path.removesuffix("/").removesuffix("/videos")
+    return f"{place[:LONGEST_NAME]} {now:%Y-%m-%d}"
+
+
+def run_name() -> str:
+    """What others are told of this run: where it is, and how it is found."""
+    return f"run {flow_run.id} on {platform.node()}"
+
+
+def summarize(request: SyncRequest, listed: Listed, queue: VideoQueue, ended: Ended) -> SyncSummary:
     """`skipped` are the videos that there was nothing to do for: published before, excluded, given up.
 
     What was found not to be finished yet, or to be for a filter, did not fail.
     """
-    rows = rows_of([video for video, _ in failed])
-    failures = [failure(video, rows[video.pk]) for video, _ in failed if rows[video.pk].state not in NO_FAILURE]
-    return SyncSummary(
+    failures = failures_of(ended)
+    published = catalogue().run(videos.outcomes, [video.pk for video in ended.published])
+    summary = SyncSummary(
         source=request.source,
-        listed=listed["listed"],
-        new=listed["new"],
-        skipped=max(0, listed["listed"] - len(published) - len(failed)),
+        listed=listed.listed,
+        new=listed.new,
+        changed=listed.changed,
+        skipped=max(0, listed.listed - len(ended.taken) - queue.held),
         published=len(published),
-        waiting=waiting_of(listed["source_pk"]),
+        waiting=catalogue().run(videos.waiting, listed.source_pk),
         failed=len(failures),
         failures=failures,
+        held=queue.held,
+        held_until=queue.held_until.isoformat() if queue.held_until else None,
         flow_run=str(flow_run.id),
-        seconds_of_audio=round(sum(item.seconds for item in published), 1),
-        incomplete=listed["incomplete"],
+        seconds_of_audio=round(sum(row.seconds or 0.0 for row in published.values()), 1),
+        incomplete=listed.incomplete,
+        stopped=str(ended.stopped) if ended.stopped else None,
     )
+    return completed(summary, ended.stopped)
 
 
-def summarize_rehearsal(request: SyncRequest, found: dict[str, Any]) -> SyncSummary:
+def summarize_dry_run(request: SyncRequest, found: tuple[DryRun, str | None]) -> SyncSummary:
     """What a sync would do."""
-    return SyncSummary(
+    dry, incomplete = found
+    summary = SyncSummary(
         source=request.source,
-        listed=found["listed"],
-        new=found["new"],
-        skipped=max(0, found["listed"] - len(found["due"])),
-        published=0,
-        waiting=found["waiting"],
-        failed=0,
-        failures=[],
+        listed=dry.report.listed,
+        new=dry.report.new,
+        changed=dry.report.changed,
+        skipped=max(0, dry.report.listed - len(dry.planned)),
+        waiting=dry.waiting,
         flow_run=str(flow_run.id),
-        incomplete=found["incomplete"],
-        due=found["due"],
-        left_out=found["left_out"],
+        incomplete=incomplete,
+        due=[asdict(each) for each in dry.planned],
+        left_out=[asdict(each) for each in dry.left_out],
     )
+    return completed(summary)
 
 
-def failures_of(failed: list[tuple[VideoWork, Exception]]) -> list[Failure]:
-    """What the rows of these videos say now."""
-    rows = rows_of([video for video, _ in failed])
-    return [failure(video, rows[video.pk]) for video, _ in failed if video.pk in rows]
+def busy(request: SyncRequest, other: str) -> SyncSummary:
+    """Another run is at this source: nothing was done."""
+    return completed(SyncSummary(source=request.source, busy=other, flow_run=str(flow_run.id)))
 
 
-def failure(video: VideoWork, row: VideoRow) -> Failure:
+def failures_of(ended: Ended) -> list[Failure]:
+    """What the rows of the failed videos say now. A failure of the machine, or a video that is somebody else's by now,
+    is none.
+    """
+    failed = [(video, error) for video, error in ended.failed if not (stops_run(error) or isinstance(error, LeaseLost))]
+    rows = {row.id: row for row in catalogue().run(videos.rows_of, [video.pk for video, _ in failed])}
+    known = [rows[video.pk] for video, _ in failed if video.pk in rows]
+    return [failure(row) for row in known if row.state not in NO_FAILURE]
+
+
+def failure(row: VideoRow) -> Failure:
     return Failure(
-        video=video.video_id,
-        title=video.title,
+        video=row.video_id,
+        title=row.title,
         reason=row.reason or "internal",
         message=row.message or "",
         remedy=row.remedy or "",
@@ -88,8 +137,9 @@ def failure(video: VideoWork, row: VideoRow) -> Failure:
     )
 
 
-def failure_to_read(video: VideoWork, error: Exception) -> Failure:
+def failure_to_read(failed: batching.Failed) -> Failure:
     """A transcript that could not be read again; its row keeps what it had."""
+    video, error = failed
     known = error if isinstance(error, ChannelscribeError) else None
     return Failure(
         video=video.video_id,

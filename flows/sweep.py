@@ -11,7 +11,7 @@ from prefect import flow
 
 from flows.forms import SweepRequest
 from tasks import maintenance
-from tasks.run_settings import run_settings
+from tasks.resources import run_settings
 from tasks.zombie_runs import close_lost_runs
 
 

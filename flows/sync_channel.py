@@ -12,18 +12,17 @@ from datetime import UTC, datetime
 from prefect import flow
 from prefect.runtime import flow_run
 
+from channelscribe.preflight import preflight
 from channelscribe.settings.travel import to_travel
 from flows.forms import SyncRequest, SyncSummary
-from flows.run_names import sync_name
-from flows.summary import completed, summarize, summarize_rehearsal
-from flows.work import work_through
-from tasks.artifacts import show_sync, source_key
-from tasks.listing import list_source, make_due, rehearse
-from tasks.progress import followed
-from tasks.run_settings import run_settings
-from tasks.runner import dask_task_runner
+from flows.pipeline import work_through
+from flows.summary import busy, run_name, summarize, summarize_dry_run, sync_name
+from tasks.artifacts import followed, show_sync, source_key
+from tasks.dask_runner import dask_task_runner
+from tasks.listing import dry_run, list_source, make_due
+from tasks.queue import due_videos, only_sync_of
+from tasks.resources import run_settings, store
 from tasks.site_guard import unblock
-from tasks.sync_queue import DueVideos
 
 
 @flow(name="sync-channel", flow_run_name=sync_name, task_runner=dask_task_runner(), persist_result=False)
@@ -32,17 +31,22 @@ def sync_channel(request: SyncRequest) -> SyncSummary:
     settings = run_settings(request.own_settings())
     options = to_travel(settings)
     if request.dry_run:
-        return completed(summarize_rehearsal(request, rehearse(request.source, options, request.limit, request.full)))
+        return summarize_dry_run(request, dry_run(request.source, options, request.limit, request.full))
 
-    if "blocked" in request.again:
-        unblock(request.source)
-    listed = list_source(request.source, options, request.full)
-    if request.again:
-        make_due(listed["source_pk"], request.again)
-    owner = str(flow_run.id)
-    begun = datetime.now(UTC)
-    videos = DueVideos(listed, owner, options, request.limit)
-    with followed(source_key("progress-sync", request.source), f"sync of {listed['title']}"[:200], videos.share):
-        published, failed = work_through(videos, settings, options, owner)
-    show_sync(request.source, listed["title"], published, [video for video, _ in failed], begun)
-    return completed(summarize(request, listed, published, failed))
+    with only_sync_of(request.source, run_name(), wait=request.wait) as other:
+        if other is not None:
+            return busy(request, other)
+        if "blocked" in request.again:
+            unblock(request.source)
+        listed = list_source(request.source, options, request.full)
+        if request.again:
+            make_due(listed.source_pk, request.again)
+        owner = str(flow_run.id)
+        begun = datetime.now(UTC)
+        videos = due_videos(listed, owner, settings, request.limit)
+        if videos.has_work():
+            preflight(settings, store())
+        with followed(source_key("progress-sync", request.source), f"sync of {listed.title}"[:200], videos.share):
+            ended = work_through(videos, settings, options)
+        show_sync(request.source, listed.title, ended.taken, begun)
+        return summarize(request, listed, videos, ended)

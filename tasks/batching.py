@@ -5,12 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from prefect.futures import PrefectFuture
 
 from channelscribe.errors import ChannelscribeError, Then, WorkerDied
+from tasks.queue import AGAIN_SECONDS, VideoQueue
 from tasks.records import PreparedAudio, VideoWork
+
+__all__ = ["Chain", "Failed", "Work", "failure_of", "ready_batches", "settle", "stops_source"]
 
 LINGER_SECONDS = 1.0
 POLL_SECONDS = 0.1
@@ -18,6 +21,14 @@ WINDOW = 32
 """Videos that are fetched and prepared ahead of transcription. A channel's thousands would flood the engines."""
 
 Chain = Sequence[PrefectFuture[Any]]
+Work = tuple[VideoWork, PreparedAudio]
+
+
+class Failed(NamedTuple):
+    """A video that a run did not get through."""
+
+    video: VideoWork
+    error: Exception
 
 
 def failure_of(chain: Chain) -> Exception | None:
@@ -41,9 +52,9 @@ def failure_of(chain: Chain) -> Exception | None:
     return None
 
 
-def stops_source(failed: Sequence[tuple[VideoWork, Exception]]) -> bool:
-    """Whether one of the failures says that the site is to be left alone."""
-    return any(isinstance(error, ChannelscribeError) and error.then is Then.STOP_SOURCE for _, error in failed)
+def stops_source(error: Exception) -> bool:
+    """Whether a failure says that the site is to be left alone."""
+    return isinstance(error, ChannelscribeError) and error.then is Then.STOP_SOURCE
 
 
 def settle(chain: Chain, again: Callable[[], Chain]) -> tuple[Chain, Exception | None]:
@@ -60,31 +71,30 @@ def settle(chain: Chain, again: Callable[[], Chain]) -> tuple[Chain, Exception |
 
 
 def ready_batches(
-    more: Callable[[int], Sequence[VideoWork]],
-    start: Callable[[VideoWork], Chain],
-    minutes: float,
-    window: int = WINDOW,
-) -> Iterator[tuple[list[tuple[VideoWork, PreparedAudio]], list[tuple[VideoWork, Exception]]]]:
-    """Yield what got ready since the last time: (video, audio) up to `minutes` of audio, and (video, error).
+    queue: VideoQueue, start: Callable[[VideoWork], Chain], minutes: float, window: int = WINDOW
+) -> Iterator[tuple[list[Work], list[Failed]]]:
+    """Yield what got ready since the last time: up to `minutes` of audio, and what failed.
 
-    `more(n)` gives up to n further videos, none at the end; `start` starts the chain of one, which ends in a future of
-    PreparedAudio. While the caller works on a batch the others go on, at most `window` of them.
+    `start` starts the chain of a video, which ends in a future of PreparedAudio. While the caller works on a batch the
+    others go on, at most `window` of them.
     """
     waiting: dict[int, tuple[VideoWork, Chain]] = {}
     while True:
-        waiting |= {video.pk: (video, start(video)) for video in more(window - len(waiting))}
+        waiting |= {video.pk: (video, start(video)) for video in queue.next(window - len(waiting))}
         if not waiting:
-            return
-        done = _first_done(waiting)
-        batch: list[tuple[VideoWork, PreparedAudio]] = []
-        failed: list[tuple[VideoWork, Exception]] = []
+            if queue.is_over():
+                return
+            time.sleep(AGAIN_SECONDS)
+            continue
+        batch: list[Work] = []
+        failed: list[Failed] = []
         seconds = 0.0
-        for pk in done:
+        for pk in _first_done(waiting):
             video, first = waiting[pk]
             chain, error = settle(first, partial(start, video))
             if error is not None:
                 del waiting[pk]
-                failed.append((video, error))
+                failed.append(Failed(video, error))
                 continue
             audio = chain[-1].result()
             if batch and seconds + audio.seconds > minutes * 60:

@@ -11,10 +11,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from channelscribe.catalogue import leases, stats
-from channelscribe.errors import CatalogueUnreachable, ChannelscribeError
+from channelscribe.errors import CatalogueUnreachable, ChannelscribeError, Then
 from channelscribe.speech.memory import peak_rss_bytes, reset_peak_rss
-from tasks.artifacts import progress_key
-from tasks.progress import bar
+from tasks.artifacts import bar, progress_key
 from tasks.records import VideoWork
 from tasks.resources import catalogue, own_settings
 
@@ -41,12 +40,17 @@ def step(video: VideoWork, name: str) -> Iterator[Report]:
             last = time.monotonic()
             catalogue().run(leases.renew, video.pk, video.owner, seconds, name, fraction)
 
-    with taken(video, name), shown as fill:
-        yield report
+    with record_stage(video, name), shown as fill:
+        try:
+            yield report
+        except ChannelscribeError as error:
+            if error.then is Then.STOP_RUN:  # before the next step on this worker starts
+                give_back_all(video.owner)
+            raise
 
 
 @contextmanager
-def taken(video: VideoWork, stage: str) -> Iterator[None]:
+def record_stage(video: VideoWork, stage: str) -> Iterator[None]:
     """Keep the seconds and the most memory of a stage; failing at that never fails the stage."""
     begun = time.monotonic()
     # With several stages in this process at once, each has the peak since the last of them began.
@@ -89,4 +93,9 @@ def kept_leases(owner: str) -> Iterator[None]:
     finally:
         over.set()
         thread.join()
-        catalogue().run(leases.release_all, owner)
+        give_back_all(owner)
+
+
+def give_back_all(owner: str) -> int:
+    """Give back every lease of a run; its steps that have not begun find theirs gone, and do nothing."""
+    return catalogue().run(leases.release_all, owner)

@@ -5,14 +5,15 @@ from __future__ import annotations
 from prefect import task
 
 from channelscribe.catalogue import publishing, videos
+from channelscribe.errors import stops_run
 from channelscribe.export import FORMATS, VideoMeta, render
 from channelscribe.store.layout import transcript_key
 from channelscribe.transcript import Transcript
 from tasks.artifacts import show_transcript
 from tasks.caching import RETRIES
-from tasks.leases import step
+from tasks.leases import give_back_all, step
 from tasks.prepare import record_audio
-from tasks.records import PreparedAudio, Published, ReadTranscript, VideoWork
+from tasks.records import PreparedAudio, ReadTranscript, VideoWork
 from tasks.resources import catalogue, store
 
 
@@ -23,8 +24,11 @@ from tasks.resources import catalogue, store
     tags=["publish"],
     **RETRIES,
 )
-def publish(video: VideoWork, audio: PreparedAudio, read: ReadTranscript) -> Published:
-    """Files first: a transcript is current only when all of it can be read. Idempotent, hence not cached."""
+def publish(video: VideoWork, audio: PreparedAudio, read: ReadTranscript) -> int:
+    """Files first: a transcript is current only when all of it can be read. Idempotent, hence not cached.
+
+    Returns the version that is current now.
+    """
     transcript = Transcript.from_dict(store().read_json(read.transcript_key))
     reading = store().read_json(read.reading_key)
     meta = VideoMeta(title=video.title, url=video.url, id=video.video_id, channel=video.channel)
@@ -50,20 +54,16 @@ def publish(video: VideoWork, audio: PreparedAudio, read: ReadTranscript) -> Pub
             checkpoint_keys=[*read.checkpoint_keys, read.transcript_key],
         )
     show_transcript(video, transcript, meta, version)
-    return Published(
-        pk=video.pk,
-        video_id=video.video_id,
-        transcript_id=read.transcript_id,
-        version=version,
-        words=len(transcript.words),
-        seconds=audio.seconds,
-    )
+    return version
 
 
-@task(name="record-failure", persist_result=False, tags=["publish"])
 def record_failure(video: VideoWork, error: Exception) -> None:
     """Put the reason on the video's row, which decides when it is looked at again.
 
-    Somebody else may have the video by now: then what they make of it counts, and nothing is written.
+    Somebody else may have the video by now: then what they make of it counts, and nothing is written. What is the
+    machine's failure is no video's: the run gives back all that it holds, so that its other steps stop, too.
     """
+    if stops_run(error):
+        give_back_all(video.owner)
+        return
     catalogue().run(videos.record_failure, video.pk, video.owner, error)

@@ -13,8 +13,8 @@ from typing import Any
 from prefect import task
 from prefect.futures import PrefectFuture
 
-from channelscribe.catalogue import leases, publishing, transcripts
-from channelscribe.catalogue import videos as video_rows
+from channelscribe.catalogue import publishing, transcripts
+from channelscribe.catalogue import videos as rows
 from channelscribe.catalogue.tables import TranscriptRow, VideoRow
 from channelscribe.errors import ChannelscribeError, Then, UnknownVideo
 from channelscribe.files import content_key
@@ -23,11 +23,11 @@ from channelscribe.store.layout import reading_key
 from channelscribe.text.reading import read_all
 from channelscribe.text.records import Reading
 from channelscribe.transcript import Transcript
-from tasks.batching import failure_of
+from tasks.batching import Failed, failure_of
 from tasks.caching import RETRIES
 from tasks.leases import step
 from tasks.read import READ, reading_parts
-from tasks.records import VideoWork
+from tasks.records import Options, VideoWork
 from tasks.resources import catalogue, settings_of, store
 
 WORDS = 20_000
@@ -40,23 +40,13 @@ def find_transcripts(channel: str | None, since: date | None, limit: int | None,
     return [work(row, owner) for row in catalogue().run(transcripts.with_transcripts, channel, since, limit)]
 
 
-@task(name="claim-transcripts", persist_result=False)
-def claim_transcripts(videos: list[VideoWork], seconds: float) -> list[VideoWork]:
-    """Lease those that no other run works on."""
-    owner = videos[0].owner
-    ours = {
-        row.id for row in catalogue().run(leases.claim, [video.pk for video in videos], owner, seconds, only_due=False)
-    }
-    return [video for video in videos if video.pk in ours]
-
-
 @task(
     name="read-again",
     persist_result=False,
     tags=["text"],
     **RETRIES,
 )
-def read_again(videos: list[VideoWork], options: dict[str, Any]) -> dict[int, ChannelscribeError | None]:
+def read_again(videos: list[VideoWork], options: Options) -> dict[int, ChannelscribeError | None]:
     """The current transcripts of several videos, together; by number what went wrong, None where nothing did.
 
     A reading that is in the store already is not made again. One that fails keeps the reading that it had.
@@ -75,16 +65,16 @@ def read_again(videos: list[VideoWork], options: dict[str, Any]) -> dict[int, Ch
     return ended
 
 
-def not_read(videos: list[VideoWork], future: PrefectFuture[Any]) -> list[tuple[VideoWork, Exception]]:
+def not_read(videos: list[VideoWork], future: PrefectFuture[Any]) -> list[Failed]:
     """What failed of a group: those that the task tells, or all of them when it failed itself."""
     error = failure_of([future])
     ended = {} if error else future.result()
     told = [(video, error or ended.get(video.pk)) for video in videos]
-    return [(video, why) for video, why in told if why is not None]
+    return [Failed(video, why) for video, why in told if why is not None]
 
 
 def read_together(
-    videos: list[VideoWork], options: dict[str, Any], texts: TextOptions, ended: dict[int, ChannelscribeError | None]
+    videos: list[VideoWork], options: Options, texts: TextOptions, ended: dict[int, ChannelscribeError | None]
 ) -> Iterator[tuple[VideoWork, TranscriptRow, Reading | None]]:
     """Each video with its transcript's row and, unless the store has it, the reading; `ended` gets what fails."""
     unread: deque[tuple[VideoWork, TranscriptRow]] = deque()
@@ -108,7 +98,7 @@ def read_together(
     yield from ((video, row, None) for video, row in there)
 
 
-def publish_reading(video: VideoWork, row: TranscriptRow, reading: Reading | None, options: dict[str, Any]) -> None:
+def publish_reading(video: VideoWork, row: TranscriptRow, reading: Reading | None, options: Options) -> None:
     """The reading's file, then its rows in place of the old ones."""
     key = key_of(video, row, options)
     if reading is not None:
@@ -127,7 +117,7 @@ def publish_reading(video: VideoWork, row: TranscriptRow, reading: Reading | Non
     )
 
 
-def key_of(video: VideoWork, row: TranscriptRow, options: dict[str, Any]) -> str:
+def key_of(video: VideoWork, row: TranscriptRow, options: Options) -> str:
     return reading_key(
         video.site, video.video_id, content_key(READ.version, *reading_parts(row.transcript_id, options))
     )
@@ -136,8 +126,7 @@ def key_of(video: VideoWork, row: TranscriptRow, options: dict[str, Any]) -> str
 def by_words(videos: list[VideoWork], most: int = WORDS) -> list[list[VideoWork]]:
     """The videos in order, in groups of at most `most` words; a longer transcript is a group of its own."""
     words = {
-        pk: outcome.words
-        for pk, outcome in catalogue().run(video_rows.outcomes, [video.pk for video in videos]).items()
+        pk: outcome.words for pk, outcome in catalogue().run(rows.outcomes, [video.pk for video in videos]).items()
     }
     groups: list[list[VideoWork]] = []
     held = 0

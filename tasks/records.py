@@ -6,15 +6,36 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+Options = dict[str, Any]
+"""The settings of a run as they travel (`channelscribe.settings.travel`); `tasks.resources.settings_of` reads them."""
+
 
 class Record(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class Listed(Record):
+    """What a listing left in the catalogue: a source and counts of its videos.
+
+    `incomplete` says why the listing ended early; `blocked`: the site refuses this address, so nothing is asked of it.
+    """
+
+    source_pk: int
+    title: str
+    listed: int
+    new: int
+    changed: int
+    gone: int
+    incomplete: str | None = None
+    blocked: bool = False
+
+
 class VideoWork(Record):
-    """A video that this run has leased. `video_id` is safe in paths; `owner` is the
-    lease's: the run that works on it. `rejected` downloads were thrown away before. `unfinished`: a stream that ended
-    long ago and is still called unfinished is taken as it is.
+    """A video that this run has leased.
+
+    `video_id` is safe in paths; `owner` is the lease's: the run that works on it. `rejected` downloads were thrown
+    away before. `unfinished`: a stream that ended long ago and is still called unfinished is taken as it is. What is
+    `fresh` goes before a backlog.
     """
 
     pk: int
@@ -26,6 +47,7 @@ class VideoWork(Record):
     owner: str
     rejected: int = 0
     unfinished: bool = False
+    fresh: bool = False
 
 
 class Original(Record):
@@ -91,14 +113,3 @@ class ReadTranscript(Record):
     transcript_key: str
     reading_key: str
     checkpoint_keys: list[str] = []
-
-
-class Published(Record):
-    """What publishing left: the transcript that is current now, and its version."""
-
-    pk: int
-    video_id: str
-    transcript_id: str
-    version: int
-    words: int
-    seconds: float

@@ -1,31 +1,58 @@
-"""What a task needs at hand in its worker process: settings, catalogue, store, scratch space. Opened once a process."""
+"""What a run and its tasks need at hand: settings, catalogue, store, scratch space. Opened once a process."""
 
 from __future__ import annotations
 
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
 from prefect.blocks.core import Block
+from prefect.client.orchestration import get_client
 
 from blocks import CatalogueBlock, MediaStoreBlock, SiteAccessBlock, SpeechModelsBlock
 from channelscribe.catalogue.connection import Database
-from channelscribe.errors import CatalogueUnreachable, StackError
+from channelscribe.errors import CatalogueUnreachable, InvalidSetting, StackError
 from channelscribe.local_stack.places import places_of
 from channelscribe.settings import Settings, SourceOptions
 from channelscribe.settings.registry import SettingsRegistry
-from channelscribe.settings.travel import on_arrival
+from channelscribe.settings.travel import on_arrival, refuse_own
 from channelscribe.store import MediaStore
 
 B = TypeVar("B", bound=Block)
 
+VARIABLE = "channelscribe_settings"
+ORIGIN = f"the Prefect variable {VARIABLE}"
+
 FRESH_SECONDS = 60.0
 """How long a step may go on with the speech models that it saw; cookies are looked at each time."""
+
+
+def run_settings(given: Mapping[str, Any]) -> Settings:
+    """All layers up to the parameters of a run. Raises UnknownSetting or InvalidSetting, naming key and origin."""
+    dynamic = dynamic_settings()
+    settings = SettingsRegistry(dynamic=dynamic, run=given).resolve()
+    refuse_own(given, "the parameters of a run")
+    return settings
+
+
+def dynamic_settings() -> dict[str, Any]:
+    """What the variable holds now, refused as a whole when something in it may not travel; empty without one."""
+    with get_client(sync_client=True) as client:
+        found = client.read_variable_by_name(VARIABLE)
+    value = None if found is None else found.value
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise InvalidSetting(
+            f"{ORIGIN.capitalize()} holds no settings.", remedy='It must be a JSON object: {"speech.model": "small"}.'
+        )
+    refuse_own(value, ORIGIN)
+    return value
 
 
 @cache

@@ -16,6 +16,7 @@ from uuid import UUID
 
 from prefect import task
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import State as RunState
 from prefect.deployments import run_deployment
 from prefect.exceptions import ObjectNotFound
 
@@ -23,16 +24,17 @@ from channelscribe.catalogue import videos
 from channelscribe.catalogue.tables import State
 from channelscribe.catalogue.videos import Outcome
 from channelscribe.errors import SpeechFailed, StackError, WorkerDied
+from channelscribe.settings import PrefectOptions
+from tasks.batching import Failed, Work
 from tasks.publish import record_failure
-from tasks.records import PreparedAudio, Published, VideoWork
+from tasks.records import Options
 from tasks.resources import catalogue
 from tasks.retry_while_away import patiently
 
 ATTEMPTS = 2
 POLL_SECONDS = 2.0
-
-Work = tuple[VideoWork, PreparedAudio]
-Lost = tuple[VideoWork, Exception]
+FRESH, BACKLOG = "fresh", "backlog"
+"""Work queues of the pool, by priority: today's episode does not wait behind a backfill of two thousand."""
 
 
 @dataclass(frozen=True)
@@ -46,85 +48,92 @@ class Sent:
 
 
 class SpeechPool:
-    """`take` batches; `published` and `failed` grow as they end, the last of them in `finish`.
+    """`take` batches; it and `finish` return what failed of those that ended meanwhile.
 
-    At most `at_once` are with the pool: the next one waits in `take`, while downloads go on.
+    At most `gpu_runs` are with the pool: the next one waits in `take`, while downloads go on.
     """
 
-    def __init__(self, deployment: str, owner: str, options: dict[str, Any], at_once: int) -> None:
-        self.published: list[Published] = []
-        self.failed: list[Lost] = []
-        self._deployment = deployment
+    def __init__(self, options: PrefectOptions, owner: str, run_options: Options) -> None:
+        self._deployment = options.gpu_deployment or ""
+        self._at_once = options.gpu_runs
         self._owner = owner
-        self._options = options
-        self._at_once = at_once
+        self._options = run_options
         self._running: list[Sent] = []
         self._count = 0
 
-    def take(self, batch: Sequence[Work]) -> None:
+    def take(self, batch: Sequence[Work]) -> list[Failed]:
         """Send a batch, as soon as there is room. Raises StackError when there is no such deployment."""
-        while len(self._running) >= self._at_once:
-            self._look()
-        self._count += 1
-        self._send(batch, self._count, 1)
+        failed: list[Failed] = []
+        for queue in (FRESH, BACKLOG):
+            some = [(video, audio) for video, audio in batch if video.fresh is (queue == FRESH)]
+            if not some:
+                continue
+            while len(self._running) >= self._at_once:
+                failed += self._look()
+            self._count += 1
+            self._send(some, self._count, 1)
+        return failed
 
-    def finish(self) -> None:
+    def finish(self) -> list[Failed]:
         """Wait for all that was sent."""
+        failed: list[Failed] = []
         while self._running:
-            self._look()
+            failed += self._look()
+        return failed
 
     def _send(self, batch: Sequence[Work], number: int, attempt: int) -> None:
         key = f"{self._owner}-{number}-{attempt}"  # sent twice with the same one, it is the same run
         run = patiently(lambda: send(self._deployment, list(batch), self._options, key))
         self._running.append(Sent(batch, number, attempt, run))
 
-    def _look(self) -> None:
+    def _look(self) -> list[Failed]:
         ended = [(sent, state) for sent in self._running if (state := final_state(sent.run))]
         if not ended:
             time.sleep(POLL_SECONDS)
+        failed: list[Failed] = []
         for sent, state in ended:
             self._running.remove(sent)
-            self._end(sent, state)
+            failed += self._end(sent, state)
+        return failed
 
-    def _end(self, sent: Sent, state: str) -> None:
+    def _end(self, sent: Sent, state: RunState[Any]) -> list[Failed]:
         """Sort a batch's videos by what the catalogue says of them."""
         now = catalogue().run(videos.outcomes, [video.pk for video, _ in sent.batch])
         unfinished = [(video, audio) for video, audio in sent.batch if _is_held(now.get(video.pk), self._owner)]
         left = {video.pk for video, _ in unfinished}
-        for video, _ in sent.batch:
-            outcome = now.get(video.pk)
-            if outcome is not None and video.pk not in left:
-                self._sort(video, outcome)
+        failed = [
+            Failed(video, error)
+            for video, _ in sent.batch
+            if video.pk not in left and (error := _failure(now.get(video.pk), state)) is not None
+        ]
         if unfinished and sent.attempt < ATTEMPTS:
             self._send(unfinished, sent.number, sent.attempt + 1)
-            return
+            return failed
         for video, _ in unfinished:
             error = WorkerDied(
-                f"The run that was to transcribe it ended as {state}.",
+                f"The run that was to transcribe it ended as {state.name}.",
                 remedy=f"Look into the flow run {sent.run}; its work pool may need more memory.",
             )
             record_failure(video, error)
-            self.failed.append((video, error))
+            failed.append(Failed(video, error))
+        return failed
 
-    def _sort(self, video: VideoWork, outcome: Outcome) -> None:
-        # With a reason, an older transcript is still there, and the new one failed.
-        if outcome.state == State.PUBLISHED and outcome.reason is None:
-            self.published.append(
-                Published(
-                    pk=video.pk,
-                    video_id=video.video_id,
-                    transcript_id=outcome.transcript_id or "",
-                    version=outcome.version or 0,
-                    words=outcome.words,
-                    seconds=outcome.seconds or 0.0,
-                )
-            )
-        else:
-            self.failed.append((video, SpeechFailed(outcome.message or outcome.state, remedy=outcome.remedy or "")))
+
+def _failure(row: Outcome | None, state: RunState[Any]) -> Exception | None:
+    """Why a video that its run has given back has no new transcript; None when it has one."""
+    if row is None:
+        return SpeechFailed("The video is gone.")
+    # With a reason, an older transcript is still there, and the new one failed.
+    if row.reason is not None:
+        return SpeechFailed(row.message or row.state, remedy=row.remedy or "")
+    if row.state != State.PUBLISHED or state.is_failed():
+        # Given back without a word on its row: the run met a failure of its machine.
+        return StackError(state.message or f"The run that was to transcribe it ended as {state.name}.")
+    return None
 
 
 @task(name="send-to-pool", persist_result=False)
-def send(deployment: str, batch: list[Work], options: dict[str, Any], key: str) -> UUID:
+def send(deployment: str, batch: list[Work], options: Options, key: str) -> UUID:
     """Make the child run of a batch; returns its id at once."""
     request = {
         "videos": [video.model_dump(mode="json") for video, _ in batch],
@@ -137,6 +146,7 @@ def send(deployment: str, batch: list[Work], options: dict[str, Any], key: str) 
             parameters={"request": request},
             timeout=0,
             idempotency_key=key,
+            work_queue_name=FRESH if batch[0][0].fresh else BACKLOG,
             flow_run_name=f"{batch[0][0].channel or batch[0][0].site}: {len(batch)} videos",
         )
     except ObjectNotFound as error:
@@ -148,15 +158,15 @@ def send(deployment: str, batch: list[Work], options: dict[str, Any], key: str) 
     return found
 
 
-def final_state(run: UUID) -> str | None:
-    """The name of a run's final state; None while it goes on."""
+def final_state(run: UUID) -> RunState[Any] | None:
+    """A run's final state; None while it goes on."""
 
     def read() -> Any:
         with get_client(sync_client=True) as client:
             return client.read_flow_run(run).state
 
-    state = patiently(read)
-    return state.name if state is not None and state.is_final() else None
+    state: RunState[Any] | None = patiently(read)
+    return state if state is not None and state.is_final() else None
 
 
 def _is_held(outcome: Outcome | None, owner: str) -> bool:

@@ -7,13 +7,15 @@ A lease says who works on a video and until when. It holds as long as nobody els
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import text
+from sqlalchemy import Connection, NullPool, create_engine, text
+from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session, col, select
 
-from channelscribe.catalogue.connection import execute
+from channelscribe.catalogue.connection import CONNECT_SECONDS, Database, execute
 from channelscribe.catalogue.tables import SourceVideoRow, VideoRow
 from channelscribe.errors import LeaseLost
 
@@ -21,7 +23,9 @@ __all__ = [
     "DUE",
     "FREE",
     "Activity",
+    "Left",
     "Progress",
+    "SourceLock",
     "activity",
     "claim",
     "claim_next",
@@ -29,6 +33,8 @@ __all__ = [
     "due",
     "due_length",
     "held",
+    "left_in_source",
+    "left_of",
     "lost_leases",
     "make_due",
     "progress",
@@ -53,7 +59,7 @@ UPDATE video SET lease_owner = :owner, lease_until = now() + make_interval(secs 
     step = NULL, step_fraction = NULL
 WHERE id IN (
     SELECT id FROM video WHERE id = ANY(:videos) AND ((NOT :only_due OR {DUE}) AND {FREE} OR lease_owner = :owner)
-    ORDER BY site, video_id FOR UPDATE SKIP LOCKED)
+    ORDER BY array_position(CAST(:videos AS bigint[]), id) LIMIT :count FOR UPDATE SKIP LOCKED)
 RETURNING id
 """  # noqa: S608 - constants of this module
 
@@ -114,10 +120,17 @@ def make_due(session: Session, source_pk: int, reasons: Sequence[str]) -> int:
 
 
 def claim(
-    session: Session, video_pks: Sequence[int], owner: str, seconds: float, *, only_due: bool = True
+    session: Session,
+    video_pks: Sequence[int],
+    owner: str,
+    seconds: float,
+    *,
+    only_due: bool = True,
+    count: int | None = None,
 ) -> list[VideoRow]:
-    """Lease those of the videos that are free (and due, unless told otherwise); those already ours count too."""
-    found = execute(session, CLAIM, videos=list(video_pks), owner=owner, seconds=seconds, only_due=only_due).scalars()
+    """Lease the first `count` of the videos that are free (and due, unless told otherwise); those already ours, too."""
+    values = {"videos": list(video_pks), "owner": owner, "seconds": seconds, "only_due": only_due, "count": count}
+    found = execute(session, CLAIM, **values).scalars()
     order = {pk: place for place, pk in enumerate(video_pks)}
     rows = session.exec(select(VideoRow).where(col(VideoRow.id).in_(list(found)))).all()
     return sorted(rows, key=lambda row: order[row.id])
@@ -136,6 +149,89 @@ def claim_next(
         .order_by(col(SourceVideoRow.position).nulls_last(), col(VideoRow.id))
     )
     return list(session.exec(rows).all())
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """Videos that a run could still have: those that are `free` now, and those that others hold, the last `until`."""
+
+    free: int
+    held: int
+    until: datetime | None
+
+
+LEFT = f"""
+SELECT count(*) FILTER (WHERE {FREE}) AS free,
+    count(*) FILTER (WHERE NOT {FREE} AND lease_owner IS DISTINCT FROM :owner) AS held,
+    max(lease_until) FILTER (WHERE NOT {FREE} AND lease_owner IS DISTINCT FROM :owner) AS until
+FROM video
+"""  # noqa: S608
+
+
+def left_in_source(session: Session, source_pk: int, owner: str, given_back: Sequence[int] = ()) -> Left:
+    """The due videos of a source, but for those that a run was `given_back`. Sees rows that somebody has locked."""
+    where = f"""JOIN source_video AS link ON link.video_pk = video.id
+        WHERE link.source_pk = :source AND link.gone_at IS NULL AND taken_down_at IS NULL AND {DUE}
+            AND NOT video.id = ANY(:given_back)"""
+    values = {"source": source_pk, "owner": owner, "given_back": list(given_back)}
+    return Left(*execute(session, LEFT + where, **values).one())
+
+
+def left_of(session: Session, video_pks: Sequence[int], owner: str) -> Left:
+    """Those of the videos that can be worked on, due or not."""
+    where = "WHERE id = ANY(:videos) AND taken_down_at IS NULL"
+    return Left(*execute(session, LEFT + where, videos=list(video_pks), owner=owner).one())
+
+
+class SourceLock:
+    """That one run at a time works on a source, in a ``with`` block; `name` is what others are told of who does.
+
+    An advisory lock on a connection of its own: PostgreSQL lets it go with the connection, however its holder ends. (A
+    pooler in front of the server must therefore keep sessions.)
+    """
+
+    def __init__(self, database: Database, source: str, name: str) -> None:
+        self._source = source
+        plain = "".join(c if c.isascii() and c.isprintable() else "?" for c in name)
+        self._engine = create_engine(
+            database.url,
+            poolclass=NullPool,
+            isolation_level="AUTOCOMMIT",
+            hide_parameters=True,
+            connect_args={"connect_timeout": CONNECT_SECONDS, "application_name": plain[:LONGEST_NAME]},
+        )
+        self._database = database
+        self._connection: Connection | None = None
+
+    def take(self) -> str | None:
+        """Take the lock; None when it is ours now, else the name of who has it."""
+        with self._database.translated():
+            if self._connection is None:
+                self._connection = self._engine.connect()
+            if execute(self._connection, TAKE_SOURCE, source=self._source).scalar_one():
+                return None
+            return execute(self._connection, HOLDER_OF_SOURCE, source=self._source).scalar() or "another run"
+
+    def __enter__(self) -> SourceLock:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with suppress(DBAPIError):
+            if self._connection is not None:
+                self._connection.close()
+        self._engine.dispose()
+
+
+LONGEST_NAME = 63  # bytes of an application_name
+SOURCE_KEY = "hashtextextended('channelscribe sync ' || :source, 0)"
+TAKE_SOURCE = f"SELECT pg_try_advisory_lock({SOURCE_KEY})"
+# objsubid 1: a key of one bigint, of which classid is the upper half.
+HOLDER_OF_SOURCE = f"""
+SELECT application_name FROM pg_stat_activity JOIN pg_locks USING (pid)
+WHERE locktype = 'advisory' AND granted AND objsubid = 1
+    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+    AND (CAST(classid AS bigint) << 32 | CAST(objid AS bigint)) = {SOURCE_KEY}
+"""  # noqa: S608
 
 
 def renew(

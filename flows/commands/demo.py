@@ -25,7 +25,7 @@ from channelscribe.sample.server import SampleServer
 from channelscribe.settings import Settings
 from channelscribe.transcript import Transcript
 from flows.commands.sync import sync_one, ui_url
-from flows.output import EXIT_DONE, EXIT_SOME_FAILED, duration, print_json, say, table, tell
+from flows.output import EXIT_DONE, EXIT_FAILED, EXIT_SOME_FAILED, duration, print_json, say, table, tell
 from flows.session import engine, run_settings
 
 SAMPLE_SETTINGS = ("speech.model=sample", "text.models={en: sample}", "sources.allow_private_addresses=true")
@@ -42,7 +42,7 @@ def run(options: argparse.Namespace) -> int:
     tell("Starting PostgreSQL, one Prefect server and a Dask cluster …")
     with sample_channel(places_of(settings.data_dir)) as feed, engine(settings, "demo", told) as (stack, catalogue):
         tell(f"Ready after {time.monotonic() - started:.0f} s. Prefect UI: {ui_url(stack.addresses.prefect_api_url)}")
-        request = argparse.Namespace(limit=None, since=None, dry_run=False, full=False, again=[])
+        request = argparse.Namespace(limit=None, since=None, dry_run=False, full=False, again=[], wait=False)
         summary = sync_one(feed, request, given, catalogue)
         episodes = list(transcribed(catalogue))
         errors = sum((word_errors(row, transcript) for row, transcript in episodes), WordErrors())
@@ -53,7 +53,9 @@ def run(options: argparse.Namespace) -> int:
             show_dialogue(episodes)
             show_hit(catalogue)
             show_next(settings, again)
-    return EXIT_SOME_FAILED if summary.failed else EXIT_DONE
+    if summary.stopped:
+        return EXIT_FAILED
+    return EXIT_SOME_FAILED if summary.failed or summary.busy else EXIT_DONE
 
 
 def told(name: str, seconds: float) -> None:

@@ -140,7 +140,7 @@ def of_the_server(settings: Settings) -> dict[str, Any]:
     with asking_prefect(settings, url):
         import httpx
 
-        from tasks.run_settings import ORIGIN, dynamic_settings
+        from tasks.resources import ORIGIN, dynamic_settings
 
         try:
             return dynamic_settings()

@@ -12,7 +12,7 @@ from channelscribe.speech.registry import resolve_model
 from flows.commands.sync import provide_limits, ui_url
 from flows.display import Display
 from flows.output import EXIT_DONE, EXIT_SOME_FAILED, print_json, say, tell
-from flows.session import engine, run_settings
+from flows.session import call, engine, run_settings
 
 CONDITIONS = ("channel", "model", "older_than", "quality_below")
 
@@ -33,11 +33,11 @@ def run(options: argparse.Namespace) -> int:
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             raise UsageError(f"--where {'.'.join(map(str, first['loc']))}: {first['msg']}.") from None
-        summary = retranscribe(request)
+        summary = call(retranscribe, request)
         tell(estimate(summary))
         if not options.dry_run and summary.chosen:
             with Display(catalogue):
-                summary = retranscribe(request.model_copy(update={"dry_run": False}))
+                summary = call(retranscribe, request.model_copy(update={"dry_run": False}))
     if options.json:
         print_json({**summary.model_dump(mode="json"), "dry_run": options.dry_run})
     else:

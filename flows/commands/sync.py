@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
-from channelscribe.catalogue import leases
 from channelscribe.catalogue.connection import Database
 from channelscribe.errors import ChannelscribeError
 from channelscribe.settings import Settings
@@ -15,7 +15,7 @@ from channelscribe.sources.budgets import budgets
 from channelscribe.speech.registry import resolve_model
 from flows.display import Display
 from flows.output import EXIT_DONE, EXIT_FAILED, EXIT_SOME_FAILED, duration, print_json, say, tell
-from flows.session import engine, run_settings
+from flows.session import call, engine, run_settings
 
 
 def run(options: argparse.Namespace) -> int:
@@ -34,13 +34,14 @@ def run(options: argparse.Namespace) -> int:
         for source in options.source:
             try:
                 summaries.append(sync_one(source, options, given, catalogue))
+                if summaries[-1].stopped:
+                    break  # what the machine lacks, the next source would meet, too
             except ChannelscribeError as error:
                 if len(options.source) == 1:
                     raise
                 # One bad source never stops the others.
                 errors.append({"source": source, "reason": error.reason, "message": str(error)})
                 tell(f"channelscribe: {error}")
-        tell_held(catalogue)
     if options.json:
         done = [*(summary.model_dump(mode="json") for summary in summaries), *errors]
         print_json(done[0] if len(done) == 1 else {"sources": done})
@@ -49,16 +50,10 @@ def run(options: argparse.Namespace) -> int:
             print_summary(summary)
     if errors and not summaries:
         return EXIT_FAILED
-    not_all = any(summary.failed or summary.incomplete for summary in summaries)
+    if any(summary.stopped for summary in summaries):
+        return EXIT_FAILED
+    not_all = any(summary.failed or summary.incomplete or summary.held or summary.busy for summary in summaries)
     return EXIT_SOME_FAILED if errors or not_all else EXIT_DONE
-
-
-def tell_held(catalogue: Database) -> None:
-    """What this command could not have: without a word, a killed run's videos would look as if all were done."""
-    held = catalogue.run(leases.progress)
-    if held:
-        free = max(video.lease_until for video in held).astimezone()
-        tell(f"{len(held)} videos are with other runs; those of a killed one are free from {free:%H:%M:%S} on.")
 
 
 def provide_limits(settings: Settings) -> None:
@@ -80,10 +75,11 @@ def sync_one(source: str, options: Any, given: Mapping[str, Any], catalogue: Dat
         dry_run=options.dry_run,
         full=options.full,
         again=options.again,
+        wait=options.wait,
         settings=dict(given),
     )
     with Display(catalogue):
-        return sync_channel(request)
+        return call(sync_channel, request)
 
 
 def ui_url(api_url: str | None) -> str:
@@ -92,16 +88,26 @@ def ui_url(api_url: str | None) -> str:
 
 def print_summary(summary: Any) -> None:
     """The end of a sync, for people."""
-    say(f"{summary.source}: {summary.listed} listed, {summary.new} new")
+    if summary.busy:
+        say(f"{summary.source}: nothing done, since {summary.busy} works on it. Wait for its end with --wait.")
+        return
+    changed = f", {summary.changed} changed" if summary.changed else ""
+    say(f"{summary.source}: {summary.listed} listed, {summary.new} new{changed}")
+    if summary.stopped:
+        say(f"Stopped: {summary.stopped}")
     if summary.incomplete:
         say(f"  The listing broke off, the next sync reads it again: {summary.incomplete}")
     if summary.due or summary.left_out:
         print_rehearsal(summary)
         return
-    if not summary.published and not summary.failed:
+    if not summary.published and not summary.failed and not summary.held and not summary.stopped:
         say("Nothing to do: nothing was downloaded and nothing was transcribed.")
     else:
         say(f"{summary.published} published ({duration(summary.seconds_of_audio)} of audio), {summary.failed} failed")
+    if summary.held:
+        until = datetime.fromisoformat(summary.held_until).astimezone() if summary.held_until else None
+        free = f"; those of a killed one are free from {until:%H:%M:%S} on" if until else ""
+        say(f"{summary.held} are with other runs{free}.")
     if summary.waiting:
         say(f"{summary.waiting} waiting: upcoming, live or just ended")
     for failure in summary.failures:

@@ -6,11 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from channelscribe.catalogue import leases, publishing, videos
+from channelscribe.catalogue import leases, listings, publishing, videos
 from channelscribe.catalogue.connection import Database
 from channelscribe.catalogue.tables import State
 from channelscribe.errors import LeaseLost
-from flows.commands.sync import tell_held
 from tests.catalogue.records import OWNER, spoken, with_videos
 
 
@@ -71,11 +70,14 @@ def test_what_is_not_due_is_claimed_only_on_purpose(catalogue: Database) -> None
     assert len(catalogue.run(leases.claim, [video.id], OWNER, 60, only_due=False)) == 1
 
 
-def test_a_sync_tells_of_videos_that_others_hold(catalogue: Database, capsys: pytest.CaptureFixture[str]) -> None:
-    pk = with_videos(catalogue, 1)[0].id
-    tell_held(catalogue)
-    assert capsys.readouterr().err == ""
-    catalogue.run(leases.claim, [pk], OWNER, 60)
-    until = catalogue.run(leases.progress)[0].lease_until.astimezone()
-    tell_held(catalogue)
-    assert "1 videos are with other runs" in (told := capsys.readouterr().err) and f"{until:%H:%M:%S}" in told
+def test_what_is_left_is_told_from_what_others_hold(catalogue: Database) -> None:
+    pks = [row.id for row in with_videos(catalogue, 3)]
+    with catalogue.session() as session:
+        source = listings.sources(session)[0].id
+        assert leases.left_in_source(session, source, OWNER) == leases.Left(3, 0, None)
+    catalogue.run(leases.claim, pks[:1], "other", 60)
+    catalogue.run(leases.claim, pks[1:2], OWNER, 60)
+    until = catalogue.run(leases.progress, "other")[0].lease_until
+    assert catalogue.run(leases.left_in_source, source, OWNER) == leases.Left(1, 1, until)
+    assert catalogue.run(leases.left_in_source, source, OWNER, pks[2:]) == leases.Left(0, 1, until)
+    assert catalogue.run(leases.left_of, pks, OWNER) == leases.Left(1, 1, until)

@@ -23,7 +23,7 @@ from channelscribe.local_stack.services import prefect_environment
 from channelscribe.sample.server import SampleServer
 from channelscribe.settings import Settings
 from deployments.provision import provision
-from tasks.run_settings import VARIABLE
+from tasks.resources import VARIABLE
 from tests.conftest import clean_environment
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]

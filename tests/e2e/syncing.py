@@ -73,7 +73,7 @@ class Syncs:
 def main() -> None:
     from channelscribe.errors import ChannelscribeError
     from flows.commands.sync import provide_limits
-    from flows.session import engine, run_settings
+    from flows.session import call, engine, run_settings
 
     settings, _ = run_settings(argparse.Namespace(assignments=[]))
     answers, sys.stdout = sys.stdout, sys.stderr
@@ -86,7 +86,7 @@ def main() -> None:
             request = SyncRequest.model_validate(json.loads(line))
             provide_limits(SettingsRegistry(run=request.settings).resolve())
             try:
-                answer = sync_channel(request).model_dump(mode="json")
+                answer = call(sync_channel, request).model_dump(mode="json")
             except ChannelscribeError as error:
                 answer = {"reason": error.reason, "message": str(error)}
             answers.write(json.dumps(answer) + "\n")

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from flows.run_names import named
+from flows.summary import named
 
 
 @pytest.mark.parametrize(

@@ -28,24 +28,25 @@ from channelscribe.errors import CorruptMedia
 from channelscribe.settings.registry import SettingsRegistry
 from channelscribe.settings.travel import to_travel
 from tasks.download import download
-from tasks.listing import claim_due, list_source
+from tasks.listing import list_source
+from tasks.queue import due_videos
 from tasks.publish import record_failure
 from tasks.resources import catalogue
 
-options = to_travel(SettingsRegistry(run={"sources.allow_private_addresses": True, "sources.retries": 0}).resolve())
+settings = SettingsRegistry(run={"sources.allow_private_addresses": True, "sources.retries": 0}).resolve()
+options = to_travel(settings)
 together = Barrier(2)
 
 def sync(source, owner):
     together.wait()
     listed = list_source.fn(source, options)
-    done, had = [], []
-    while videos := claim_due.fn(listed, owner, options, 2, had):
+    done, queue = [], due_videos(listed, owner, settings, None)
+    for videos in queue.batches(2):
         for video in videos:
-            had.append(video.pk)
             download.fn(video, options)
-            record_failure.fn(video, CorruptMedia("enough for this test"))
+            record_failure(video, CorruptMedia("enough for this test"))
             done.append(video.video_id)
-    return listed["new"], done
+    return listed.new, done
 
 schema.migrate(catalogue())
 rounds = []

@@ -17,7 +17,7 @@ from channelscribe.local_stack import LocalStack
 from channelscribe.local_stack.services import free_port, prefect_environment
 from channelscribe.settings.options import DaskOptions
 from deployments.certificates import make_certificates
-from tasks.runner import tls
+from tasks.dask_runner import tls
 from tests.conftest import clean_environment
 
 pytestmark = pytest.mark.stack
@@ -29,7 +29,7 @@ from prefect import flow, get_run_logger, tags, task
 from prefect.runtime import flow_run, task_run
 from prefect.settings import get_current_settings
 from tasks.batching import failure_of
-from tasks.runner import dask_task_runner, submit
+from tasks.dask_runner import dask_task_runner, submit
 
 @task
 def place(resource, number):

@@ -28,7 +28,7 @@ from channelscribe.errors import NoMedia, SourceUnreachable
 from functools import partial
 from tasks.batching import failure_of, settle
 from tasks.caching import ContentPolicy, worth_retrying
-from tasks.runner import dask_task_runner, submit
+from tasks.dask_runner import dask_task_runner, submit
 folder = Path(sys.argv[1])
 
 def count(name):

@@ -33,7 +33,7 @@ from channelscribe.settings.registry import SettingsRegistry
 from channelscribe.settings.travel import to_travel
 from tasks.prepare import prepare
 from tasks.records import Original, VideoWork
-from tasks.runner import dask_task_runner, submit
+from tasks.dask_runner import dask_task_runner, submit
 from tasks.resources import catalogue, store
 from tests.catalogue.records import Listed, Video
 

@@ -15,15 +15,14 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from channelscribe.catalogue.leases import Progress
 from channelscribe.local_stack import LocalStack
-from tasks import progress
+from tasks import artifacts
 from tasks.artifacts import progress_key
 from tests.tasks.test_engine import run
 
 SCRIPT = """
 import time
 from prefect.runtime import flow_run, task_run
-from tasks.artifacts import progress_key
-from tasks.progress import bar, followed
+from tasks.artifacts import bar, followed, progress_key
 
 def work(name, error=None, **pace):
     with bar(progress_key("recognize", "nowhere", name), f"recognize {name}", **pace) as fill:
@@ -85,9 +84,9 @@ class Clock:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, *, broken: bool = False) -> None:
         self.now, self.broken = 100.0, broken
         self.sent: list[Any] = []
-        monkeypatch.setattr(progress, "time", SimpleNamespace(monotonic=lambda: self.now))
-        monkeypatch.setattr(progress, "get_client", lambda **_: self)
-        monkeypatch.setattr(progress, "FlowRunContext", SimpleNamespace(get=self.context))
+        monkeypatch.setattr(artifacts, "time", SimpleNamespace(monotonic=lambda: self.now))
+        monkeypatch.setattr(artifacts, "get_client", lambda **_: self)
+        monkeypatch.setattr(artifacts, "FlowRunContext", SimpleNamespace(get=self.context))
 
     def context(self) -> Any:
         return SimpleNamespace(flow_run=SimpleNamespace(id=uuid4()))
@@ -112,7 +111,7 @@ class Clock:
 
 def work_for(clock: Clock, seconds: int) -> None:
     """Reports ten times a second."""
-    with progress.bar("a-key", "work") as fill:
+    with artifacts.bar("a-key", "work") as fill:
         for tenth in range(seconds * 10):
             fill(tenth / (seconds * 10))
             clock.now += 0.1
@@ -136,7 +135,7 @@ def test_a_server_that_takes_none_costs_one_try(monkeypatch: pytest.MonkeyPatch)
 
 def test_a_server_that_was_away_hears_of_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock(monkeypatch)
-    with progress.bar("a-key", "work", first=0, between=0) as fill:
+    with artifacts.bar("a-key", "work", first=0, between=0) as fill:
         fill(0.1)
         clock.broken = True
         for share in (0.2, 0.3, 0.4):
@@ -147,7 +146,7 @@ def test_a_server_that_was_away_hears_of_the_end(monkeypatch: pytest.MonkeyPatch
 
 def test_without_a_run_there_is_no_bar(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock(monkeypatch)
-    monkeypatch.setattr(progress, "FlowRunContext", SimpleNamespace(get=lambda: None))
+    monkeypatch.setattr(artifacts, "FlowRunContext", SimpleNamespace(get=lambda: None))
     work_for(clock, 60)
     assert clock.sent == []
 
@@ -156,8 +155,8 @@ def test_the_share_of_a_run_counts_what_is_begun() -> None:
     def at(step: str | None, fraction: float | None) -> Progress:
         return Progress(1, "s", "v", "t", "discovered", step, fraction, "o", datetime.now(UTC))
 
-    assert progress.share_done(0, 0, []) is None
-    assert progress.share_done(4, 0, []) == 1
-    assert progress.share_done(2, 2, []) == 0.5
-    assert progress.share_done(2, 0, [at(None, None), at("download", None)]) == 0
-    assert progress.share_done(1, 0, [at("recognize", 0.5)]) == pytest.approx(2.5 / 7)
+    assert artifacts.share_done(0, 0, []) is None
+    assert artifacts.share_done(4, 0, []) == 1
+    assert artifacts.share_done(2, 2, []) == 0.5
+    assert artifacts.share_done(2, 0, [at(None, None), at("download", None)]) == 0
+    assert artifacts.share_done(1, 0, [at("recognize", 0.5)]) == pytest.approx(2.5 / 7)

@@ -14,7 +14,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from channelscribe.errors import InvalidSetting, UnknownSetting
 from channelscribe.local_stack import LocalStack
-from tasks.run_settings import VARIABLE, run_settings
+from tasks.resources import VARIABLE, run_settings
 from tests.conftest import Cli
 
 pytestmark = pytest.mark.stack

@@ -1,25 +1,21 @@
-"""Published videos that are to be transcribed again: which, how long that takes, and a few at a time."""
+"""Published videos that are to be transcribed again: which, and how long that takes."""
 
 from __future__ import annotations
 
-from typing import Any
-
 from prefect import task
 
-from channelscribe.catalogue import leases, stats, transcripts
+from channelscribe.catalogue import stats, transcripts
 from channelscribe.catalogue.transcripts import Candidate, Wanted
 from channelscribe.settings.options import SpeechOptions
 from channelscribe.speech.registry import resolve_model
-from tasks.progress import share_done
-from tasks.reannotate import claim_transcripts
-from tasks.records import VideoWork
+from tasks.records import Options, VideoWork
 from tasks.resources import catalogue, settings_of
 
 SPEECH = ("recognize", "align", "diarize")
 
 
 @task(name="choose-transcripts", persist_result=False)
-def choose_transcripts(wanted: Wanted, limit: int | None, owner: str, options: dict[str, Any]) -> list[Candidate]:
+def choose_transcripts(wanted: Wanted, limit: int | None, options: Options) -> list[Candidate]:
     """Those that the run's models would make differently: what a stopped run has done is not chosen again."""
     speech = settings_of(options).speech
     chosen = [each for each in catalogue().run(transcripts.choose, wanted) if not made_with(each, speech)]
@@ -49,33 +45,8 @@ def hours_of_work(seconds: float) -> float | None:
     return sum(seconds / factor for factor in known if factor) / 3600
 
 
-class ChosenVideos:
-    """Call it with a number for the next videos, leased; those that another run works on are passed over."""
-
-    def __init__(self, chosen: list[Candidate], owner: str, lease_seconds: float) -> None:
-        self._left = list(chosen)
-        self._owner = owner
-        self._seconds = lease_seconds
-        self._taken = 0
-
-    def __call__(self, count: int) -> list[VideoWork]:
-        found: list[VideoWork] = []
-        while self._left and len(found) < count:
-            some, self._left = self._left[: count - len(found)], self._left[count - len(found) :]
-            found += claim_transcripts([work(each, self._owner) for each in some], self._seconds)
-        self._taken += len(found)
-        return found
-
-    def share(self) -> float | None:
-        """About how much of the run is done, 0 to 1."""
-        return share_done(self._taken, len(self._left), catalogue().run(leases.progress, self._owner))
-
-    def stop(self) -> None:
-        """Nothing more in this run."""
-        self._left = []
-
-
-def work(candidate: Candidate, owner: str) -> VideoWork:
+def video_of(candidate: Candidate, owner: str) -> VideoWork:
+    """Not leased yet."""
     return VideoWork(
         pk=candidate.pk,
         site=candidate.site,
