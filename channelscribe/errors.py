@@ -488,6 +488,7 @@ class WorkerDied(ChannelscribeError):
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.EROFS)
+NO_PLACE = "No usable temporary directory"
 FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EIO)
 """Said of a file (`filename` is there) they are the machine's; a socket's may be anybody's."""
 OUT_OF_MEMORY_WORDS = (
@@ -541,6 +542,8 @@ def _by_number(error: BaseException) -> ChannelscribeError | None:
     said = f"{name}: {os.strerror(number)}." if name else f"{os.strerror(number)}."
     if number in FULL:
         return StoreNotWritable(said, remedy="Free disk space, or work on a larger disk (data_dir, store.url).")
+    if NO_PLACE in str(error):
+        return MachineError(f"{error.args[-1]}.", remedy="Make room there, or set TMPDIR to a folder that has some.")
     if number in EXHAUSTED or (number in FORBIDDEN and name):
         return MachineError(said, remedy="Set it right on this machine; `channelscribe doctor` looks at the rest.")
     return OutOfMemory(said, remedy=MEMORY_REMEDY) if number == errno.ENOMEM else None

@@ -111,7 +111,11 @@ class SettingsRegistry:
             self.notes.append(f"{file} is not read: {error.strerror}.")
             text = ""
         values = dotenv_values(stream=io.StringIO(text))
-        return {name: value for name, value in values.items() if name.upper().startswith(PREFIX) and value is not None}
+        ours = {name: value for name, value in values.items() if name.upper().startswith(PREFIX) and value is not None}
+        holes = "\0" in "".join(ours.values())
+        if holes or (not ours and PREFIX in text.replace("\0", "") and "\0" in text):  # the latter is UTF-16
+            raise InvalidSetting(f"{file} holds settings of ours, and is no UTF-8 text.", remedy="Save it as UTF-8.")
+        return ours
 
     def _working_file(self, environ: Mapping[str, str]) -> Path | None:
         named = environ.get(CONFIG_VARIABLE)

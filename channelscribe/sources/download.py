@@ -14,7 +14,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from channelscribe.errors import ChannelscribeError, NoMedia, NotYet, SourceError, TruncatedMedia
+from channelscribe.errors import ChannelscribeError, EmptyMedia, NoMedia, NotYet, SourceError, TruncatedMedia
 from channelscribe.settings.options import SourceOptions
 from channelscribe.sources.addresses import check_url, display_url
 from channelscribe.sources.direct import direct_media
@@ -143,6 +143,11 @@ def _fetch(ydl: SafeYoutubeDL, log: YtdlpLog, url: str, place: tuple[Path, str],
             return info, transfer(ydl, log, meter, info, place, only_media=direct is not None)
         except NotMediaError:
             direct = None
+            continue
+        except EmptyMedia:
+            if number > 1:
+                raise  # a server that stumbles does so once
+            time.sleep(_PAUSE_SECONDS)
             continue
         except (StaleAddressError, FileChangedError, ShortFileError) as error:
             if direct is not None and isinstance(error, StaleAddressError):

@@ -31,6 +31,7 @@ __all__ = ["ShortFileError", "transfer"]
 
 _ROUNDED = 0.95  # pages of some sites tell a size in rounded megabytes
 _IDENTITY = ("format_id", "filesize", "ext", "protocol")
+_NOTHING_CAME = "Did not get any data blocks"
 _GAVE_UP = "Got error: "  # yt-dlp's words after its last try; they are all that is left of what went wrong
 
 
@@ -68,6 +69,8 @@ def transfer(
         raise
     except DownloadError as error:
         came = part.clear_if_empty()
+        if _NOTHING_CAME in str(error):
+            raise _empty(info) from error
         if _GAVE_UP not in str(error):
             raise
         if watch.failure is not None:
@@ -85,7 +88,7 @@ def transfer(
 def _refuse_partial(part: Part, watch: MediaWatch, meter: Meter, info: Info) -> None:
     size = part.working.stat().st_size
     if size == 0:
-        raise EmptyMedia(f"{display_url(str(info.get('webpage_url')))} is an empty file.")
+        raise _empty(info)
     meter.refuse_large(size)
     told, announced = (watch.received.total if watch.received else None), info.get("filesize") or 0
     if told is not None or watch.fragmented:  # the server has no more: a fragment's length is its own
@@ -106,6 +109,11 @@ def _refuse_long(part: Part, meter: Meter, info: Info) -> None:
     except ChannelscribeError:
         return  # what else it may be is for `audio.prepare` to say
     meter.refuse_long(found.duration if found.exact else None, display_url(str(info.get("webpage_url") or "")))
+
+
+def _empty(info: Info) -> EmptyMedia:
+    where = display_url(str(info.get("webpage_url") or info["url"]))
+    return EmptyMedia(f"{where} is an empty file.", remedy="It is asked for again.")
 
 
 def _truncated(info: Info, file: Path, watch: MediaWatch) -> TruncatedMedia:

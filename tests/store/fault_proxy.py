@@ -17,11 +17,12 @@ UNAVAILABLE = b"<Error><Code>ServiceUnavailable</Code><Message>Try again.</Messa
 
 
 class FaultProxy:
-    """`unavailable`, `cut` and `slow` are shares of the requests, 0 to 1."""
+    """`unavailable`, `cut` and `slow` are shares of the requests, 0 to 1; what has `refused` in its path gets 503."""
 
     def __init__(self, upstream: str, seed: int = 7) -> None:
         self.upstream = upstream.removeprefix("http://")
         self.unavailable = self.cut = self.slow = 0.0
+        self.refused = ""
         self.requests: Counter[str] = Counter()
         self.most_bytes = 0
         self.keys: set[str] = set()  # the access keys that requests were signed with
@@ -81,7 +82,7 @@ class _Handler(BaseHTTPRequestHandler):
         if signed := re.search(r"Credential=([^/]+)/", self.headers.get("Authorization") or ""):
             self.owner.keys.add(signed[1])
         fate = self.owner.fate(self.command, len(body))
-        if fate == "unavailable":
+        if fate == "unavailable" or (self.owner.refused and self.owner.refused in self.path):
             self._answer(503, [("Content-Type", "application/xml")], UNAVAILABLE if self.command != "HEAD" else b"")
             return
         if fate == "slow":

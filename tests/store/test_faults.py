@@ -16,8 +16,9 @@ from typing import Any
 import boto3  # type: ignore[import-untyped]
 import pytest
 
-from channelscribe.errors import StoreConflict, StoreError
+from channelscribe.errors import StoreConflict, StoreError, StoreUnreachable, stops_run
 from channelscribe.files import sha256_file
+from channelscribe.preflight import one_object_only
 from channelscribe.settings.options import StoreOptions
 from channelscribe.store import MediaStore, multipart, parallel
 from channelscribe.store import bucket as store_bucket
@@ -54,6 +55,18 @@ def place(s3: StoreOptions, bucket: str) -> Iterator[Place]:
         through = s3.model_copy(update={"endpoint_url": address})
         url = f"s3://{bucket}/library"
         yield Place(proxy, MediaStore(url, through), MediaStore(url, s3), client, bucket)
+
+
+@pytest.mark.usefixtures("few_tries")
+def test_one_key_that_fails_stops_no_run(place: Place) -> None:
+    place.proxy.refused = "originals/youtube/a"
+    with pytest.raises(StoreUnreachable) as caught:
+        place.store.put_bytes(b"sound", KEY)
+    assert stops_run(caught.value)
+    of_one = one_object_only(caught.value, place.store)
+    assert type(of_one) is StoreError and not stops_run(of_one)
+    place.proxy.refused, place.proxy.unavailable = "", 1.0
+    assert one_object_only(caught.value, place.store) is caught.value
 
 
 @pytest.fixture
