@@ -57,7 +57,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, ClassVar
@@ -118,6 +118,7 @@ __all__ = [
     "Whose",
     "WorkerDied",
     "as_ours",
+    "did_you_mean",
     "machine_fault",
     "stops_run",
 ]
@@ -525,6 +526,14 @@ def machine_fault(error: BaseException) -> ChannelscribeError | None:
         if found := _by_number(each) or _by_memory(each):
             return found
     return None
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """The end of a message about a name that is not there; empty where nothing known is like it."""
+    from difflib import get_close_matches
+
+    close = get_close_matches(name, list(known), n=1)
+    return f" Did you mean {close[0]}?" if close else ""
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

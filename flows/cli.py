@@ -9,12 +9,13 @@ from __future__ import annotations
 import argparse
 import importlib
 import logging
+import re
 import sys
 from datetime import date
 from typing import NoReturn
 
 from channelscribe import __version__
-from channelscribe.errors import ChannelscribeError, UsageError
+from channelscribe.errors import ChannelscribeError, UsageError, did_you_mean
 from channelscribe.export import CORPUS_FORMATS, FORMATS, known_formats
 from flows.output import EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE
 
@@ -32,7 +33,17 @@ class Parser(argparse.ArgumentParser):
     """Usage errors in one line that names the remedy, as all other errors."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(EXIT_USAGE, f"channelscribe: {message}. See `{self.prog} --help`.\n")
+        unknown = re.match(r"argument COMMAND: invalid choice: '(.*?)'", message)
+        if unknown:
+            message = f"there is no command {unknown[1]!r}.{did_you_mean(unknown[1], commands_of(self))}"
+        ends = message if message.endswith((".", "?")) else f"{message}."
+        self.exit(EXIT_USAGE, f"channelscribe: {ends} See `{self.prog} --help`.\n")
+
+
+def commands_of(top: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+    """The parser of each command."""
+    (found,) = (action for action in top._actions if isinstance(action, argparse._SubParsersAction))
+    return dict(found.choices)
 
 
 def day(text: str) -> date:
@@ -209,6 +220,10 @@ def parser() -> Parser:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns its exit code. Every failure is one line on stderr."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if not arguments:
+        parser().print_help(sys.stderr)
+        return EXIT_USAGE
     options = parser().parse_args(arguments)
     logging.getLogger().addHandler(logging.NullHandler())
     try:

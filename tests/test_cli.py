@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import importlib
 import subprocess
 import sys
@@ -10,30 +9,27 @@ from pathlib import Path
 
 import pytest
 
-from flows.cli import WITHIN, main, parser
+from flows.cli import WITHIN, commands_of, main, parser
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 
 
-def commands() -> dict[str, argparse.ArgumentParser]:
-    actions = parser()._actions
-    found = next(action for action in actions if isinstance(action, argparse._SubParsersAction))
-    return dict(found.choices)
+COMMANDS = commands_of(parser())
 
 
-@pytest.mark.parametrize("name", commands())
+@pytest.mark.parametrize("name", COMMANDS)
 def test_each_command_and_option_is_in_the_readme(name: str) -> None:
     assert f"channelscribe {name}" in README
-    for action in commands()[name]._actions:
+    for action in COMMANDS[name]._actions:
         for option in action.option_strings:
             assert option in {"-h", "--help"} or option in README, f"{name} {option}"
 
 
-@pytest.mark.parametrize("name", commands())
+@pytest.mark.parametrize("name", COMMANDS)
 def test_each_command_is_where_the_table_says(name: str) -> None:
     module = importlib.import_module(f"flows.commands.{WITHIN.get(name, name)}")
     assert callable(getattr(module, name if name in WITHIN else "run"))
-    assert set(WITHIN) <= set(commands())
+    assert set(WITHIN) <= set(COMMANDS)
 
 
 def test_help_and_version_import_no_engine() -> None:
@@ -52,3 +48,40 @@ def test_config_show_tells_each_origin(capsys: pytest.CaptureFixture[str]) -> No
 
     shown = json.loads(capsys.readouterr().out)
     assert shown["speech.beam_size"] == {"value": "3", "origin": "run parameter"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (
+            ["serach", "x"],
+            "there is no command 'serach'. Did you mean search? See `channelscribe --help`.\n",
+        ),
+        (["qqq"], "channelscribe: there is no command 'qqq'. See `channelscribe --help`.\n"),
+        (
+            ["search"],
+            "the following arguments are required: QUERY. See `channelscribe search --help`.\n",
+        ),
+        (["show", "x", "--format", "doc"], "no transcript format 'doc'. Known: txt, srt, vtt, tsv, json. See"),
+        (["status", "--set", "speech.modle=x"], "Did you mean speech.model? `channelscribe config show` lists all.\n"),
+        (
+            ["status", "--set", "speech.model"],
+            "is not KEY=VALUE. For example --set speech.model=small.\n",
+        ),
+    ],
+)
+def test_wrong_usage_is_one_line_with_its_remedy(
+    arguments: list[str], says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    try:
+        code: object = main(arguments)
+    except SystemExit as ended:
+        code = ended.code
+    said = capsys.readouterr()
+    assert (code, said.out, said.err.count("\n")) == (2, "", 1)
+    assert says in said.err
+
+
+def test_without_a_command_there_is_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 2
+    assert "search" in capsys.readouterr().err

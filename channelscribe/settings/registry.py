@@ -20,7 +20,7 @@ import yaml
 from dotenv import dotenv_values
 from pydantic import SecretStr, ValidationError
 
-from channelscribe.errors import InvalidSetting, UnknownSetting
+from channelscribe.errors import InvalidSetting, UnknownSetting, did_you_mean
 from channelscribe.project import FOLDER, THROUGH, project_folder
 from channelscribe.settings.options import Settings
 
@@ -157,8 +157,10 @@ class SettingsRegistry:
         key = ".".join(str(part) for part in first["loc"])
         origin = self._origin(key)
         if first["type"] == "extra_forbidden":
+            known = [name for name, _ in _flatten(Settings())]
             return UnknownSetting(
-                f"There is no setting {key} (from {origin}).", remedy="`channelscribe config show` lists all."
+                f"There is no setting {key} (from {origin}).{did_you_mean(key, known)}",
+                remedy="`channelscribe config show` lists all.",
             )
         return InvalidSetting(f"Setting {key} (from {origin}) is wrong: {first['msg']}.", remedy="Correct it there.")
 
