@@ -15,9 +15,9 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from channelscribe.catalogue import leases
+from channelscribe.catalogue import stats
 from channelscribe.catalogue.connection import Database
-from channelscribe.catalogue.leases import Activity
+from channelscribe.catalogue.stats import Activity
 from channelscribe.errors import CatalogueError
 from flows.output import duration, printable, tell
 
@@ -73,7 +73,7 @@ class Display:
 
     def _look(self) -> None:
         try:
-            found = self.catalogue.run(leases.activity, list(self.last))
+            found = self.catalogue.run(stats.activity, list(self.last))
         except CatalogueError:
             return  # the run itself will tell
         for item in found:

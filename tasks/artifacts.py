@@ -26,7 +26,7 @@ from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 from prefect.context import FlowRunContext, TaskRunContext
 
 from channelscribe.catalogue import stats, videos
-from channelscribe.catalogue.leases import Progress
+from channelscribe.catalogue.stats import Progress
 from channelscribe.catalogue.videos import Outcome
 from channelscribe.errors import ChannelscribeError
 from channelscribe.evaluation.summary import page

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
-from channelscribe.catalogue import leases
+from channelscribe.catalogue import leases, stats
 from channelscribe.catalogue.leases import Left, SourceLock
 from channelscribe.catalogue.tables import VideoRow
 from channelscribe.settings import Settings
@@ -93,7 +93,7 @@ class VideoQueue:
             left = self._left(self._given_back).free
             self._expected = len(self.taken) + (left if self._limit is None else min(left, self._limit))
         left = 0 if self._over else max(0, self._expected - len(self.taken))
-        return share_done(len(self.taken), left, catalogue().run(leases.progress, self.owner))
+        return share_done(len(self.taken), left, catalogue().run(stats.progress, self.owner))
 
     def _look(self, *, found: bool) -> None:
         """After a claim that got fewer than it asked for: is this the end, or are rows locked for a moment?"""

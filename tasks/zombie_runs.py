@@ -29,7 +29,7 @@ from prefect.client.schemas.responses import SetStateStatus
 from prefect.events.filters import EventFilter, EventNameFilter, EventOccurredFilter, EventResourceFilter
 from prefect.states import Cancelled, Crashed
 
-from channelscribe.catalogue import leases
+from channelscribe.catalogue import stats
 from tasks.resources import catalogue
 
 __all__ = ["HEARTBEAT", "LOST_AFTER", "NOT_STARTED_AFTER", "close_lost", "close_lost_runs"]
@@ -52,7 +52,7 @@ PAGE = 200
 @task(name="close-lost-runs", persist_result=False)
 def close_lost_runs(dry_run: bool) -> list[str]:
     """Those of this Prefect server, by the leases of this worker's catalogue."""
-    working = {each.owner for each in catalogue().run(leases.progress)}
+    working = {each.owner for each in catalogue().run(stats.progress)}
     return close_lost(working, datetime.now(UTC), delete=not dry_run)
 
 

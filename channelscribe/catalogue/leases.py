@@ -16,42 +16,27 @@ from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session, col, select
 
 from channelscribe.catalogue.connection import CONNECT_SECONDS, Database, execute
+from channelscribe.catalogue.states import DUE, FREE
 from channelscribe.catalogue.tables import SourceVideoRow, VideoRow
 from channelscribe.errors import LeaseLost
 
 __all__ = [
-    "DUE",
-    "FREE",
-    "Activity",
     "Left",
-    "Progress",
     "SourceLock",
-    "activity",
     "claim",
     "claim_next",
     "clear_lease",
     "due",
-    "due_length",
     "held",
     "left_in_source",
     "left_of",
     "lost_leases",
     "make_due",
-    "progress",
     "release",
     "release_all",
     "renew",
     "renew_all",
 ]
-
-DUE = """
-(state IN ('discovered', 'downloaded', 'transcribed')
-    OR (state IN ('retrying', 'waiting') AND (next_check_at IS NULL OR next_check_at <= now())))
-"""
-"""SQL: a video that wants work now."""
-
-FREE = "((lease_owner IS NULL OR lease_until < now()) AND taken_down_at IS NULL)"
-"""SQL: a video that nobody holds, and that may be worked on."""
 
 # SKIP LOCKED: of two claims at once each takes what the other does not, and neither waits.
 CLAIM = f"""
@@ -75,21 +60,6 @@ WHERE id IN (
     ORDER BY video.setbacks, link.position NULLS LAST, video.id LIMIT :count FOR UPDATE OF video SKIP LOCKED)
 RETURNING id
 """  # noqa: S608
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """One video in work. `step_fraction` is 0 to 1, None where the step cannot tell."""
-
-    video_pk: int
-    site: str
-    video_id: str
-    title: str
-    state: str
-    step: str | None
-    step_fraction: float | None
-    owner: str
-    lease_until: datetime
 
 
 def due(session: Session, source_pk: int, limit: int | None = None) -> list[VideoRow]:
@@ -293,58 +263,8 @@ def clear_lease(row: VideoRow) -> None:
     row.lease_owner = row.lease_until = row.step = row.step_fraction = None
 
 
-def progress(session: Session, owner: str | None = None) -> list[Progress]:
-    """Videos in work now, of one owner or of all; the oldest lease first."""
-    rows = execute(
-        session,
-        "SELECT id AS video_pk, site, video_id, title, state, step, step_fraction, lease_owner AS owner, lease_until "
-        "FROM video WHERE lease_owner IS NOT NULL AND lease_until >= now() "
-        "AND (CAST(:owner AS text) IS NULL OR lease_owner = :owner) ORDER BY lease_until, id",
-        owner=owner,
-    ).mappings()
-    return [Progress(**row) for row in rows]
-
-
-def due_length(session: Session) -> tuple[int, float, float]:
-    """How many videos a run would take up now, the seconds of all and of the longest, where they are told."""
-    row = execute(
-        session,
-        f"SELECT count(*), coalesce(sum(duration), 0), coalesce(max(duration), 0) FROM video WHERE {DUE} AND {FREE} "  # noqa: S608
-        "AND EXISTS (SELECT 1 FROM source_video WHERE video_pk = video.id AND gone_at IS NULL)",
-    ).one()
-    return int(row[0]), float(row[1]), float(row[2])
-
-
 def _lost(video_pk: int) -> LeaseLost:
     return LeaseLost(f"somebody else has video {video_pk} now.")
-
-
-@dataclass(frozen=True, slots=True)
-class Activity:
-    """A video that is in work, or was when last looked at. `step_fraction` is 0 to 1 or None."""
-
-    pk: int
-    video_id: str
-    title: str
-    state: str
-    step: str | None
-    step_fraction: float | None
-    reason: str | None
-    message: str | None
-    remedy: str | None
-    in_work: bool
-
-
-def activity(session: Session, seen: Sequence[int] = ()) -> list[Activity]:
-    """Videos that are leased now, and those of `seen` (our numbers) whatever became of them; oldest number first."""
-    rows = execute(
-        session,
-        "SELECT id AS pk, video_id, title, state, step, step_fraction, reason, message, remedy, "
-        "coalesce(lease_until >= now(), false) AS in_work FROM video "
-        "WHERE lease_until >= now() OR id = ANY(:seen) ORDER BY id",
-        seen=list(seen),
-    ).mappings()
-    return [Activity(**row) for row in rows]
 
 
 def renew_all(session: Session, owner: str, seconds: float) -> int:

@@ -14,10 +14,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection
-from sqlmodel import Session, col, select
+from sqlmodel import Session
 
 from channelscribe.catalogue.connection import clean_json, clean_text, driver_connection, execute
-from channelscribe.catalogue.tables import SourceRow
 from channelscribe.errors import UnknownSource
 from channelscribe.sources.addresses import display_urls, public_url
 
@@ -33,7 +32,6 @@ __all__ = [
     "keep_address",
     "known_channel",
     "record_listing",
-    "sources",
     "unknown_channel",
     "whole_address",
 ]
@@ -274,11 +272,6 @@ def whole_address(session: Session, url: str) -> str:
         return url
     found = execute(session, "SELECT private_url FROM source WHERE url = :url", url=url).scalar_one_or_none()
     return str(found) if found else url
-
-
-def sources(session: Session) -> list[SourceRow]:
-    """All sources, oldest first."""
-    return list(session.exec(select(SourceRow).order_by(col(SourceRow.id))).all())
 
 
 ALL_LISTED = """

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable, Iterator
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 
+from channelscribe.catalogue.states import State
 from channelscribe.catalogue.stats import Figures, StageFigures
-from channelscribe.catalogue.tables import State
 
 __all__ = ["LibraryCollector", "exposition"]
 

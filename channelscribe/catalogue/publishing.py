@@ -26,7 +26,8 @@ from sqlmodel import Session, col, select
 from channelscribe.catalogue.connection import clean_json, driver_connection, execute
 from channelscribe.catalogue.leases import clear_lease, held
 from channelscribe.catalogue.references import note_checkpoints
-from channelscribe.catalogue.tables import State, TranscriptRow
+from channelscribe.catalogue.states import State
+from channelscribe.catalogue.tables import TranscriptRow
 from channelscribe.catalogue.videos import advance
 from channelscribe.transcript import Transcript, Turn
 

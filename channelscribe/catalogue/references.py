@@ -18,12 +18,12 @@ from sqlmodel import Session
 
 from channelscribe.catalogue.connection import execute
 from channelscribe.catalogue.listings import FORGET_TITLE
+from channelscribe.catalogue.states import SETTLED
 from channelscribe.errors import KeyRefused
 from channelscribe.sources.identifiers import safe_id
 from channelscribe.store.layout import checkpoint_key
 
 __all__ = [
-    "SETTLED",
     "CheckpointUse",
     "OldVersion",
     "Remains",
@@ -45,9 +45,6 @@ __all__ = [
 
 VideoName = tuple[str, str]
 """Site and the site's id."""
-
-SETTLED = "(video.state IN ('published', 'unavailable', 'excluded'))"
-"""SQL: a video at the end of its way: no sync goes on with it."""
 
 STANDINGS = f"""
 SELECT video.id AS pk, site, video_id, {SETTLED} AS settled, lease_owner IS NOT NULL AS held,

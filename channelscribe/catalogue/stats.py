@@ -14,10 +14,54 @@ from sqlmodel import Session
 
 from channelscribe.catalogue.breakers import Block, blocks
 from channelscribe.catalogue.connection import execute
-from channelscribe.catalogue.leases import DUE, FREE, Progress, progress
-from channelscribe.catalogue.tables import State
+from channelscribe.catalogue.states import DUE, FREE, State
 
-__all__ = ["Figures", "ReasonCount", "StageFigures", "Status", "figures", "record_stage", "status", "work_seconds"]
+__all__ = [
+    "Activity",
+    "Figures",
+    "Progress",
+    "ReasonCount",
+    "StageFigures",
+    "Status",
+    "activity",
+    "due_length",
+    "figures",
+    "progress",
+    "record_stage",
+    "status",
+    "work_seconds",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """One video in work. `step_fraction` is 0 to 1, None where the step cannot tell."""
+
+    video_pk: int
+    site: str
+    video_id: str
+    title: str
+    state: str
+    step: str | None
+    step_fraction: float | None
+    owner: str
+    lease_until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """A video that is in work, or was when last looked at. `step_fraction` is 0 to 1 or None."""
+
+    pk: int
+    video_id: str
+    title: str
+    state: str
+    step: str | None
+    step_fraction: float | None
+    reason: str | None
+    message: str | None
+    remedy: str | None
+    in_work: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,3 +225,37 @@ def figures(session: Session) -> Figures:
         transcribed_seconds=float(execute(session, TRANSCRIBED).scalar_one()),
         stages=[StageFigures(**row) for row in execute(session, STAGES, hours=RECENT_HOURS).mappings()],
     )
+
+
+def progress(session: Session, owner: str | None = None) -> list[Progress]:
+    """Videos in work now, of one owner or of all; the oldest lease first."""
+    rows = execute(
+        session,
+        "SELECT id AS video_pk, site, video_id, title, state, step, step_fraction, lease_owner AS owner, lease_until "
+        "FROM video WHERE lease_owner IS NOT NULL AND lease_until >= now() "
+        "AND (CAST(:owner AS text) IS NULL OR lease_owner = :owner) ORDER BY lease_until, id",
+        owner=owner,
+    ).mappings()
+    return [Progress(**row) for row in rows]
+
+
+def activity(session: Session, seen: Sequence[int] = ()) -> list[Activity]:
+    """Videos that are leased now, and those of `seen` (our numbers) whatever became of them; oldest number first."""
+    rows = execute(
+        session,
+        "SELECT id AS pk, video_id, title, state, step, step_fraction, reason, message, remedy, "
+        "coalesce(lease_until >= now(), false) AS in_work FROM video "
+        "WHERE lease_until >= now() OR id = ANY(:seen) ORDER BY id",
+        seen=list(seen),
+    ).mappings()
+    return [Activity(**row) for row in rows]
+
+
+def due_length(session: Session) -> tuple[int, float, float]:
+    """How many videos a run would take up now, the seconds of all and of the longest, where they are told."""
+    row = execute(
+        session,
+        f"SELECT count(*), coalesce(sum(duration), 0), coalesce(max(duration), 0) FROM video WHERE {DUE} AND {FREE} "  # noqa: S608
+        "AND EXISTS (SELECT 1 FROM source_video WHERE video_pk = video.id AND gone_at IS NULL)",
+    ).one()
+    return int(row[0]), float(row[1]), float(row[2])

@@ -11,7 +11,6 @@ times the space (a 24-byte row header and an index entry for 20 bytes of content
 from __future__ import annotations
 
 from datetime import date, datetime
-from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import (
@@ -33,6 +32,8 @@ from sqlalchemy import Text as SqlText
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TSVECTOR
 from sqlmodel import Field, SQLModel
 
+from channelscribe.catalogue.states import State
+
 __all__ = [
     "AudioRow",
     "BreakerRow",
@@ -48,19 +49,6 @@ __all__ = [
     "TranscriptRow",
     "VideoRow",
 ]
-
-
-class State(StrEnum):
-    """Where a video is; DESIGN, "States of a video"."""
-
-    DISCOVERED = "discovered"
-    DOWNLOADED = "downloaded"
-    TRANSCRIBED = "transcribed"
-    PUBLISHED = "published"
-    WAITING = "waiting"
-    RETRYING = "retrying"
-    UNAVAILABLE = "unavailable"
-    EXCLUDED = "excluded"
 
 
 _STATES = ", ".join(f"'{state}'" for state in State)

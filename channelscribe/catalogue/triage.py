@@ -17,9 +17,10 @@ from sqlmodel import Session
 
 from channelscribe.catalogue import listings
 from channelscribe.catalogue.connection import Database, clean_json, execute
-from channelscribe.catalogue.leases import FREE, due
+from channelscribe.catalogue.leases import due
 from channelscribe.catalogue.listings import ListingReport
-from channelscribe.catalogue.tables import State, VideoRow
+from channelscribe.catalogue.states import FREE, State
+from channelscribe.catalogue.tables import VideoRow
 from channelscribe.catalogue.videos import STATE_AFTER, left_out, retry_delay, waiting
 from channelscribe.errors import ChannelscribeError
 

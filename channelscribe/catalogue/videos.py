@@ -15,8 +15,9 @@ from sqlalchemy import ColumnElement, or_, tuple_
 from sqlmodel import Session, col, select
 
 from channelscribe.catalogue.connection import clean_json, clean_text, execute
-from channelscribe.catalogue.leases import DUE, FREE, clear_lease, held
-from channelscribe.catalogue.tables import AudioRow, SourceVideoRow, State, VideoRow
+from channelscribe.catalogue.leases import clear_lease, held
+from channelscribe.catalogue.states import DUE, FREE, State
+from channelscribe.catalogue.tables import AudioRow, SourceRow, SourceVideoRow, VideoRow
 from channelscribe.errors import (
     AddressRefused,
     ChannelscribeError,
@@ -49,10 +50,16 @@ __all__ = [
     "record_state",
     "retry_delay",
     "rows_of",
+    "sources",
     "waiting",
 ]
 
 LARGEST_KEY = 2**63 - 1
+
+
+def sources(session: Session) -> list[SourceRow]:
+    """All sources, oldest first."""
+    return list(session.exec(select(SourceRow).order_by(col(SourceRow.id))).all())
 
 
 def rows_of(session: Session, video_pks: Sequence[int]) -> list[VideoRow]:

@@ -21,8 +21,8 @@ from urllib.parse import urlsplit
 from channelscribe.audio.ffmpeg import ffmpeg_path, try_ffmpeg
 from channelscribe.audio.space import likely_bytes
 from channelscribe.catalogue.connection import Database
-from channelscribe.catalogue.leases import due_length
 from channelscribe.catalogue.schema import look_at, revision_of
+from channelscribe.catalogue.stats import due_length
 from channelscribe.errors import ChannelscribeError, as_ours
 from channelscribe.local_stack import LocalStack
 from channelscribe.local_stack.looking import running_addresses

@@ -6,7 +6,7 @@ import argparse
 from datetime import UTC, datetime
 from pathlib import Path
 
-from channelscribe.catalogue import leases
+from channelscribe.catalogue import stats
 from channelscribe.catalogue.connection import Database
 from channelscribe.local_stack import LocalStack
 from channelscribe.local_stack.looking import running_addresses
@@ -51,7 +51,7 @@ def close_lost_runs(settings: Settings, catalogue: Database, *, delete: bool) ->
 
         quiet_terminal()
         try:
-            return close_lost({each.owner for each in catalogue.run(leases.progress)}, datetime.now(UTC), delete=delete)
+            return close_lost({each.owner for each in catalogue.run(stats.progress)}, datetime.now(UTC), delete=delete)
         except httpx.HTTPError as error:
             tell(f"The Prefect server at {api_url} does not answer ({type(error).__name__}): no lost run is closed.")
             return None

@@ -20,7 +20,7 @@ def feed(**more: str) -> Listed:
 
 def test_what_is_shown_holds_no_secret(catalogue: Database) -> None:
     report = catalogue.run(listings.record_listing, feed())
-    (source,) = catalogue.run(listings.sources)
+    (source,) = catalogue.run(videos.sources)
     (row,) = catalogue.run(videos.find_videos, "e1")
     assert (source.url, source.private_url) == (PUBLIC, WHOLE)
     assert (row.url, row.private_url) == ("https://media.example.org/e1.mp3?Policy=~&n=1", AUDIO)
@@ -47,7 +47,7 @@ def test_a_token_that_is_made_anew_each_time_is_no_change(catalogue: Database) -
 
 def test_an_address_is_kept_before_it_is_listed(catalogue: Database) -> None:
     assert catalogue.run(listings.keep_address, "https://example.org/open.xml") == "https://example.org/open.xml"
-    assert catalogue.run(listings.sources) == []
+    assert catalogue.run(videos.sources) == []
     assert catalogue.run(listings.keep_address, WHOLE) == PUBLIC
     assert catalogue.run(listings.whole_address, PUBLIC) == WHOLE
     newer = WHOLE.replace("s3cret", "n3wer")
@@ -58,7 +58,7 @@ def test_an_address_is_kept_before_it_is_listed(catalogue: Database) -> None:
     listing = feed()
     listing.url = PUBLIC
     catalogue.run(listings.record_listing, listing)
-    (source,) = catalogue.run(listings.sources)
+    (source,) = catalogue.run(videos.sources)
     assert (source.private_url, source.title) == (newer, "Channel One")
 
 
@@ -74,7 +74,7 @@ def test_existing_libraries_are_brought_over(empty_database: NewDatabase) -> Non
         connection.execute("INSERT INTO video (site, video_id, url) VALUES ('generic', 'e1', %s)", (AUDIO,))
     catalogue = Database(url)
     schema.migrate(catalogue)
-    kept = catalogue.run(listings.sources)
+    kept = catalogue.run(videos.sources)
     assert [(row.url, row.private_url) for row in kept[::2]] == [
         (PUBLIC, WHOLE),
         ("https://www.youtube.com/playlist?list=PL1", None),

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from channelscribe import errors
-from channelscribe.catalogue import leases, listings, publishing, search, stats, videos
+from channelscribe.catalogue import leases, publishing, search, stats, videos
 from channelscribe.catalogue.connection import Database
 from channelscribe.catalogue.search_query import Question
 from channelscribe.catalogue.tables import State
@@ -147,7 +147,7 @@ def test_failed_videos_can_be_made_due(catalogue: Database) -> None:
     for row, error in zip(rows, found, strict=True):
         catalogue.run(leases.claim, [row.id], OWNER, 60)
         catalogue.run(videos.record_failure, row.id, OWNER, error)
-    pk = catalogue.run(listings.sources)[0].id
+    pk = catalogue.run(videos.sources)[0].id
     assert catalogue.run(leases.due, pk) == []
     assert catalogue.run(leases.make_due, pk, ["members_only"]) == 1
     assert [row.video_id for row in catalogue.run(leases.due, pk)] == ["v0"]

@@ -6,11 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from channelscribe.catalogue import leases, listings, publishing, videos
-from channelscribe.catalogue.connection import Database
+from channelscribe.catalogue import leases, listings, publishing, stats, videos
+from channelscribe.catalogue.connection import Database, execute
 from channelscribe.catalogue.tables import State
 from channelscribe.errors import LeaseLost
-from tests.catalogue.records import OWNER, spoken, with_videos
+from tests.catalogue.records import OWNER, Listed, Video, spoken, with_videos
 
 
 def test_two_claims_at_once_are_disjoint(catalogue: Database) -> None:
@@ -39,12 +39,12 @@ def test_progress_is_seen_and_release_clears_it(catalogue: Database) -> None:
     catalogue.run(leases.claim, [pk], OWNER, 60)
     catalogue.run(leases.renew, pk, OWNER, 60, "download", 0.5)
     catalogue.run(leases.renew, pk, OWNER, 60, fraction=7.0)
-    (row,) = catalogue.run(leases.progress, OWNER)
+    (row,) = catalogue.run(stats.progress, OWNER)
     assert (row.video_pk, row.step, row.step_fraction) == (pk, "download", 1.0)
-    assert catalogue.run(leases.progress, "other") == []
+    assert catalogue.run(stats.progress, "other") == []
     assert catalogue.run(leases.release, [pk], "other") == 0
     assert catalogue.run(leases.release, [pk], OWNER) == 1
-    assert catalogue.run(leases.progress) == []
+    assert catalogue.run(stats.progress) == []
 
 
 def test_an_expired_lease_can_be_taken_and_is_then_lost(catalogue: Database) -> None:
@@ -73,11 +73,36 @@ def test_what_is_not_due_is_claimed_only_on_purpose(catalogue: Database) -> None
 def test_what_is_left_is_told_from_what_others_hold(catalogue: Database) -> None:
     pks = [row.id for row in with_videos(catalogue, 3)]
     with catalogue.session() as session:
-        source = listings.sources(session)[0].id
+        source = videos.sources(session)[0].id
         assert leases.left_in_source(session, source, OWNER) == leases.Left(3, 0, None)
     catalogue.run(leases.claim, pks[:1], "other", 60)
     catalogue.run(leases.claim, pks[1:2], OWNER, 60)
-    until = catalogue.run(leases.progress, "other")[0].lease_until
+    until = catalogue.run(stats.progress, "other")[0].lease_until
     assert catalogue.run(leases.left_in_source, source, OWNER) == leases.Left(1, 1, until)
     assert catalogue.run(leases.left_in_source, source, OWNER, pks[2:]) == leases.Left(0, 1, until)
     assert catalogue.run(leases.left_of, pks, OWNER) == leases.Left(1, 1, until)
+
+
+def test_rows_that_another_session_has_locked_are_not_the_end(catalogue: Database) -> None:
+    pks = [row.id for row in with_videos(catalogue, 10)]
+    source = catalogue.run(videos.sources)[0].id
+    with catalogue.session() as another:
+        execute(another, "SELECT id FROM video WHERE id = ANY(:pks) ORDER BY site, video_id FOR UPDATE", pks=pks[:7])
+        assert [row.id for row in catalogue.run(leases.claim_next, source, OWNER, 60, 5)] == pks[7:]
+        assert catalogue.run(leases.claim_next, source, OWNER, 60, 5) == []
+        assert catalogue.run(leases.left_in_source, source, OWNER) == leases.Left(7, 0, None)
+        assert catalogue.run(leases.left_of, pks, OWNER) == leases.Left(7, 0, None)
+    assert [row.id for row in catalogue.run(leases.claim_next, source, OWNER, 60, 10)] == pks[:7]
+    assert catalogue.run(leases.left_in_source, source, OWNER) == leases.Left(0, 0, None)
+
+
+def test_a_listing_of_an_overlapping_source_hides_nothing(catalogue: Database) -> None:
+    """What another session lists, and has not committed yet, is due all the same."""
+    pks = [row.id for row in with_videos(catalogue, 3)]
+    source = catalogue.run(videos.sources)[0].id
+    changed = Listed([Video(f"v{n}", "another title", position=n) for n in range(3)], url="https://x/playlist")
+    with catalogue.session() as another:
+        listings.record_listing(another, changed)
+        assert catalogue.run(leases.claim_next, source, OWNER, 60, 3) == []
+        assert catalogue.run(leases.left_in_source, source, OWNER) == leases.Left(3, 0, None)
+    assert [row.id for row in catalogue.run(leases.claim_next, source, OWNER, 60, 3)] == pks

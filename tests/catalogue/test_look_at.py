@@ -7,8 +7,8 @@ import pytest
 from sqlalchemy import make_url
 
 from channelscribe.catalogue.connection import Database
-from channelscribe.catalogue.leases import due_length
 from channelscribe.catalogue.schema import check_writable, look_at, migrate
+from channelscribe.catalogue.stats import due_length
 from channelscribe.errors import CatalogueNotWritable, CatalogueUnreachable, SchemaMismatch, stops_run
 from tests.catalogue.conftest import NewDatabase
 

@@ -23,7 +23,7 @@ def judge(has_account: bool = False, **filters: object) -> Judge:
 def states(catalogue: Database) -> dict[str, tuple[str, str | None]]:
     return {
         row.video_id: (row.state, row.reason)
-        for row in catalogue.run(videos.list_videos, catalogue.run(listings.sources)[0].id)
+        for row in catalogue.run(videos.list_videos, catalogue.run(videos.sources)[0].id)
     }
 
 

@@ -102,7 +102,7 @@ def test_while_a_feed_lists_it_it_is_tried_again_further_and_further_apart(
     pk = episode(catalogue)
     row = fail(catalogue, pk, error)
     assert row.state == State.RETRYING and row.next_check_at is None  # with the next run
-    assert [each.id for each in catalogue.run(leases.due, catalogue.run(listings.sources)[0].id)] == [pk]
+    assert [each.id for each in catalogue.run(leases.due, catalogue.run(videos.sources)[0].id)] == [pk]
     gaps = []
     for _ in range(10):
         row = fail(catalogue, pk, error)
@@ -134,7 +134,7 @@ def test_a_transcript_stays_whatever_is_said_later(catalogue: Database) -> None:
 def test_what_the_machine_failed_at_comes_last(catalogue: Database) -> None:
     """A video that takes the machine's memory each time does not keep the others from their turn."""
     rows = with_videos(catalogue, 3)
-    pk = catalogue.run(listings.sources)[0].id
+    pk = catalogue.run(videos.sources)[0].id
     fail(catalogue, rows[0].id, errors.ProgramFailed("ffmpeg was killed (SIGKILL)."))
     assert [row.video_id for row in catalogue.run(leases.claim_next, pk, OWNER, 60, 2, [])] == ["v1", "v2"]
     assert [row.video_id for row in catalogue.run(leases.due, pk)] == ["v0"]

@@ -14,7 +14,7 @@ import av
 import psycopg
 import pytest
 
-from channelscribe.catalogue import breakers, listings, stats, videos
+from channelscribe.catalogue import breakers, stats, videos
 from channelscribe.catalogue.connection import Database
 from channelscribe.catalogue.tables import VideoRow
 from channelscribe.local_stack import LocalStack
@@ -248,7 +248,7 @@ def test_a_listing_that_fails_half_way(sync: Syncs, site: StandinSite, library: 
         assert partial["incomplete"], partial
         assert (partial["listed"], partial["new"]) == (2, int(status == 500))
         site.heal()
-    pk = next(source.id for source in library.run(listings.sources) if source.url == channel.url)
+    pk = next(source.id for source in library.run(videos.sources) if source.url == channel.url)
     whole = sync(channel.url)
     assert (whole["listed"], whole["new"], whole["incomplete"]) == (7, 0, None)
     assert next(row.video_id for row in library.run(videos.list_videos, pk)) == "h-new"

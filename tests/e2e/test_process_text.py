@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from channelscribe.catalogue import entities, leases, listings, transcripts
+from channelscribe.catalogue import entities, stats, transcripts, videos
 from channelscribe.catalogue.connection import Database
 from tests.conftest import clean_environment
 
@@ -61,7 +61,7 @@ def readings(library: Database) -> dict[str, tuple[str | None, str | None, int]]
 
 def test_readings_are_replaced_and_transcripts_stay(library: Database, data_dir: Path) -> None:
     before = readings(library)
-    some = next(iter(library.run(listings.sources))).title
+    some = next(iter(library.run(videos.sources))).title
     rehearsed, fewer, limited, unknown = process(
         data_dir,
         {"settings": FEWER},
@@ -81,4 +81,4 @@ def test_readings_are_replaced_and_transcripts_stay(library: Database, data_dir:
     (again,) = process(data_dir, {"settings": AS_BEFORE, "dry_run": False})
     assert again["read"] == len(before)
     assert readings(library) == before
-    assert library.run(leases.progress) == []
+    assert library.run(stats.progress) == []

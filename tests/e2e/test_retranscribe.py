@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from channelscribe.catalogue import listings, transcripts
+from channelscribe.catalogue import transcripts
 from channelscribe.catalogue import videos as video_rows
 from channelscribe.catalogue.connection import Database
 from tests.conftest import Cli
@@ -31,7 +31,9 @@ def test_a_new_version_and_back(cli: Cli, library: Database) -> None:
     left = cli("retranscribe", "--dry-run", "--json", "--where", "model=sample", *WITH_ONE_BEAM)
     assert left.json["chosen"] == chosen - 1
 
-    videos = [row for source in library.run(listings.sources) for row in library.run(video_rows.list_videos, source.id)]
+    videos = [
+        row for source in library.run(video_rows.sources) for row in library.run(video_rows.list_videos, source.id)
+    ]
     (video,) = {row.video_id for row in videos if len(library.run(transcripts.versions, row.id)) > 1}
     versions = cli("versions", video, "--json").json["versions"]
     assert [(each["version"], each["current"]) for each in versions] == [(1, False), (2, True)]

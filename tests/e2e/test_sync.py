@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from channelscribe.catalogue import listings, transcripts, videos
+from channelscribe.catalogue import transcripts, videos
 from channelscribe.catalogue.connection import Database
 from channelscribe.evaluation.metrics import word_error_rate
 from channelscribe.local_stack import LocalStack
@@ -87,7 +87,7 @@ def test_readers_answer_while_a_sync_runs(library: Database, cli: Cli, data_dir:
             assert cli("search", "train", "--json").json["hits"]
             assert "train" in cli("show", "night-train").out
             assert cli("entities", "--json").json["entities"]
-            assert "night-train" in cli("export", library.run(listings.sources)[0].url).out
+            assert "night-train" in cli("export", library.run(videos.sources)[0].url).out
             assert "download" in steps_of(cli, item.id)  # it was going on all the time
         finally:
             server.bytes_per_second = None

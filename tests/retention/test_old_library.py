@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from channelscribe.catalogue import listings, references, schema, search, stats, transcripts, videos
+from channelscribe.catalogue import references, schema, search, stats, transcripts, videos
 from channelscribe.catalogue.connection import Database
 from channelscribe.catalogue.search_query import Question
 from channelscribe.catalogue.tables import VideoRow
@@ -31,7 +31,7 @@ def old(empty_database: NewDatabase, tmp_path: Path) -> Library:
 def published_of(library: Library) -> list[VideoRow]:
     rows = [
         row
-        for source in library.catalogue.run(listings.sources)
+        for source in library.catalogue.run(videos.sources)
         for row in library.catalogue.run(videos.list_videos, source.id)
     ]
     return list({row.id: row for row in rows if row.state == "published"}.values())
@@ -42,7 +42,7 @@ def test_it_is_migrated_and_read(old: Library) -> None:
     status = old.catalogue.run(stats.status)
     assert status.states["published"] == 7
     assert (status.states["waiting"], status.states["unavailable"], status.states["excluded"]) == (1, 2, 1)
-    assert [source.title for source in old.catalogue.run(listings.sources)].count("News") == 1
+    assert [source.title for source in old.catalogue.run(videos.sources)].count("News") == 1
     row, version, transcript = old.catalogue.run(transcripts.transcript_of, "yt-a")
     assert (row.title, version.version) == ("A of News", 1)
     assert transcript.text and transcript.words

@@ -112,7 +112,7 @@ def test_the_title_of_a_page_with_one_video_goes_too(library: Library) -> None:
     row = library.catalogue.run(videos.find_videos, "a")[0]
     take_down(library, row, delete=True)
     library.catalogue.run(listings.record_listing, page)
-    assert [source.title for source in library.catalogue.run(listings.sources)] == [""]
+    assert [source.title for source in library.catalogue.run(videos.sources)] == [""]
 
 
 def test_a_run_that_has_it_loses_it(library: Library) -> None:

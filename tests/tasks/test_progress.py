@@ -13,7 +13,7 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from channelscribe.catalogue.leases import Progress
+from channelscribe.catalogue.stats import Progress
 from channelscribe.local_stack import LocalStack
 from tasks import artifacts
 from tasks.artifacts import progress_key
