@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from prefect.futures import PrefectFuture
 
-from channelscribe.errors import ChannelscribeError, Then, WorkerDied
+from channelscribe.errors import ChannelscribeError, ObjectMissing, Then, WorkerDied
 from tasks.queue import AGAIN_SECONDS, VideoQueue
 from tasks.records import PreparedAudio, VideoWork
 
@@ -58,13 +58,13 @@ def stops_source(error: Exception) -> bool:
 
 
 def settle(chain: Chain, again: Callable[[], Chain]) -> tuple[Chain, Exception | None]:
-    """How a chain ended; one whose worker died is started once more, with `again`, and waited for.
+    """How a chain ended; started once more, with `again`, where a worker died or the store lost something meanwhile.
 
     Dask blames a worker's death on everything that was queued there. Started again one after the other, only the
-    video that kills its worker fails.
+    video that kills its worker fails. What went from the store between two steps is made again by the steps before.
     """
     error = failure_of(chain)
-    if isinstance(error, WorkerDied):
+    if isinstance(error, WorkerDied | ObjectMissing):
         chain = again()
         error = failure_of(chain)
     return chain, error

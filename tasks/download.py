@@ -5,8 +5,6 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from prefect import task
-
 from channelscribe.catalogue import videos
 from channelscribe.settings import FilterOptions
 from channelscribe.sources.download import download as download_media
@@ -14,8 +12,9 @@ from channelscribe.sources.filters import refuse_filtered
 from channelscribe.sources.site_key import scope_of_video
 from channelscribe.sources.spool import ListedVideo
 from channelscribe.store.layout import cover_key, original_key
-from tasks.caching import RETRIES, ContentPolicy
+from tasks.caching import RETRIES, ContentPolicy, remembered
 from tasks.leases import step
+from tasks.prepare import PREPARE
 from tasks.records import Original, VideoWork
 from tasks.resources import catalogue, kept_scratch, settings_of, source_options, store
 from tasks.site_guard import asking
@@ -24,18 +23,15 @@ DOWNLOAD = ContentPolicy(
     step="download",
     version=2,
     parts=lambda given: (given["video"].site, given["video"].video_id, given["video"].rejected),
+    of_video=True,
 )
 
 
-@task(
-    name="download",
-    task_run_name="download {video.video_id}",
-    cache_policy=DOWNLOAD,
-    tags=["download"],
-    **RETRIES,
-)
+@remembered(DOWNLOAD, name="download", task_run_name="download {video.video_id}", tags=["download"], **RETRIES)
 def download(video: VideoWork, options: dict[str, Any]) -> Original:
     """Fetch the track into the store; a failed try leaves its part for the next one to resume."""
+    if (known := not_needed(video, options)) is not None:
+        return known
     sources = source_options(options)
     with (
         step(video, "download") as report,
@@ -67,6 +63,15 @@ def download(video: VideoWork, options: dict[str, Any]) -> Original:
         chapters=[(float(each.get("start_time") or 0), str(each.get("title") or "")) for each in got.chapters],
         cover_key=cover,
     )
+
+
+def not_needed(video: VideoWork, options: dict[str, Any]) -> Original | None:
+    """What was downloaded before and went since, if all that would be made of it is there: the site is not asked."""
+    earlier = DOWNLOAD.earlier({"video": video})
+    if earlier is None:
+        return None
+    original = Original.model_validate(earlier)
+    return original if PREPARE.answered({"video": video, "original": original, "options": options}) else None
 
 
 def judge_page(video: VideoWork, filters: FilterOptions, page: ListedVideo) -> None:

@@ -10,15 +10,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from prefect import task
-
 from channelscribe.audio.plan import uses_chapters
 from channelscribe.audio.prepare import Part, Prepared, prepare_key
 from channelscribe.audio.prepare import prepare as prepare_media
 from channelscribe.catalogue import videos
 from channelscribe.files import content_key
 from channelscribe.store.layout import archive_key, part_key, speech_key
-from tasks.caching import RETRIES, ContentPolicy
+from tasks.caching import RETRIES, ContentPolicy, remembered
 from tasks.leases import step
 from tasks.records import AudioPart, Original, PreparedAudio, VideoWork
 from tasks.resources import catalogue, scratch, settings_of, store
@@ -38,16 +36,11 @@ PREPARE = ContentPolicy(
     step="prepare",
     version=2,
     parts=lambda given: _made_from(given["video"], given["original"], given["options"]),
+    of_video=True,
 )
 
 
-@task(
-    name="prepare",
-    task_run_name="prepare {video.video_id}",
-    cache_policy=PREPARE,
-    tags=["audio"],
-    **RETRIES,
-)
+@remembered(PREPARE, name="prepare", task_run_name="prepare {video.video_id}", tags=["audio"], **RETRIES)
 def prepare(video: VideoWork, original: Original, options: dict[str, Any]) -> PreparedAudio:
     """Decode once; the files are whole in the store before this returns."""
     with (

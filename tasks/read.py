@@ -8,15 +8,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from prefect import task
-
 from channelscribe.catalogue import references, videos
 from channelscribe.files import content_key
 from channelscribe.speech.assemble import assemble
 from channelscribe.store.layout import checkpoint_key, reading_key
 from channelscribe.text.models import readers
 from channelscribe.text.reading import read as read_transcript
-from tasks.caching import RETRIES, ContentPolicy
+from tasks.caching import RETRIES, ContentPolicy, remembered
 from tasks.leases import step
 from tasks.records import Checkpoint, ReadTranscript, VideoWork
 from tasks.resources import catalogue, settings_of, store
@@ -43,16 +41,11 @@ READ = ContentPolicy(
     parts=lambda given: reading_parts(
         transcript_id(given["video"], given["recognition"], given["alignment"], given["turns"]), given["options"]
     ),
+    of_video=True,
 )
 
 
-@task(
-    name="read",
-    task_run_name="read {video.video_id}",
-    cache_policy=READ,
-    tags=["text"],
-    **RETRIES,
-)
+@remembered(READ, name="read", task_run_name="read {video.video_id}", tags=["text"], **RETRIES)
 def read(
     video: VideoWork,
     recognition: Checkpoint,

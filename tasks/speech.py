@@ -22,7 +22,7 @@ from channelscribe.speech.registry import ResolvedModel, resolve_model
 from channelscribe.speech.track import open_track
 from channelscribe.store.layout import checkpoint_key
 from tasks.batch_recognition import Due, make_together
-from tasks.caching import RETRIES, ContentPolicy
+from tasks.caching import RETRIES, ContentPolicy, remembered
 from tasks.leases import Report, step
 from tasks.records import Checkpoint, PreparedAudio, VideoWork
 from tasks.resources import catalogue, settings_of, store
@@ -87,7 +87,7 @@ def recognize_together(videos: list[VideoWork], audio: list[PreparedAudio], opti
     return make_together(due, speech)
 
 
-@task(name="recognize", task_run_name="recognize {video.video_id}", cache_policy=RECOGNIZE, **ON_SPEECH_WORKER)
+@remembered(RECOGNIZE, name="recognize", task_run_name="recognize {video.video_id}", **ON_SPEECH_WORKER)
 def recognize(video: VideoWork, audio: PreparedAudio, options: dict[str, Any], after: int | None = None) -> Checkpoint:
     """Speech track to raw segments. `after`: a batch that may have made it already."""
     speech = settings_of(options).speech
@@ -102,7 +102,7 @@ def recognize(video: VideoWork, audio: PreparedAudio, options: dict[str, Any], a
     return _checkpoint(video, "recognize", content, model, make)
 
 
-@task(name="align", task_run_name="align {video.video_id}", cache_policy=ALIGN, **ON_SPEECH_WORKER)
+@remembered(ALIGN, name="align", task_run_name="align {video.video_id}", **ON_SPEECH_WORKER)
 def align(video: VideoWork, audio: PreparedAudio, recognition: Checkpoint, options: dict[str, Any]) -> Checkpoint:
     """Raw segments to words with times."""
     speech = settings_of(options).speech
@@ -119,7 +119,7 @@ def align(video: VideoWork, audio: PreparedAudio, recognition: Checkpoint, optio
     return _checkpoint(video, "align", content, model, make)
 
 
-@task(name="diarize", task_run_name="diarize {video.video_id}", cache_policy=DIARIZE, **ON_SPEECH_WORKER)
+@remembered(DIARIZE, name="diarize", task_run_name="diarize {video.video_id}", **ON_SPEECH_WORKER)
 def diarize(video: VideoWork, audio: PreparedAudio, options: dict[str, Any]) -> Checkpoint:
     """Speech track to speaker turns."""
     speech = settings_of(options).speech

@@ -24,7 +24,6 @@ from channelscribe.errors import (
     CorruptMedia,
     EmptyMedia,
     LeaseLost,
-    ObjectMissing,
     SignInRequired,
     SourceNotFound,
     Then,
@@ -255,7 +254,7 @@ FIRST_DELAY = {
     Then.STOP_SOURCE: timedelta(hours=1),
     Then.WAIT: timedelta(minutes=30),
 }
-REJECTS = (TruncatedMedia, CorruptMedia, EmptyMedia, ObjectMissing)
+REJECTS = (TruncatedMedia, CorruptMedia, EmptyMedia)
 """What a download has that must be fetched anew to be tried again."""
 SIGN_IN_DELAY = timedelta(days=1)
 LONGEST_DELAY = timedelta(days=7)

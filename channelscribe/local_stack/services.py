@@ -83,9 +83,6 @@ def prefect_environment(places: Places, api_url: str) -> dict[str, str]:
         "PREFECT_HOME": str(places.prefect),
         "PREFECT_API_URL": api_url,
         "PREFECT_SERVER_EPHEMERAL_ENABLED": "false",
-        "PREFECT_LOCAL_STORAGE_PATH": str(places.library / "results"),
-        "PREFECT_RESULTS_PERSIST_BY_DEFAULT": "true",
-        "PREFECT_RESULTS_DEFAULT_SERIALIZER": "json",
         "PREFECT_CLI_PROMPT": "false",
         # What the library logs during a run is shown with the run in the UI.
         "PREFECT_LOGGING_EXTRA_LOGGERS": "channelscribe,tasks",

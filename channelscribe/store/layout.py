@@ -8,6 +8,8 @@
     checkpoints/<step>/<key>.json                   results of recognize, align, diarize
     transcriptions/<site>/<id>/<transcript>.<format>  the text, as txt, srt, vtt, tsv, json
     processed/<site>/<id>/<transcript>.json         sentences, tokens, entities
+    results/<site>/<id>/<step>-v<n>-<key>.json      what a step answered about this video: keys of the above
+    results/<step>/<step>-v<n>-<key>.json           what a step answered that videos may share
 
 <speech>, <made> and <transcript> are the first 12 digits of a sha256 or content key.
 """
@@ -20,6 +22,7 @@ from channelscribe.errors import KeyRefused
 from channelscribe.sources.identifiers import safe_id
 
 __all__ = [
+    "RESULTS",
     "archive_key",
     "check_key",
     "checkpoint_key",
@@ -27,10 +30,12 @@ __all__ = [
     "original_key",
     "part_key",
     "reading_key",
+    "result_key",
     "speech_key",
     "transcript_key",
 ]
 
+RESULTS = "results"
 SHORT = 12
 LONGEST_PART = 200
 LONGEST_KEY = 900
@@ -85,6 +90,12 @@ def transcript_key(site: str, video_id: str, transcript_id: str, extension: str)
 def reading_key(site: str, video_id: str, transcript_id: str) -> str:
     """The sentences, tokens and entities of a transcript."""
     return _join("processed", site, _plain(video_id), f"{_short(transcript_id)}.json")
+
+
+def result_key(step: str, version: int, key: str, video: tuple[str, str] | None = None) -> str:
+    """What a step answered to inputs with this content key; of one video (site and id), or of all that share it."""
+    place = (video[0], _plain(video[1])) if video else (_plain(step),)
+    return _join(RESULTS, *place, f"{_plain(step)}-v{version}-{_digits(key)}.json")
 
 
 def _join(*parts: str) -> str:

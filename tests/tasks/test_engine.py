@@ -27,7 +27,7 @@ from prefect import flow, task
 from channelscribe.errors import NoMedia, SourceUnreachable
 from functools import partial
 from tasks.batching import failure_of, settle
-from tasks.caching import ContentPolicy, worth_retrying
+from tasks.caching import ContentPolicy, remembered, worth_retrying
 from tasks.dask_runner import dask_task_runner, submit
 folder = Path(sys.argv[1])
 
@@ -40,7 +40,7 @@ def count(name):
 CACHE = """
 SQUARE = ContentPolicy(step="square-of-a-test", version=1, parts=lambda given: (given["number"],))
 
-@task(cache_policy=SQUARE, persist_result=True, result_serializer="json")
+@remembered(SQUARE)
 def square(number, noise):
     count(f"square-{number}")
     return number * number
@@ -136,6 +136,9 @@ def test_equal_content_is_never_computed_twice(stack: LocalStack, data_dir: Path
     assert run(CACHE, stack, data_dir, tmp_path) == [[4, 9], [4, 9], 1, 1]
     # Nor by another process, later.
     assert run(CACHE, stack, data_dir, tmp_path)[2:] == [2, 2]  # the counting itself adds one
+    # The store has it, and nothing of it is beside the store.
+    assert len(list((data_dir / "library/results/square-of-a-test").glob("*.json"))) == 2
+    assert not (stack.places.prefect / "storage").exists()
 
 
 def test_only_transient_failures_are_tried_again(stack: LocalStack, data_dir: Path, tmp_path: Path) -> None:
