@@ -79,11 +79,14 @@ class ContentPolicy(CachePolicy):
 
 
 class Answers(WritableFileSystem):
-    """Prefect's place for results: the store of this worker's settings."""
+    """Prefect's place for results: the store of this worker's settings.
+
+    Steps are functions, so their engine asks with `_sync=True` and awaits nothing.
+    """
 
     _block_type_name = "Answers of steps"
 
-    def read_path(self, path: str, **_: Any) -> bytes:
+    def read_path(self, path: str, **_: Any) -> bytes:  # type: ignore[override]
         """A result as Prefect wrote it. Raises ObjectMissing when it is not there, or something that it names."""
         content = answer_at(path)
         for key in named_keys(fields_of(content)):
@@ -91,7 +94,7 @@ class Answers(WritableFileSystem):
                 raise ObjectMissing(f"{key}, which {path} names, is not in the store.")
         return content
 
-    def write_path(self, path: str, content: bytes, **_: Any) -> None:
+    def write_path(self, path: str, content: bytes, **_: Any) -> None:  # type: ignore[override]
         """Failures have random names: nobody would ever look for them."""
         if path.startswith(f"{RESULTS}/"):
             store().put_bytes(content, path, overwrite=True)

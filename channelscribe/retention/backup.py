@@ -22,8 +22,7 @@ from channelscribe.catalogue import dump
 from channelscribe.errors import ObjectMissing, StoreError, StoreNotWritable, UsageError
 from channelscribe.files import atomic_write
 from channelscribe.retention.library import Library
-from channelscribe.store import MediaStore
-from channelscribe.store.place import ObjectInfo
+from channelscribe.store import MediaStore, ObjectInfo
 
 __all__ = ["BackupReport", "back_up", "restore"]
 

@@ -8,7 +8,7 @@ from channelscribe.retention.kinds import CHECKPOINTS
 from channelscribe.retention.library import Library
 from channelscribe.retention.report import Report
 from channelscribe.retention.videos import Rules, batches
-from channelscribe.store.place import ObjectInfo
+from channelscribe.store import ObjectInfo
 
 __all__ = ["sweep_checkpoints"]
 

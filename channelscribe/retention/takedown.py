@@ -19,7 +19,7 @@ from channelscribe.retention.kinds import CHECKPOINTS, KINDS, video_of
 from channelscribe.retention.leftovers import results_that_name, size_of
 from channelscribe.retention.library import Library
 from channelscribe.retention.report import Report
-from channelscribe.store.place import ObjectInfo
+from channelscribe.store import ObjectInfo
 
 __all__ = ["TakedownReport", "find_one", "take_down"]
 

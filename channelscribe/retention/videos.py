@@ -18,7 +18,7 @@ from channelscribe.retention.kinds import KINDS, days_of, video_of
 from channelscribe.retention.library import Library
 from channelscribe.retention.report import Report
 from channelscribe.settings.options import RetentionOptions
-from channelscribe.store.place import ObjectInfo
+from channelscribe.store import ObjectInfo
 
 __all__ = ["Rules", "batches", "sweep_videos"]
 

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from channelscribe.store.store import MediaStore, StoredObject
+from channelscribe.store.store import MediaStore, ObjectInfo, StoredObject
 
-__all__ = ["MediaStore", "StoredObject"]
+__all__ = ["MediaStore", "ObjectInfo", "StoredObject"]

@@ -1,36 +1,38 @@
 """A store in an S3 bucket, through s3fs: AWS and whatever speaks its API.
 
 S3 shows an object only when all of it has come. Each carries the sha256 of its content in its metadata: comparing costs
-one HEAD, and what is read is checked against it. Each request is counted on: writing takes a HEAD and a PUT, everything
-else one. Leaves nothing on this machine but temporary files while `local_path` is open.
+one HEAD, and what is read is checked against it. Large objects travel in parts, a few at a time. Each request is
+counted on: writing takes a HEAD and a PUT, everything else one. Leaves nothing on this machine but temporary files
+while `local_path` is open; what a killed process had sent of a large object stays with the server, unseen, until
+`discard_unfinished` gives it up.
 """
 
 from __future__ import annotations
 
-import asyncio
+import base64
 import hashlib
 import io
 import re
 import tempfile
-from collections.abc import Iterator, Sequence
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from datetime import datetime
-from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, TypeVar, cast
 
 import fsspec
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, PartialCredentialsError
 from fsspec.asyn import sync
 from s3fs.core import S3_RETRYABLE_ERRORS
 
-from channelscribe.errors import ObjectMissing, StoreError
+from channelscribe.errors import ObjectMissing, StoreError, StoreNotWritable, StoreUnreachable
 from channelscribe.files import sha256_file
 from channelscribe.settings.options import StoreOptions
-from channelscribe.store.bucket_errors import as_ours, code_of
-from channelscribe.store.multipart import checksum, send_in_parts
-from channelscribe.store.parallel import PART_BYTES, in_order
-from channelscribe.store.place import ObjectInfo
+from channelscribe.store.layout import is_ours
+from channelscribe.store.store import ObjectInfo
 
 __all__ = ["Bucket"]
 
@@ -39,12 +41,24 @@ READ_SECONDS = 60
 TRIES = 5
 """Of each request, with growing pauses: botocore's on no answer, 500, 503 and `slow down`, ours on a broken body."""
 PAUSE_SECONDS = 0.1
+PART_BYTES = 8 << 20
+"""Larger objects travel in parts of this size; S3 takes no smaller ones than 5 MiB."""
+PARALLEL = 4
 METADATA_NAME = "sha256"
 AT_ONCE = 1000
 """Keys in one request that lists or deletes; S3's own limit."""
 RANGE = re.compile(r"bytes \d+-\d+/(\d+)")
 
+TAKEN = {"PreconditionFailed", "412"}
+ASK_AGAIN = {"ConditionalRequestConflict", "409"}
+"""Two conditional writes met: neither has been decided."""
+UNKNOWN_CONDITION = {"NotImplemented", "501"}
+FULL = {"XMinioStorageFull", "QuotaExceeded", "InsufficientStorage", "507"}
+ELSEWHERE = {"PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException", "301", "400"}
+
 Answer = dict[str, Any]
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 class Bucket:
@@ -54,7 +68,7 @@ class Bucket:
         self.root = address.rstrip("/")
         self._bucket, _, prefix = self.root.removeprefix("s3://").partition("/")
         self._prefix = f"{prefix}/" if prefix else ""
-        self._conditions = {"IfNoneMatch": "*"}
+        self._has_conditions = True
         self._files = fsspec.filesystem(
             "s3",
             key=options.access_key.get_secret_value() if options.access_key else None,
@@ -69,6 +83,7 @@ class Bucket:
                 "request_checksum_calculation": "when_required",
                 "response_checksum_validation": "when_required",
             },
+            max_concurrency=PARALLEL,
             use_listings_cache=False,
             skip_instance_cache=True,
         )
@@ -116,18 +131,23 @@ class Bucket:
 
         Where the server knows conditional writes, of two writers at once only one can be the first.
         """
+        tries = 0
         while True:
-            condition = {} if overwrite else self._conditions
+            tries += 1
+            create = self._has_conditions and not overwrite
             try:
                 with self._translated(key):
-                    self._send(key, source, sha256, condition)
+                    self._send(self.url(key), source, sha256, "create" if create else "overwrite")
                 return True
             except StoreError as error:
                 code = code_of(error.__cause__)
-                if code in ("NotImplemented", "501") and condition:
-                    self._conditions = {}  # this server has none
+                if code in UNKNOWN_CONDITION and create:
+                    self._has_conditions = False
                     continue
-                if code in ("PreconditionFailed", "412", "ConditionalRequestConflict"):
+                if code in ASK_AGAIN and tries < TRIES:
+                    time.sleep(PAUSE_SECONDS * 2**tries)
+                    continue
+                if code in TAKEN:
                     return self._is_ours(key, sha256)
                 # The answer to a request that had been obeyed was lost, and the same request again found no upload.
                 if code == "NoSuchUpload" and self._is_ours(key, sha256):
@@ -151,13 +171,10 @@ class Bucket:
         for start in range(0, len(keys), AT_ONCE):
             batch = keys[start : start + AT_ONCE]
             with self._translated(batch[0]):
-                if len(batch) == 1:
-                    self._call("delete_object", Key=self._prefix + batch[0])
-                    continue
-                names = {"Objects": [{"Key": self._prefix + key} for key in batch], "Quiet": True}
-                errors = self._call("delete_objects", Delete=names).get("Errors", [])
-            if errors:
-                raise StoreError(f"{self}: {errors[0].get('Key')} was not deleted ({errors[0].get('Code')}).")
+                if len(batch) == 1:  # not every server knows the other request
+                    self._files.rm_file(self.url(batch[0]))
+                else:
+                    self._files.rm([self.url(key) for key in batch])
 
     def objects(self, prefix: str) -> Iterator[ObjectInfo]:
         """One request for each thousand."""
@@ -168,16 +185,22 @@ class Bucket:
                     yield ObjectInfo(item["Key"].removeprefix(self._prefix), item["Size"], item["LastModified"])
 
     def unfinished(self, before: datetime) -> list[str]:
-        return [upload["Key"].removeprefix(self._prefix) for upload in self._uploads(before)]
+        return [key for key, _ in self._uploads(before)]
 
     def discard_unfinished(self, before: datetime) -> None:
-        for upload in self._uploads(before):
-            with self._translated(upload["Key"]), suppress(FileNotFoundError):
-                self._call("abort_multipart_upload", Key=upload["Key"], UploadId=upload["UploadId"])
+        for key, upload in self._uploads(before):
+            with self._translated(key), suppress(FileNotFoundError):
+                self._files.abort_mpu(self._bucket, self._prefix + key, upload)
 
-    def _uploads(self, before: datetime) -> list[Answer]:
-        pages = self._pages("list_multipart_uploads", Prefix=self._prefix)
-        return [upload for page in pages for upload in page.get("Uploads", []) if upload["Initiated"] < before]
+    def _uploads(self, before: datetime) -> list[tuple[str, str]]:
+        """Key and id of uploads of ours: others may have theirs in the bucket, and a store need not have a prefix."""
+        found = []
+        for page in self._pages("list_multipart_uploads", Prefix=self._prefix):
+            for upload in page.get("Uploads", []):
+                key = upload["Key"].removeprefix(self._prefix)
+                if upload["Initiated"] < before and is_ours(key):
+                    found.append((key, upload["UploadId"]))
+        return found
 
     def _pages(self, method: str, **parameters: Any) -> Iterator[Answer]:
         while True:
@@ -191,18 +214,20 @@ class Bucket:
                 marks = {"KeyMarker": "NextKeyMarker", "UploadIdMarker": "NextUploadIdMarker"}
             parameters |= {name: page[mark] for name, mark in marks.items()}
 
-    def _send(self, key: str, source: Path | bytes, sha256: str, condition: dict[str, str]) -> None:
-        metadata = {METADATA_NAME: sha256}
-        call = partial(self._call, Key=self._prefix + key)
-        size = source.stat().st_size if isinstance(source, Path) else len(source)
-        with source.open("rb") if isinstance(source, Path) else io.BytesIO(source) as file:
-            if size > PART_BYTES:
-                send_in_parts(call, cast("BinaryIO", file), size, sha256, metadata, condition)
-                return
-            content = file.read()
-        if hashlib.sha256(content).hexdigest() != sha256:
-            raise StoreError("the file changed while it was being stored.", reason="corrupt_object")
-        call("put_object", Body=content, Metadata=metadata, ChecksumSHA256=checksum(content), **condition)
+    def _send(self, url: str, source: Path | bytes, sha256: str, mode: str) -> None:
+        about: dict[str, Any] = {"Metadata": {METADATA_NAME: sha256}, "mode": mode}
+        if isinstance(source, Path) and source.stat().st_size > PART_BYTES:
+            self._files.put_file(str(source), url, chunksize=PART_BYTES, **about)
+            if sha256_file(source) != sha256:
+                self._files.rm_file(url)  # nobody could have read it: it is not what its metadata says
+                raise _changed()
+            return
+        content = source.read_bytes() if isinstance(source, Path) else source
+        digest = hashlib.sha256(content)
+        if digest.hexdigest() != sha256:
+            raise _changed()
+        checked = base64.b64encode(digest.digest()).decode("ascii")
+        self._files.pipe_file(url, content, chunksize=PART_BYTES, ChecksumSHA256=checked, **about)
 
     def _is_ours(self, key: str, sha256: str) -> bool:
         """Whether the content is there: sent by a try whose answer was lost, or by somebody who was faster."""
@@ -238,23 +263,24 @@ class Bucket:
     def _get(self, key: str, start: int, condition: dict[str, str]) -> tuple[Answer, bytes]:
         wanted = {"Key": self._prefix + key, "Range": f"bytes={start}-{start + PART_BYTES - 1}", **condition}
         try:
-            return cast("tuple[Answer, bytes]", sync(self._files.loop, self._answer_with_body, wanted))
+            return self._answer_with_body(wanted)
         except OSError as error:
             if start or code_of(error) not in ("InvalidRange", "416"):
                 raise
         del wanted["Range"]  # an empty object has no first byte
-        return cast("tuple[Answer, bytes]", sync(self._files.loop, self._answer_with_body, wanted))
+        return self._answer_with_body(wanted)
 
-    async def _answer_with_body(self, wanted: dict[str, str]) -> tuple[Answer, bytes]:
+    def _answer_with_body(self, wanted: dict[str, str]) -> tuple[Answer, bytes]:
         for attempt in range(1, TRIES + 1):
-            answer = await self._files._call_s3("get_object", Bucket=self._bucket, **wanted)
+            answer = self._call("get_object", **wanted)
             try:
-                async with answer["Body"] as body:
-                    return answer, await body.read()
+                return answer, cast("bytes", sync(self._files.loop, answer["Body"].read))
             except S3_RETRYABLE_ERRORS:  # the connection broke in the middle
                 if attempt == TRIES:
                     raise
-            await asyncio.sleep(PAUSE_SECONDS * 2**attempt)
+            finally:
+                answer["Body"].close()
+            time.sleep(PAUSE_SECONDS * 2**attempt)
         raise AssertionError("the last try returns or raises")
 
     def _call(self, method: str, **parameters: Any) -> Answer:
@@ -270,6 +296,53 @@ class Bucket:
             raise ObjectMissing(f"{key} is not in the store {self}.") from error
         except (OSError, BotoCoreError, ClientError) as error:
             raise as_ours(error, self.root) from error
+
+
+def in_order(work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
+    """`work` over `items`, `PARALLEL` at a time; results come in order, and no more than that are ever held.
+
+    When one fails, those under way are waited for, and no more are begun.
+    """
+    with ThreadPoolExecutor(PARALLEL, "store") as pool:
+        pending: deque[Future[R]] = deque()
+        for item in items:
+            pending.append(pool.submit(work, item))
+            if len(pending) == PARALLEL:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
+
+
+def code_of(error: BaseException | None) -> str:
+    """S3's own code of an error that s3fs has put in other words; "" if it has none."""
+    while error is not None:
+        if response := getattr(error, "response", None):
+            return str(response.get("Error", {}).get("Code", ""))
+        error = error.__cause__
+    return ""
+
+
+def as_ours(error: Exception, store: str) -> StoreError:
+    """Who can do something about it: the operator (keys, bucket, region, room), or time."""
+    code, said = code_of(error), f"{store}: {error}"
+    if isinstance(error, NoCredentialsError | PartialCredentialsError):
+        return StoreNotWritable(said, remedy="Set store.access_key and store.secret_key.")
+    if code == "NoSuchBucket":
+        return StoreNotWritable(f"{store}: the bucket does not exist.", remedy="Create it, or correct store.url.")
+    if code in FULL:
+        return StoreNotWritable(said, remedy="Make room there.")
+    if isinstance(error, PermissionError):
+        return StoreNotWritable(
+            f"{store}: refused ({code or error}).",
+            remedy="Check store.access_key and store.secret_key, and what they may do in the bucket.",
+        )
+    if code in ELSEWHERE:
+        return StoreNotWritable(said, remedy="Check store.region and store.endpoint_url.")
+    return StoreUnreachable(said, remedy="Check store.endpoint_url.")
+
+
+def _changed() -> StoreError:
+    return StoreError("the file changed while it was being stored.", reason="corrupt_object")
 
 
 def _size(answer: Answer) -> int:

@@ -11,6 +11,7 @@ import fcntl
 import hashlib
 import io
 import os
+import re
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -20,11 +21,13 @@ from typing import IO, BinaryIO
 
 from channelscribe.errors import ObjectMissing, StoreError, StoreNotWritable, StoreUnreachable
 from channelscribe.files import sha256_file
-from channelscribe.store.place import ObjectInfo
+from channelscribe.store.store import ObjectInfo
 
 __all__ = ["Folder"]
 
 PARTIAL = ".partial"
+NAME = re.compile(r"[0-9a-f]{32}")
+"""How files in it are called: others may have a folder of that name, too."""
 AWAY = {errno.EIO, errno.ESTALE, errno.ENOTCONN, errno.ETIMEDOUT, errno.EHOSTDOWN, errno.EHOSTUNREACH}
 """What a network file system says when its server is away."""
 NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV, errno.EACCES}
@@ -108,7 +111,7 @@ class Folder:
 
     def _partials(self, before: datetime) -> list[Path]:
         found = []
-        for path in (self.root / PARTIAL).glob("*"):
+        for path in _written_to(self.root / PARTIAL):
             with suppress(FileNotFoundError):
                 if path.stat().st_mtime < before.timestamp():
                     found.append(path)
@@ -154,8 +157,14 @@ class Folder:
         return StoreNotWritable(said, remedy=remedy)
 
 
+def _written_to(folder: Path) -> list[Path]:
+    with suppress(FileNotFoundError, NotADirectoryError):
+        return [path for path in folder.iterdir() if NAME.fullmatch(path.name)]
+    return []
+
+
 def _sweep(folder: Path) -> None:
-    for leftover in folder.iterdir():
+    for leftover in _written_to(folder):
         _is_left_over(leftover, remove=True)
 
 

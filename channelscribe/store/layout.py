@@ -22,19 +22,34 @@ from channelscribe.errors import KeyRefused
 from channelscribe.sources.identifiers import safe_id
 
 __all__ = [
+    "CHECKPOINTS",
+    "KINDS",
     "RESULTS",
     "archive_key",
     "check_key",
     "checkpoint_key",
     "cover_key",
+    "is_ours",
     "original_key",
     "part_key",
     "reading_key",
     "result_key",
     "speech_key",
     "transcript_key",
+    "video_of",
 ]
 
+KINDS = {
+    "audio_files": "archives",
+    "audio_parts": "audio_parts",
+    "originals": "originals",
+    "speech_tracks": "speech_tracks",
+    "transcriptions": "transcripts",
+    "processed": "readings",
+    "results": "results",
+}
+"""Folders whose keys name a video, and what is in them. Everything else but `checkpoints` is somebody else's."""
+CHECKPOINTS = "checkpoints"
 RESULTS = "results"
 SHORT = 12
 LONGEST_PART = 200
@@ -43,6 +58,9 @@ LONGEST_KEY = 900
 _PART = re.compile(rf"[A-Za-z0-9_-][A-Za-z0-9_.+-]{{0,{LONGEST_PART - 1}}}")
 _PLAIN = re.compile(r"[A-Za-z0-9_-]+")
 _KEY_DIGITS = re.compile(r"[0-9a-f]{12,64}")
+_OF_NO_VIDEO = re.compile(
+    rf"{CHECKPOINTS}/[\w-]+/[0-9a-f]{{12,64}}\.json|{RESULTS}/([\w-]+)/\1-v\d+-[0-9a-f]{{12,64}}\.json"
+)
 
 
 def check_key(key: str) -> str:
@@ -50,6 +68,19 @@ def check_key(key: str) -> str:
     if len(key) > LONGEST_KEY or not all(_PART.fullmatch(part) for part in key.split("/")):
         raise KeyRefused(f"{key[:100]!r} cannot be a key in the store.")
     return key
+
+
+def video_of(key: str) -> tuple[str, str] | None:
+    """Site and id of the video that an object is of; None when the key is none of ours, or of several videos."""
+    parts = key.split("/")
+    if parts[0] not in KINDS or len(parts) != (3 if parts[0] == "audio_files" else 4):
+        return None
+    return parts[1], parts[2].partition(".")[0]
+
+
+def is_ours(key: str) -> bool:
+    """Whether a key is named as ours are. In a bucket or folder without a prefix of our own others have theirs."""
+    return video_of(key) is not None or _OF_NO_VIDEO.fullmatch(key) is not None
 
 
 def archive_key(site: str, video_id: str, extension: str = "mp3") -> str:

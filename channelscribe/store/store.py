@@ -8,22 +8,61 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import unquote, urlsplit
 
 from channelscribe.errors import InvalidSetting, StoreConflict, StoreError
 from channelscribe.files import sha256_file
 from channelscribe.settings.options import StoreOptions
-from channelscribe.store.bucket import Bucket
-from channelscribe.store.folder import Folder
 from channelscribe.store.layout import check_key
-from channelscribe.store.place import ObjectInfo, Place
 
-__all__ = ["MediaStore", "StoredObject"]
+__all__ = ["MediaStore", "ObjectInfo", "Place", "StoredObject"]
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectInfo:
+    """What a listing says of an object: its key, its size in bytes, when it was written (with time zone)."""
+
+    key: str
+    bytes: int
+    modified: datetime
+
+
+class Place(Protocol):
+    """Where a store keeps its objects: a folder or a bucket. Keys are checked before they come here."""
+
+    @property
+    def root(self) -> Path | str:
+        """The folder, or the bucket's address."""
+        ...
+
+    def url(self, key: str) -> str: ...
+
+    def sha256(self, key: str) -> str | None:
+        """The sha256 of what is there; None if nothing is."""
+        ...
+
+    def exists(self, key: str) -> bool: ...
+
+    def write(self, key: str, source: Path | bytes, sha256: str, *, overwrite: bool) -> bool:
+        """Put content of this sha256 there, whole or not at all. False, and nothing is changed, when the key is taken
+        and is not to be overwritten."""
+        ...
+
+    def read_bytes(self, key: str) -> bytes: ...
+    def local_path(self, key: str) -> AbstractContextManager[Path]: ...
+    def delete(self, keys: Sequence[str]) -> None: ...
+    def objects(self, prefix: str) -> Iterator[ObjectInfo]: ...
+
+    def unfinished(self, before: datetime) -> list[str]:
+        """Names of writes of ours that were begun before this time and will never be finished."""
+        ...
+
+    def discard_unfinished(self, before: datetime) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +89,8 @@ class MediaStore:
     @property
     def folder(self) -> Path | None:
         """Where the files are, of a store in a folder."""
-        return self._place.root if isinstance(self._place, Folder) else None
+        root = self._place.root
+        return root if isinstance(root, Path) else None
 
     def put_file(self, path: Path, key: str, *, overwrite: bool = False) -> StoredObject:
         """Store a file's content. Raises StoreConflict when the key holds other content, unless `overwrite`."""
@@ -153,8 +193,13 @@ def _as_json(value: Any) -> bytes:
 
 
 def _place(url: str, options: StoreOptions) -> Place:
+    # Here: what has a folder never loads what speaks to S3.
+    from channelscribe.store.folder import Folder
+
     parts = urlsplit(url)
     if parts.scheme == "s3" and parts.netloc:
+        from channelscribe.store.bucket import Bucket
+
         return Bucket(url, options)
     if parts.scheme == "file" and parts.netloc in ("", "localhost"):
         return Folder(Path(unquote(parts.path)).absolute())

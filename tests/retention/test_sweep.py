@@ -212,15 +212,19 @@ def test_leftovers_of_given_up_videos(library: Library) -> None:
 
 
 def test_what_a_killed_process_was_writing(library: Library) -> None:
-    partial = root(library) / ".partial" / "0123"
+    partial = root(library) / ".partial" / ("0123" * 8)
     partial.parent.mkdir(parents=True)
     partial.write_bytes(b"half")
+    others = partial.with_name("backup.tar")  # of a program that calls its folder the same
+    others.write_bytes(b"half, too")
     assert tallies(sweep(library, RetentionOptions(), delete=True)) == {}
-    age(partial, seconds=3 * DAY)
+    age(partial, others, seconds=3 * DAY)
     assert tallies(sweep(library, RetentionOptions(), delete=False)) == {("unfinished", "uploads"): 1}
     assert partial.exists()
     sweep(library, RetentionOptions(), delete=True)
     assert not partial.exists()
+    library.store.put_bytes(b"x", "originals/youtube/a/1.m4a")  # the first write looks for what is left over, too
+    assert others.exists()
 
 
 def test_rows_from_before_pointers_were_kept(library: Library) -> None:

@@ -8,21 +8,27 @@ import re
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-UNAVAILABLE = b"<Error><Code>ServiceUnavailable</Code><Message>Try again.</Message></Error>"
+ERROR = "<Error><Code>{}</Code><Message>No.</Message></Error>"
+Refusal = tuple[int, str]
+"""HTTP status, and S3's code."""
 
 
 class FaultProxy:
-    """`unavailable`, `cut` and `slow` are shares of the requests, 0 to 1; what has `refused` in its path gets 503."""
+    """`unavailable`, `cut` and `slow` are shares of the requests, 0 to 1.
+
+    `refuses` gets a request's method, path and headers, and tells how the proxy answers in the server's place.
+    """
 
     def __init__(self, upstream: str, seed: int = 7) -> None:
         self.upstream = upstream.removeprefix("http://")
         self.unavailable = self.cut = self.slow = 0.0
-        self.refused = ""
+        self.refuses: Callable[[str, str, Message], Refusal | None] = lambda method, path, headers: None
         self.requests: Counter[str] = Counter()
         self.most_bytes = 0
         self.keys: set[str] = set()  # the access keys that requests were signed with
@@ -82,8 +88,12 @@ class _Handler(BaseHTTPRequestHandler):
         if signed := re.search(r"Credential=([^/]+)/", self.headers.get("Authorization") or ""):
             self.owner.keys.add(signed[1])
         fate = self.owner.fate(self.command, len(body))
-        if fate == "unavailable" or (self.owner.refused and self.owner.refused in self.path):
-            self._answer(503, [("Content-Type", "application/xml")], UNAVAILABLE if self.command != "HEAD" else b"")
+        refusal = self.owner.refuses(self.command, self.path, self.headers)
+        if fate == "unavailable":
+            refusal = (503, "ServiceUnavailable")
+        if refusal is not None:
+            content = ERROR.format(refusal[1]).encode() if self.command != "HEAD" else b""
+            self._answer(refusal[0], [("Content-Type", "application/xml")], content)
             return
         if fate == "slow":
             time.sleep(0.2)

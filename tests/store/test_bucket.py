@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 from pathlib import Path
-from typing import Any
 
 import boto3  # type: ignore[import-untyped]
 import pytest
@@ -31,28 +30,18 @@ def test_no_server(s3: StoreOptions, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("code", ["AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "XMinioStorageFull"])
-def test_what_the_server_refuses_is_for_the_operator(
-    s3: StoreOptions, bucket: str, monkeypatch: pytest.MonkeyPatch, code: str
-) -> None:
+def test_what_the_server_refuses_is_for_the_operator(s3: StoreOptions, bucket: str, code: str) -> None:
     """moto checks no keys and is never full: the answers of servers that do are put in its place."""
-    from botocore.exceptions import ClientError
-    from s3fs.errors import translate_boto_error
-
-    store = MediaStore(f"s3://{bucket}", s3)
-    inner: Any = store._place
-    whole = inner._files.call_s3
-
-    def refuses(method: str, **parameters: Any) -> Any:
-        if method == "put_object":
-            raise translate_boto_error(ClientError({"Error": {"Code": code, "Message": "No."}}, method))
-        return whole(method, **parameters)
-
-    monkeypatch.setattr(inner._files, "call_s3", refuses)
-    with pytest.raises(StoreNotWritable) as caught:
-        store.put_bytes(b"x", "a.txt")
+    proxy = FaultProxy(s3.endpoint_url or "")
+    status = 507 if code == "XMinioStorageFull" else 403
+    proxy.refuses = lambda method, path, headers: (status, code) if method == "PUT" else None
+    with proxy.serving() as address:
+        store = MediaStore(f"s3://{bucket}", s3.model_copy(update={"endpoint_url": address}))
+        with pytest.raises(StoreNotWritable) as caught:
+            store.put_bytes(b"x", "a.txt")
+        assert store.list() == []
     assert ("room" if code == "XMinioStorageFull" else "store.secret_key") in caught.value.remedy
     assert "canary-secret" not in str(caught.value)
-    assert store.list() == []
 
 
 def test_without_keys_the_environments_own_chain_is_asked(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import random
 import threading
 import tracemalloc
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from email.message import Message
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +22,9 @@ from channelscribe.errors import StoreConflict, StoreError, StoreUnreachable, st
 from channelscribe.files import sha256_file
 from channelscribe.preflight import one_object_only
 from channelscribe.settings.options import StoreOptions
-from channelscribe.store import MediaStore, multipart, parallel
+from channelscribe.store import MediaStore
 from channelscribe.store import bucket as store_bucket
-from tests.store.fault_proxy import FaultProxy
+from tests.store.fault_proxy import FaultProxy, Refusal
 
 PART = 5 << 20
 KEY = "originals/youtube/a/140.m4a"
@@ -59,20 +61,20 @@ def place(s3: StoreOptions, bucket: str) -> Iterator[Place]:
 
 @pytest.mark.usefixtures("few_tries")
 def test_one_key_that_fails_stops_no_run(place: Place) -> None:
-    place.proxy.refused = "originals/youtube/a"
+    down = (503, "ServiceUnavailable")
+    place.proxy.refuses = lambda method, path, headers: down if "originals/youtube/a" in path else None
     with pytest.raises(StoreUnreachable) as caught:
         place.store.put_bytes(b"sound", KEY)
     assert stops_run(caught.value)
     of_one = one_object_only(caught.value, place.store)
     assert type(of_one) is StoreError and not stops_run(of_one)
-    place.proxy.refused, place.proxy.unavailable = "", 1.0
+    place.proxy.refuses = lambda method, path, headers: down
     assert one_object_only(caught.value, place.store) is caught.value
 
 
 @pytest.fixture
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (parallel, multipart, store_bucket):
-        monkeypatch.setattr(module, "PART_BYTES", PART)
+    monkeypatch.setattr(store_bucket, "PART_BYTES", PART)
 
 
 def made(path: Path, size: int) -> Path:
@@ -127,42 +129,78 @@ def test_a_server_that_never_answers_well(
 
 
 def test_a_part_that_fails_for_good_leaves_no_upload(
-    place: Place, tmp_path: Path, small_parts: None, monkeypatch: pytest.MonkeyPatch
+    few_tries: None, place: Place, tmp_path: Path, small_parts: None
 ) -> None:
-    def dies(*_: Any) -> None:
-        raise KeyboardInterrupt
-
-    source = made(tmp_path / "a.m4a", 2 * PART + 1)
-    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr(multipart, "checksum", dies)
-        place.store.put_file(source, KEY)
+    place.proxy.refuses = lambda _, path, headers: (503, "ServiceUnavailable") if "partNumber=3" in path else None
+    with pytest.raises(StoreError):
+        place.store.put_file(made(tmp_path / "a.m4a", 3 * PART + 1), KEY)
+    assert place.proxy.requests["PUT"] >= 3
     assert place.uploads() == []
     assert place.direct.list() == []
 
 
+@pytest.mark.parametrize("size", [1000, 3 * PART])
 def test_a_file_that_changes_meanwhile_is_not_stored(
-    place: Place, tmp_path: Path, small_parts: None, monkeypatch: pytest.MonkeyPatch
+    place: Place, tmp_path: Path, small_parts: None, monkeypatch: pytest.MonkeyPatch, size: int
 ) -> None:
-    monkeypatch.setattr("channelscribe.store.store.sha256_file", lambda _: "0" * 64)
-    for size in (1000, PART + 1):
+    """The last bytes are others when they are sent than when the sha256 was taken."""
+
+    def before_it_changes(path: Path) -> str:
+        known = sha256_file(path)
+        with path.open("r+b") as file:
+            file.seek(-1, 2)
+            file.write(b"!")
+        return known
+
+    source = made(tmp_path / "a.m4a", size)
+    monkeypatch.setattr("channelscribe.store.store.sha256_file", before_it_changes)
+    for store in (place.store, MediaStore(str(tmp_path / "folder"))):
+        source = made(tmp_path / "a.m4a", size)
         with pytest.raises(StoreError, match="changed"):
-            place.store.put_file(made(tmp_path / "a.m4a", size), KEY)
-    assert place.direct.list() == []
+            store.put_file(source, KEY)
+        assert store.list() == []
     assert place.uploads() == []
-    with pytest.raises(StoreError, match="changed"):
-        MediaStore(str(tmp_path / "folder")).put_file(made(tmp_path / "a.m4a", 1000), KEY)
-    assert MediaStore(str(tmp_path / "folder")).list() == []
 
 
-def test_an_upload_of_a_killed_process_is_found_and_given_up(place: Place, tmp_path: Path) -> None:
-    for key in ("library/originals/a/b.m4a", "elsewhere/x"):
+@pytest.mark.parametrize("prefix", ["library", ""])
+def test_an_upload_of_a_killed_process_is_found_and_given_up(place: Place, s3: StoreOptions, prefix: str) -> None:
+    """Ours alone: in a bucket that is shared, with and without a prefix, those of other programs go on."""
+    ours = f"{prefix}/originals/youtube/a/140.m4a".lstrip("/")
+    others = ["elsewhere/x", "dump.tar", "originals/photo.raw", "checkpoints/epoch-1.pt", "results/1/2/3/4.csv"]
+    for key in (ours, *others):
         place.client.create_multipart_upload(Bucket=place.name, Key=key)
+    store = MediaStore(f"s3://{place.name}/{prefix}", s3)
     soon = datetime.now(UTC) + timedelta(minutes=1)
-    assert place.store.unfinished(datetime(2000, 1, 1, tzinfo=UTC)) == []  # moto says 2010 of all
-    assert place.store.unfinished(soon) == ["originals/a/b.m4a"]
-    place.store.discard_unfinished(soon)
-    assert place.store.unfinished(soon) == []
-    assert [upload["Key"] for upload in place.uploads()] == ["elsewhere/x"]  # not ours
+    assert store.unfinished(datetime(2000, 1, 1, tzinfo=UTC)) == []  # moto says 2010 of all
+    assert store.unfinished(soon) == ["originals/youtube/a/140.m4a"]
+    store.discard_unfinished(soon)
+    assert store.unfinished(soon) == []
+    assert sorted(upload["Key"] for upload in place.uploads()) == sorted(others)
+
+
+@pytest.mark.parametrize("size", [1000, 3 * PART])
+def test_a_conflict_is_asked_again_and_a_key_that_is_taken_is_not(
+    place: Place, tmp_path: Path, small_parts: None, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    """409: two conditional writes met, and nothing was decided. 412: somebody was faster."""
+    monkeypatch.setattr(store_bucket, "PAUSE_SECONDS", 0)
+    source = made(tmp_path / "a.m4a", size)
+    conflicts: Iterator[bool] = iter([True, True])
+
+    def conflict(method: str, path: str, headers: Message) -> Refusal | None:
+        met = "If-None-Match" in headers and next(conflicts, False)
+        return (409, "ConditionalRequestConflict") if met else None
+
+    place.proxy.refuses = conflict
+    place.store.put_file(source, KEY)
+    assert next(conflicts, None) is None
+    assert place.direct.read_bytes(KEY) == source.read_bytes()
+    assert not place.store.add_bytes(b"later", KEY)
+    conflicts = itertools.repeat(True)
+    with pytest.raises(StoreError, match="ConditionalRequestConflict"):
+        place.store.add_bytes(b"never", "originals/youtube/a/251.webm")
+    assert place.direct.list() == [KEY]
+    assert place.uploads() == []
 
 
 def test_a_damaged_object_is_told(place: Place) -> None:
@@ -191,43 +229,33 @@ def test_of_writers_at_once_one_wins(store: MediaStore) -> None:
     assert store.read_bytes(KEY) == f"content {done.index(True)}".encode()
 
 
-def test_a_server_without_conditional_writes(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    from botocore.exceptions import ClientError
-
-    inner: Any = place.store._place
-    whole = inner._files.call_s3
-
-    def refuses(method: str, **parameters: Any) -> Any:
-        if "IfNoneMatch" in parameters:
-            refusal = ClientError({"Error": {"Code": "NotImplemented", "Message": "A header"}}, method)
-            raise OSError("A header you provided implies functionality that is not implemented") from refusal
-        return whole(method, **parameters)
-
-    monkeypatch.setattr(inner._files, "call_s3", refuses)
-    place.store.put_bytes(b"x", KEY)
-    assert place.direct.read_bytes(KEY) == b"x"
+@pytest.mark.parametrize("size", [1000, 3 * PART])
+def test_a_server_without_conditional_writes(place: Place, tmp_path: Path, small_parts: None, size: int) -> None:
+    place.proxy.refuses = lambda _, path, headers: (501, "NotImplemented") if "If-None-Match" in headers else None
+    source = made(tmp_path / "a.m4a", size)
+    place.store.put_file(source, KEY)
+    assert place.direct.read_bytes(KEY) == source.read_bytes()
+    assert place.uploads() == []
 
 
-def test_a_large_file_is_never_in_memory(place: Place, tmp_path: Path) -> None:
+def test_a_large_file_is_never_in_memory(place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """By what is held: parts of 8 MiB, four at a time; the largest request shows the size of a part."""
     large = tmp_path / "large.m4a"
     with large.open("wb") as file:
         file.truncate(160 << 20)
-    tracemalloc.start()
     inner: Any = place.direct._place
     requests: list[int] = []
-    whole = inner._files.call_s3
 
-    def instead(method: str, **parameters: Any) -> Any:
+    async def instead(method: str, **parameters: Any) -> Any:
         if method == "upload_part":
             requests.append(len(parameters["Body"]))
             return {"ETag": f"{parameters['PartNumber']}"}
         return {"UploadId": "1"} if method == "create_multipart_upload" else {}
 
-    inner._files.call_s3 = instead
+    monkeypatch.setattr(inner._files, "_call_s3", instead)
+    tracemalloc.start()
     inner.write(KEY, large, sha256_file(large), overwrite=True)
     _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    inner._files.call_s3 = whole
     assert sum(requests) == 160 << 20
     assert most < 64 << 20
