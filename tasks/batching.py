@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from prefect.futures import PrefectFuture
 
-from channelscribe.errors import ChannelscribeError, ObjectMissing, Then, WorkerDied
+from channelscribe.errors import ChannelscribeError, EngineDied, Then, WorkerDied
 from tasks.queue import AGAIN_SECONDS, VideoQueue
 from tasks.records import PreparedAudio, VideoWork
 
@@ -37,19 +37,35 @@ def failure_of(chain: Chain) -> Exception | None:
     Looks at every future itself: waiting on the last one hides what happened before it.
     """
     for future in chain:
+        while not _has_ended(future):
+            time.sleep(POLL_SECONDS)
+        lost = _lost(future)
+        if lost is not None:
+            return lost
         future.wait()
-        wrapped: Any = getattr(future, "wrapped_future", None)
-        if wrapped is not None and wrapped.status != "finished":
-            # Dask gave up on it: the worker died as often as it was tried.
-            return WorkerDied(
-                f"The worker died during a step ({type(wrapped.exception()).__name__}).",
-                remedy="Look into the worker's log; it may need more memory.",
-            )
         state = future.state
         if not state.is_completed():
             result = state.result(raise_on_failure=False)
             return result if isinstance(result, Exception) else RuntimeError(state.message or state.name)
     return None
+
+
+def _lost(future: PrefectFuture[Any]) -> Exception | None:
+    """What befell a step of which Dask has no answer; None where it has one."""
+    wrapped: Any = getattr(future, "wrapped_future", None)
+    if wrapped is None or wrapped.status == "finished":
+        return None
+    cause = wrapped.exception() if wrapped.status == "error" else None
+    if cause is not None:
+        # Dask gave up on it: the worker died as often as it was tried.
+        return WorkerDied(
+            f"The worker died during a step ({type(cause).__name__}).",
+            remedy="Look into the worker's log; it may need more memory.",
+        )
+    return EngineDied(
+        f"The Dask scheduler went away during a step (the step is {wrapped.status}).",
+        remedy="Look into the scheduler's log; the same run again goes on where this one was.",
+    )
 
 
 def stops_source(error: Exception) -> bool:
@@ -58,13 +74,13 @@ def stops_source(error: Exception) -> bool:
 
 
 def settle(chain: Chain, again: Callable[[], Chain]) -> tuple[Chain, Exception | None]:
-    """How a chain ended; started once more, with `again`, where a worker died or the store lost something meanwhile.
+    """How a chain ended; one whose worker or scheduler died is started once more, with `again`, and waited for.
 
     Dask blames a worker's death on everything that was queued there. Started again one after the other, only the
-    video that kills its worker fails. What went from the store between two steps is made again by the steps before.
+    video that kills its worker fails.
     """
     error = failure_of(chain)
-    if isinstance(error, WorkerDied | ObjectMissing):
+    if isinstance(error, WorkerDied | EngineDied):
         chain = again()
         error = failure_of(chain)
     return chain, error
@@ -118,5 +134,8 @@ def _first_done(waiting: dict[int, tuple[VideoWork, Chain]]) -> list[int]:
 
 
 def _has_ended(future: PrefectFuture[Any]) -> bool:
+    """Whether there is, or will be, nothing more to wait for: a client that has closed itself gets no answers."""
     wrapped: Any = getattr(future, "wrapped_future", None)
-    return bool(wrapped.done()) if wrapped is not None else future.state.is_final()
+    if wrapped is None:
+        return future.state.is_final()
+    return bool(wrapped.done()) or wrapped.client.status in ("closing", "closed")
