@@ -23,9 +23,7 @@ from benchmarks.sample_speech import segments_of, speech_of
 from channelscribe.sample import world
 from channelscribe.settings.options import SpeechOptions
 from channelscribe.speech.align import align
-from channelscribe.speech.alignment_tokens import spell
-from channelscribe.speech.emissions import emissions
-from channelscribe.speech.forced_alignment import WILDCARD, token_spans, with_wildcard
+from channelscribe.speech.forced_alignment import WILDCARD, emissions, spell, token_spans, with_wildcard
 from channelscribe.speech.loading import load_aligner
 from channelscribe.speech.registry import resolve_model
 from channelscribe.speech.track import as_track, cut

@@ -37,7 +37,7 @@ from channelscribe.sample import world
 from channelscribe.settings.options import SpeechOptions
 from channelscribe.speech import diarize as diarizing
 from channelscribe.speech.align import align
-from channelscribe.speech.decoding import Decoder
+from channelscribe.speech.decoding import Clip, Decoder
 from channelscribe.speech.loading import load_recognizer
 from channelscribe.speech.quality_gate import Decoded
 from channelscribe.speech.recognize import recognize
@@ -80,16 +80,22 @@ def whisperx_detector(path: Path) -> None:
 
 def decode_only_the_first() -> None:
     """From DECODED_CHUNKS on features are still made, and thrown away."""
-    decode = Decoder.decode
+    hear, decode, attended = Decoder.hear, Decoder.decode, Decoder.attended
     answers: list[Decoded] = []
 
-    def decode_or_answer(decoder: Decoder, features: Sequence[Any]) -> list[Decoded]:
-        if len(answers) < DECODED_CHUNKS:
-            answers.extend(decode(decoder, features))
-            return answers[-len(features) :]
-        return answers[:1] * len(features)
+    def hear_or_not(decoder: Decoder, features: Sequence[Any]) -> Any:
+        return hear(decoder, features) if len(answers) < DECODED_CHUNKS else None
 
-    Decoder.decode = decode_or_answer  # type: ignore[method-assign, assignment]
+    def decode_or_answer(decoder: Decoder, encoded: Any, count: int) -> list[Decoded]:
+        if encoded is None:
+            return answers[:1] * count
+        answers.extend(decode(decoder, encoded, count))
+        return answers[-count:]
+
+    def attended_or_not(decoder: Decoder, encoded: Any, said: Sequence[Decoded], clips: Sequence[Clip]) -> Any:
+        return [[]] * len(said) if encoded is None else attended(decoder, encoded, said, clips)
+
+    Decoder.hear, Decoder.decode, Decoder.attended = hear_or_not, decode_or_answer, attended_or_not  # type: ignore
 
 
 def run_stage(stage: str, path: Path, recognition: Path) -> None:

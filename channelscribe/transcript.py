@@ -26,7 +26,9 @@ class VideoMeta:
 
 @dataclass(slots=True)
 class Word:
-    """One recognized word. `aligned` is False where its time was interpolated; `score` is the aligner's, 0 to 1."""
+    """One recognized word, and who timed it: an aligner (`aligned`, `score` its own, 0 to 1), or else the recognizer's
+    attention (`score` how likely it found the word), or nobody: interpolated, without a score.
+    """
 
     text: str
     start: float

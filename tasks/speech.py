@@ -30,7 +30,7 @@ from tasks.resources import catalogue, settings_of, store
 Given = dict[str, Any]
 
 # Raise when a stage starts to give other results for the same input: it is part of the checkpoint's key.
-VERSIONS = {"recognizer": 2, "aligner": 2, "diarizer": 2}
+VERSIONS = {"recognizer": 3, "aligner": 3, "diarizer": 2}
 
 
 def _made_from(stage: str, given: Given) -> tuple[Any, ...]:

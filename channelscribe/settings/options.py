@@ -180,7 +180,9 @@ class SpeechOptions(Options):
     vad_step: float = Field(
         0.25, ge=0.05, le=0.5, description="distance of the speech detector's windows, of a window; whisperX has 0.1"
     )
-    align: bool = Field(True, description="give each word its own time")
+    align: bool | Literal["attention"] = Field(
+        True, description="time each word: true by an aligner where there is one; attention: by the recognizer; false"
+    )
     diarize: bool = Field(True, description="say who speaks, where the model has a diarizer")
     diarize_step: float = Field(
         0.2, ge=0.05, le=0.5, description="distance of the diarizer's windows, of a window; pyannote has 0.1"

@@ -1,15 +1,20 @@
-"""Raw segments to sentences whose every word has a time, and says whether it was measured or interpolated.
+"""Raw segments to sentences whose every word has a time, and tells who timed it.
 
-Needs the extra `speech` where there is an aligner. Leaves nothing behind; the answer is JSON (the checkpoint
-of the stage `align`). No text is ever lost: where there is no aligner, or a segment cannot be aligned, the
-segment keeps its times and its words are spread over it. Words, and where characters are known their times,
-are those of `whisperx.align`.
+Needs the extra `speech` where there is an aligner, and NLTK's Punkt through `channelscribe.text.punkt`. Leaves nothing
+behind; the answer is JSON (the checkpoint of the stage `align`). Words are timed by the aligner of their language;
+where there is none, or it fails on a segment, by the recognizer's own attention, which came with the segment; where
+that cannot tell either they are spread over the speech. No text is ever lost. An aligner's words, and where characters
+are known their times, are those of `whisperx.align`.
 """
 
 from __future__ import annotations
 
 import logging
+import re
+from bisect import bisect_right
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -17,10 +22,9 @@ from numpy.typing import NDArray
 
 from channelscribe.audio.speech_track import SAMPLE_RATE
 from channelscribe.errors import ModelUnavailable, SpeechFailed
+from channelscribe.languages import cut_text, words_of
 from channelscribe.settings.options import SpeechOptions
-from channelscribe.speech.alignment_tokens import Spelling, sentences, spell, timed_words
-from channelscribe.speech.emissions import emissions
-from channelscribe.speech.forced_alignment import narrow, token_spans
+from channelscribe.speech.forced_alignment import Spelling, emissions, narrow, spell, timed_words, token_spans
 from channelscribe.speech.hub import default_aligner
 from channelscribe.speech.loading import Loaded, load_aligner
 from channelscribe.speech.memory import in_batches, is_out_of_memory
@@ -29,7 +33,7 @@ from channelscribe.speech.quality_gate import coverage
 from channelscribe.speech.registry import ResolvedModel
 from channelscribe.speech.threads import in_threads
 from channelscribe.speech.track import Samples, SpeechTrack, as_track, cut
-from channelscribe.speech.word_times import complete_times, spread, words_of
+from channelscribe.speech.word_times import complete_times, kept_in_speech, spread_over, timed_by
 
 __all__ = ["align"]
 
@@ -38,10 +42,39 @@ _log = logging.getLogger(__name__)
 # Segments through the network at once. A CPU is busy with one, and padding and masks only cost it (a third more).
 _BATCH = {"cpu": 1, "cuda": 32}
 _RUN = 32  # segments whose audio and emissions are in memory at once
+_PAUSE = 1.0  # seconds of silence between two words that end a segment; within a sentence people take less
+# Punkt knows the full stop, the question and the exclamation mark of Latin, Greek and Cyrillic.
+_SENTENCE_END = re.compile("[。！？؟۔।॥။។៕།]+[\"'”’」』）)]*")
 
 Words = list[dict[str, Any]]
 Heard = tuple[NDArray[np.float32], NDArray[np.intp]]
 """An emission and the tokens in its columns."""
+Stretch = tuple[float, float]
+
+
+@dataclass
+class _Timing:
+    """How a recording's words are timed. `aligners`: of each language so far, or the reason why there is none."""
+
+    track: SpeechTrack
+    speech: Sequence[Stretch]
+    model: ResolvedModel
+    options: SpeechOptions
+    aligners: dict[str, tuple[Loaded | None, str | None]] = field(default_factory=dict)
+    notes: dict[str, None] = field(default_factory=dict)
+    failures: int = 0
+    unmeasured: int = 0
+
+    def heard_in(self, start: float, end: float) -> list[Stretch]:
+        """The speech in [start, end]; all of it where none was detected there."""
+        first = max(0, bisect_right(self.speech, (start, start)) - 1)
+        found = []
+        for a, b in self.speech[first:]:
+            if a >= end:
+                break
+            if min(b, end) > max(a, start):
+                found.append((max(a, start), min(b, end)))
+        return found or [(start, end)]
 
 
 def align(
@@ -53,49 +86,62 @@ def align(
 ) -> dict[str, Any]:
     """Aligns what `recognize` returned with the same mono float32 audio at 16 kHz.
 
-    Returns {"segments": [{"start", "end", "text", "avg_logprob", "flags", "words"}], "aligner": fingerprint or
-    None, "note": why words were spread, or None, "quality": {"covered_seconds", "coverage" of the speech by words,
-    0 to 1, "gaps": speech of a second or more without a word}}; a word is {"text", "start", "end", "score", "aligned"}.
-    Segments are sentences, in order; words start in order, inside their segment, and `start <= end`. `aligner`
-    is None when nothing was aligned: switched off, no speech, no aligner for the language, or one that is not
-    to be had. Raises ModelTampered; an engine that fails on a segment only costs that segment its measured
+    Returns {"segments": [{"start", "end", "text", "language", "avg_logprob", "flags", "words"}], "aligner", "note": why
+    words were not aligned, or None, "quality": {"covered_seconds", "coverage" of the speech by words, 0 to 1, "gaps":
+    speech of a second or more without a word, "timed": words by who timed them}}; words are those of
+    `channelscribe.speech.word_times`. Segments are sentences, cut where nobody speaks for a second, in order; words
+    start in order, inside their segment, and `start <= end`. `aligner` is the fingerprint of the aligner, or of the
+    recognizer as "attention" where that timed all words that anything did, or None. `coverage` is None where words
+    were spread: then nobody knows. Raises ModelTampered; an engine that fails on a segment only costs that segment its
     times.
     """
-    segments, language = recognition["segments"], recognition["language"]
-    aligner, why = _aligner(model, language, options, segments)
-    track = as_track(audio)
+    segments = recognition["segments"]
+    speech = sorted((float(start), float(end)) for start, end in recognition.get("speech", ()))
+    timing = _Timing(as_track(audio), speech, model, options)
     report = progress or (lambda _: None)
     aligned: list[dict[str, Any]] = []
-    failures = 0
     for first in range(0, len(segments), _RUN):
-        run = segments[first : first + _RUN]
-        timed = _time_words(track, run, language, aligner, model) if aligner else [None] * len(run)
-        for segment, words in zip(run, timed, strict=True):
-            failures += words is None
-            aligned += _spread_segment(segment, language) if words is None else _split(segment, words, language)
+        run = [
+            each | {"language": each.get("language") or recognition["language"]}
+            for each in segments[first : first + _RUN]
+        ]
+        for segment, words in zip(run, _time_words(timing, run), strict=True):
+            aligned += _parts(segment, words)
         report((first + len(run)) / len(segments))
-    if aligner and failures:
-        why = f"{failures} of {len(segments)} segments could not be aligned"
+    if timing.failures:
+        timing.notes[f"{timing.failures} of {len(segments)} segments could not be aligned"] = None
+    timed = Counter(timed_by(word) for part in aligned for word in part["words"])
     return {
         "segments": aligned,
-        "aligner": _fingerprint(model, language, options) if aligner else None,
-        "note": why,
-        "quality": _quality(recognition, aligned),
+        "aligner": _fingerprint(timing, recognition["language"], timed),
+        "note": "; ".join(timing.notes) or None,
+        "quality": _quality(recognition, aligned, timing) | ({"timed": dict(timed)} if timed else {}),
     }
 
 
-def _fingerprint(model: ResolvedModel, language: str, options: SpeechOptions) -> dict[str, Any] | None:
-    """As the registry tells it; WhisperX's own choice for the language by its name."""
-    found = model.fingerprint(options)["aligner"]
-    if found is None or model.aligner:
-        return found
-    return found | {"model": default_aligner(language), "revision": "main"}
+def _fingerprint(timing: _Timing, main: str, timed: Counter[str]) -> dict[str, Any] | None:
+    """As the registry tells it; WhisperX's own choice for a language by its name, the main one's if it was used."""
+    parts = timing.model.fingerprint(timing.options)
+    used = [language for language, (aligner, _) in timing.aligners.items() if aligner]
+    if timed["aligner"] and used:
+        name = default_aligner(main if main in used else used[0])
+        chosen = parts["aligner"] or {}
+        return chosen if timing.model.aligner else chosen | {"model": name, "revision": "main"}
+    if timed["attention"]:
+        return {key: value for key, value in (parts["recognizer"] or {}).items() if key in _IDENTITY} | _ATTENTION
+    return None
 
 
-def _quality(recognition: dict[str, Any], aligned: Sequence[dict[str, Any]]) -> dict[str, Any]:
+_IDENTITY = ("name", "revision", "sha256")
+_ATTENTION = {"model": "attention"}
+
+
+def _quality(recognition: dict[str, Any], aligned: Sequence[dict[str, Any]], timing: _Timing) -> dict[str, Any]:
     """How much of the speech that was heard is covered by words; nothing for recognitions that did not say."""
     if "speech" not in recognition:
         return {}
+    if timing.unmeasured:
+        return {"covered_seconds": None, "coverage": None, "gaps": []}
     words = [(word["start"], word["end"]) for part in aligned for word in part["words"]]
     covered, gaps = coverage(recognition["speech"], words)
     seconds = sum(end - start for start, end in recognition["speech"])
@@ -106,34 +152,62 @@ def _quality(recognition: dict[str, Any], aligned: Sequence[dict[str, Any]]) -> 
     }
 
 
-def _aligner(
-    model: ResolvedModel, language: str, options: SpeechOptions, segments: Sequence[Any]
-) -> tuple[Loaded | None, str | None]:
-    """The aligner, or None and why not."""
-    if not segments:
-        return None, None
-    if not options.align:
+def _aligner(timing: _Timing, language: str) -> Loaded | None:
+    """The aligner of a language; where there is none the first time that it is asked for a note tells why."""
+    if language not in timing.aligners:
+        found, why = _look_for(timing, language)
+        timing.aligners[language] = found, why
+        if why:
+            timing.notes[why] = None
+    return timing.aligners[language][0]
+
+
+def _look_for(timing: _Timing, language: str) -> tuple[Loaded | None, str | None]:
+    if timing.options.align is False:
         return None, "alignment is switched off"
+    if timing.options.align == "attention":
+        return None, None
     try:
-        found = load_aligner(model, language, options)
+        found = load_aligner(timing.model, language, timing.options)
     except ModelUnavailable as error:
-        if model.aligner:  # somebody chose it: to be told, not to be worked around
+        if timing.model.aligner:  # somebody chose it: to be told, not to be worked around
             raise
-        _log.warning("words get no measured times: %s", error)
+        _log.warning("the recognizer times the words: %s", error)
         return None, f"the aligner for the language {language!r} is not to be had: {error.message}"
     return found, None if found else f"no aligner for the language {language!r}"
 
 
-def _time_words(
-    track: SpeechTrack, run: Sequence[dict[str, Any]], language: str, aligner: Loaded, model: ResolvedModel
-) -> list[Words | None]:
-    """Each segment's words with their times; None where it could not be aligned."""
+def _time_words(timing: _Timing, run: Sequence[dict[str, Any]]) -> list[Words]:
+    """Each segment's words with their times."""
+    found: dict[int, Words | None] = {}
+    for language in dict.fromkeys(segment["language"] for segment in run):
+        aligner = _aligner(timing, language)
+        if aligner:
+            mine = [place for place, segment in enumerate(run) if segment["language"] == language]
+            timed = _aligned(timing, [run[place] for place in mine], language, aligner)
+            found |= dict(zip(mine, timed, strict=True))
+            timing.failures += timed.count(None)
+    return [found.get(place) or _without_aligner(timing, segment) for place, segment in enumerate(run)]
+
+
+def _without_aligner(timing: _Timing, segment: dict[str, Any]) -> Words:
+    if timing.options.align is not False and segment.get("words"):
+        return list(segment["words"])
+    timing.unmeasured += 1
+    texts = words_of(segment["text"], segment["language"])
+    if not texts:
+        raise SpeechFailed(f"The recognizer gave a segment without words at {segment['start']} s.")
+    return spread_over(texts, timing.heard_in(segment["start"], segment["end"]))
+
+
+def _aligned(timing: _Timing, run: Sequence[dict[str, Any]], language: str, aligner: Loaded) -> list[Words | None]:
+    """Words with the times of their characters; None for a segment that could not be aligned."""
     network, metadata = aligner.engine
     dictionary = metadata["dictionary"]
     blank = next((code for name, code in dictionary.items() if name in ("[pad]", "<pad>")), 0)
     spellings = [spell(segment["text"], dictionary, language) for segment in run]
-    clips = [cut(track, segment["start"], segment["end"]) for segment in run]
-    heard = _hear(network, metadata["type"], clips, aligner, model, spellings, blank)
+    clips = [cut(timing.track, segment["start"], segment["end"]) for segment in run]
+    heard = _hear(network, metadata["type"], clips, aligner, timing.model, spellings, blank)
     there = [each for each in heard if each is not None]
     spans = iter(token_spans([emission for emission, _ in there], [tokens for _, tokens in there], blank=0))
     found: list[Words | None] = []
@@ -144,7 +218,8 @@ def _time_words(
             continue
         start, end = segment["start"], segment["end"]
         words = timed_words(spelling, one, start, (end - start) / len(each[0]))
-        found.append(complete_times(words, start, end))
+        complete = complete_times(words, start, end, segment.get("words") or ())
+        found.append(kept_in_speech(complete, timing.heard_in(start, end)) if timing.speech else complete)
     return found
 
 
@@ -197,30 +272,44 @@ def _each(network: Any, kind: str, clips: Sequence[Samples], device: str) -> Ite
         yield None
 
 
-def _split(segment: dict[str, Any], words: Words, language: str) -> list[dict[str, Any]]:
-    """The segment's sentences, each with its words."""
-    parts, taken = [], 0
-    for text, count in sentences(segment["text"], language):
-        mine = words[taken : taken + count]
-        taken += count
-        if mine:
-            parts.append(_part(segment, mine[0]["start"], max(word["end"] for word in mine), text.strip(), mine))
+def _parts(segment: dict[str, Any], words: Words) -> list[dict[str, Any]]:
+    """The segment's sentences, cut at pauses, each with its words."""
+    ends = _sentence_ends(segment["text"], segment["language"])
+    counts, begun = [], 0
+    for place, (word, following) in enumerate(zip(words, [*words[1:], None], strict=True), start=1):
+        if following is None or place in ends or following["start"] - word["end"] >= _PAUSE:
+            counts.append(place - begun)
+            begun = place
+    parts, place = [], 0
+    for count, text in zip(counts, cut_text(segment["text"], counts, segment["language"]), strict=True):
+        mine = words[place : place + count]
+        place += count
+        parts.append(
+            {
+                "start": mine[0]["start"],
+                "end": max(word["end"] for word in mine),
+                "text": text,
+                "language": segment["language"],
+                "avg_logprob": segment["avg_logprob"],
+                "flags": list(segment.get("flags", [])),
+                "words": mine,
+            }
+        )
     return parts
 
 
-def _spread_segment(segment: dict[str, Any], language: str) -> list[dict[str, Any]]:
-    words = spread(words_of(segment["text"], language), segment["start"], segment["end"])
-    if not words:
-        raise SpeechFailed(f"The recognizer gave a segment without words at {segment['start']} s.")
-    return [_part(segment, segment["start"], segment["end"], segment["text"], words)]
+def _sentence_ends(text: str, language: str) -> set[int]:
+    """After how many words a sentence ends, by Punkt (as WhisperX asks it) and by the marks that it does not know."""
+    from whisperx.utils import PUNKT_LANGUAGES
 
+    from channelscribe.text.punkt import sentence_tokenizer
 
-def _part(segment: dict[str, Any], start: float, end: float, text: str, words: Words) -> dict[str, Any]:
-    return {
-        "start": start,
-        "end": end,
-        "text": text,
-        "avg_logprob": segment["avg_logprob"],
-        "flags": list(segment.get("flags", [])),
-        "words": words,
-    }
+    punkt = sentence_tokenizer(PUNKT_LANGUAGES.get(language, "english"))
+    ends = {end for _, end in punkt.span_tokenize(text)} | {found.end() for found in _SENTENCE_END.finditer(text)}
+    found, place = set(), 0
+    for count, word in enumerate(words_of(text, language), start=1):
+        start = text.index(word, place)
+        place = start + len(word)
+        if any(end in ends for end in range(start + 1, place + 1)):
+            found.add(count)
+    return found

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from itertools import accumulate, groupby
 from typing import Any
 
-from channelscribe.languages import is_without_spaces
+from channelscribe.languages import cut_text
 from channelscribe.speech.provenance import stages
 from channelscribe.transcript import Segment, Transcript, Turn, Word
 
@@ -65,17 +65,17 @@ def _by_speaker(segment: Mapping[str, Any], words: Sequence[Word], language: str
     if len(parts) < 2:
         speaker = parts[0][0] if parts else None
         return [_segment(segment, segment["start"], segment["end"], segment["text"], speaker, list(words))]
-    space = "" if is_without_spaces(language) else " "
+    texts = cut_text(segment["text"], (len(run) for _, run in parts), language)
     return [
         _segment(
             segment,
             segment["start"] if number == 0 else run[0].start,
             segment["end"] if number == len(parts) - 1 else max(word.end for word in run),
-            space.join(word.text for word in run),
+            text,
             speaker,
             run,
         )
-        for number, (speaker, run) in enumerate(parts)
+        for number, ((speaker, run), text) in enumerate(zip(parts, texts, strict=True))
     ]
 
 

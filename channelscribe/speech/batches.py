@@ -39,7 +39,6 @@ class Recording:
     number: int
     stack: ExitStack = field(default_factory=ExitStack)
     track: SpeechTrack | None = None
-    speech: list[list[float]] = field(default_factory=list)
     chunks: list[Chunk] = field(default_factory=list)
     decision: Decision | None = None
     language: str | None = None
@@ -90,7 +89,7 @@ class Recognition:
 
     def _hear(self, recording: Recording, track: SpeechTrack) -> None:
         report = share(lambda done: self._told(recording.number, done), 0, VAD_SHARE)
-        recording.speech, recording.chunks = _speech(self._pipeline, track, self._model, self._options, report)
+        recording.chunks = _chunks(self._pipeline, track, self._model, self._options, report)
         with self._lock:
             recording.decision = _language(self._whisper, track, recording.chunks, self._model)
         recording.language = recording.decision.language if recording.decision else self._model.language
@@ -173,17 +172,16 @@ class Recognition:
             recording.close()
 
 
-def _speech(
+def _chunks(
     pipeline: Any, track: SpeechTrack, model: ResolvedModel, options: SpeechOptions, report: Progress
-) -> tuple[list[list[float]], list[Chunk]]:
-    """Stretches of speech in seconds, and the chunks that they make."""
+) -> list[Chunk]:
+    """Where somebody speaks, in chunks for the recognizer."""
     if not track.samples:
-        return [], []
+        return []
     threads = model.threads if model.device == "cpu" else 0
     activity = listen(pipeline.vad_model.vad_pipeline._segmentation, track, report, threads, options.vad_step)
     found = stretches(activity, options.vad_onset, options.vad_offset, model.chunk_seconds)
-    joined = chunks(found, model.chunk_seconds, track.samples / SAMPLE_RATE)
-    return [[round(start, 3), round(end, 3)] for chunk in joined for start, end in chunk.speech], joined
+    return chunks(found, model.chunk_seconds, track.samples / SAMPLE_RATE)
 
 
 def _language(whisper: Any, track: SpeechTrack, found: Sequence[Chunk], model: ResolvedModel) -> Decision | None:

@@ -8,8 +8,9 @@ of Whisper (Radford et al., 2022, section 4.5), which WhisperX accepts as option
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,11 +18,14 @@ import numpy as np
 from channelscribe.speech.memory import Room, in_batches
 from channelscribe.speech.quality_gate import Decoded, flags
 from channelscribe.speech.track import Samples, SpeechTrack, cut
-from channelscribe.speech.vad import Chunk
+from channelscribe.speech.vad import Chunk, Stretch
+from channelscribe.speech.word_times import Piece, Sound, attended_times, heard_speech, kept_in_speech
 
 __all__ = ["Clip", "Decoder", "Gated", "clip_of", "decode", "encode", "features_of"]
 
 _TEMPERATURES = (0.2, 0.4, 0.6, 0.8, 1.0)
+_FEATURES_A_SECOND, _FRAMES_A_SECOND = 100, 50  # of the spectrogram, and of the encoder
+_DECADE = 0.25  # what ten times the power adds to a feature
 _CANDIDATES = 5  # sampled at each temperature; the most likely is taken
 
 _log = logging.getLogger(__name__)
@@ -29,11 +33,17 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Gated:
-    """A chunk's text, what the gate says of it, and whether it was decoded again."""
+    """A chunk's text, what the gate says of it, and whether it was decoded again.
+
+    `words` have the times that the recognizer attended to, None where it cannot tell; `speech` is the detector's, and
+    what words were found in beside it.
+    """
 
     decoded: Decoded
     flags: list[str]
     again: bool = False
+    words: list[dict[str, Any]] | None = None
+    speech: Sequence[Stretch] = ()
 
 
 @dataclass(frozen=True)
@@ -51,21 +61,23 @@ class Decoder:
     def __init__(self, whisper: Any, language: str | None, beam_size: int) -> None:
         from faster_whisper.tokenizer import Tokenizer
 
-        self._whisper = whisper
+        self.whisper = whisper
         self._beam_size = beam_size
         self._tokenizer = Tokenizer(
             whisper.hf_tokenizer, whisper.model.is_multilingual, task="transcribe", language=language
         )
         self._prompt = whisper.get_prompt(self._tokenizer, [], without_timestamps=True)
 
-    def decode(self, features: Sequence[Any]) -> list[Decoded]:
-        """Beam search over several stretches of at most 30 s at once."""
-        encoded = encode(self._whisper, features)
-        return self._generate(encoded, len(features), 0.0, beam_size=self._beam_size, patience=1)
+    def hear(self, features: Sequence[Any]) -> Any:
+        """The encoder's output, which all that follows is said from."""
+        return encode(self.whisper, features)
 
-    def decode_again(self, features: Any) -> Iterator[Decoded]:
-        """The same stretch alone, at rising temperatures; heard once, said anew for each that is taken."""
-        encoded = encode(self._whisper, [features])
+    def decode(self, encoded: Any, count: int) -> list[Decoded]:
+        """Beam search over several stretches of at most 30 s at once, as the encoder heard them."""
+        return self._generate(encoded, count, 0.0, beam_size=self._beam_size, patience=1)
+
+    def decode_again(self, encoded: Any) -> Iterator[Decoded]:
+        """One stretch alone, at rising temperatures; said anew for each that is taken."""
         for temperature in _TEMPERATURES:
             yield from self._generate(
                 encoded,
@@ -78,11 +90,11 @@ class Decoder:
             )
 
     def _generate(self, encoded: Any, count: int, temperature: float, **search: Any) -> list[Decoded]:
-        results = self._whisper.model.generate(
+        results = self.whisper.model.generate(
             encoded,
             [self._prompt] * count,
             length_penalty=1,
-            max_length=self._whisper.max_length,
+            max_length=self.whisper.max_length,
             suppress_blank=True,
             suppress_tokens=[-1],
             return_scores=True,
@@ -96,7 +108,31 @@ class Decoder:
         text = tokenizer.tokenizer.decode([token for token in ids if token < tokenizer.eot])
         # CTranslate2 gives the mean over the tokens; Whisper's counts the end of text too.
         logprob = result.scores[0] * len(ids) / (len(ids) + 1)
-        return Decoded(" ".join(text.split()), float(logprob), float(result.no_speech_prob), temperature)
+        return Decoded(" ".join(text.split()), float(logprob), float(result.no_speech_prob), temperature, tuple(ids))
+
+    def attended(self, encoded: Any, said: Sequence[Decoded], clips: Sequence[Clip]) -> list[list[Piece]]:
+        """When the recognizer looked where for each piece of the text that it found, in seconds of the recording.
+
+        It is the path through the attention of the heads that a model's makers chose, as openai/whisper times words,
+        with the encoder's output of the decoding: only the decoder runs again.
+        """
+        ids = [[token for token in each.tokens if token < self._tokenizer.eot] for each in said]
+        frames = [round((clip.chunk.end - clip.chunk.start) * _FEATURES_A_SECOND) for clip in clips]
+        found = self.whisper.model.align(encoded, self._tokenizer.sot_sequence, ids, frames)
+        return [
+            self._pieces(tokens, each, clip.chunk.start) for tokens, each, clip in zip(ids, found, clips, strict=True)
+        ]
+
+    def _pieces(self, ids: list[int], found: Any, start: float) -> list[Piece]:
+        steps = np.array(found.alignments, np.intp).reshape(-1, 2)  # (token, frame) on the path, in order
+        entered = steps[np.diff(steps[:, 0], prepend=-1) > 0, 1] / _FRAMES_A_SECOND + start
+        pieces, place = [], 0
+        for text, tokens in zip(*self._tokenizer.split_tokens_on_unicode(ids), strict=True):
+            after = place + len(tokens)
+            likely = float(np.mean(found.text_token_probs[place:after]))
+            pieces.append(Piece(text, float(entered[place]), float(entered[after]), likely))
+            place = after
+        return pieces
 
 
 def features_of(whisper: Any, audio: Samples) -> Any:
@@ -120,24 +156,39 @@ def clip_of(whisper: Any, track: SpeechTrack, chunk: Chunk, owner: int = 0) -> C
     return Clip(owner, chunk, features_of(whisper, audio))
 
 
+def taken(encoded: Any, places: Sequence[int]) -> Any:
+    """The encoder's output for some of the stretches that it was given together."""
+    if encoded is None or list(places) == list(range(encoded.shape[0])):
+        return encoded
+    import ctranslate2
+    import torch
+
+    whole = torch.as_tensor(encoded, device=encoded.device)
+    return ctranslate2.StorageView.from_array(whole[list(places)].contiguous())
+
+
 def decode(decoder: Decoder, clips: Sequence[Clip], language: str | None, size: int | Room) -> Iterator[Gated]:
     """What is said in each clip, in order, `size` at a time, fewer where memory runs out."""
 
     def work(batch: Sequence[Clip]) -> list[Gated]:
-        said = decoder.decode([clip.features for clip in batch])
-        return [_gated(decoder, clip, decoded, language) for clip, decoded in zip(batch, said, strict=True)]
+        encoded = decoder.hear([clip.features for clip in batch])
+        first = decoder.decode(encoded, len(batch))
+        gated = [
+            _gated(decoder, partial(taken, encoded, [place]), clip.chunk, decoded, language)
+            for place, (clip, decoded) in enumerate(zip(batch, first, strict=True))
+        ]
+        return _timed(decoder, encoded, batch, gated, language)
 
     return in_batches(clips, size, work)
 
 
-def _gated(decoder: Decoder, clip: Clip, first: Decoded, language: str | None) -> Gated:
+def _gated(decoder: Decoder, encoded: Callable[[], Any], chunk: Chunk, first: Decoded, language: str | None) -> Gated:
     """What passes the gate, or else the least suspect of all tries, the likelier first."""
-    chunk = clip.chunk
     wrong = flags(first, chunk.speech_seconds, language)
     if not wrong:
         return Gated(first, [])
     tries = [(first, wrong)]
-    for candidate in decoder.decode_again(clip.features):
+    for candidate in decoder.decode_again(encoded()):
         if first.text and not candidate.text:
             continue  # doubtful words are worth more than none
         tries.append((candidate, flags(candidate, chunk.speech_seconds, language)))
@@ -146,3 +197,24 @@ def _gated(decoder: Decoder, clip: Clip, first: Decoded, language: str | None) -
     best, left = min(tries, key=lambda each: (len(each[1]), -each[0].avg_logprob))
     _log.info("speech at %.1f s was decoded again (%s): %s", chunk.start, ", ".join(wrong), ", ".join(left) or "passed")
     return Gated(best, left, again=True)
+
+
+def _timed(
+    decoder: Decoder, encoded: Any, clips: Sequence[Clip], gated: Sequence[Gated], language: str | None
+) -> list[Gated]:
+    """The same answers with the times of their words."""
+    timed = list(gated)
+    worded = [place for place, each in enumerate(gated) if each.decoded.text]
+    if not worded:
+        return timed
+    said = [gated[place].decoded for place in worded]
+    pieces = decoder.attended(taken(encoded, worded), said, [clips[place] for place in worded])
+    for place, each in zip(worded, pieces, strict=True):
+        chunk, features = clips[place].chunk, clips[place].features
+        words = attended_times(gated[place].decoded.text, language, each)
+        if words is not None:
+            frames = round((chunk.end - chunk.start) * _FEATURES_A_SECOND)
+            sound = Sound.of(features[:, :frames].mean(0).numpy(), chunk.start, 1 / _FEATURES_A_SECOND, _DECADE)
+            speech = heard_speech(words, chunk.speech, sound)
+            timed[place] = replace(gated[place], words=kept_in_speech(words, speech, sound), speech=speech)
+    return timed

@@ -1,21 +1,42 @@
-"""The best path of known characters through a CTC network's frames: the same path as WhisperX, found faster.
+"""Words to times through a CTC network: what it hears, how it spells the text, and the best path through both.
 
-Needs numpy only, so no release of torchaudio can take it away (`functional.forced_align` left in 2.9). Many
-segments go through one loop over the frames, each frame one vector operation over all their tokens. The rules
-are those of `whisperx.alignment.get_trellis` and `backtrack` (after Kürzinger et al., "CTC-Segmentation of
-Large Corpora", 2020): a token is entered on one frame and kept on blanks; the numbers are added in the same
-order and precision, so the same path wins.
+Needs numpy, and torch for a network's emissions; no release of torchaudio can take the path away
+(`functional.forced_align` left in 2.9).
+
+The path is WhisperX's, found faster. Many segments go through one loop over the frames, each frame one vector operation
+over all their tokens. The rules are those of `whisperx.alignment.get_trellis` and `backtrack` (after Kürzinger et al.,
+"CTC-Segmentation of Large Corpora", 2020): a token is entered on one frame and kept on blanks; the numbers are added in
+the same order and precision, so the same path wins.
+
+The first layer of wav2vec2-base normalizes each channel over the whole clip (a group norm), so a clip padded to its
+neighbour's length would come out different: the convolutions run clip by clip, where nothing is padded, and only the
+transformer, which can mask, runs on batches. Both kinds of network (group norm and layer norm) then give what they give
+for a clip alone, but for the rounding of sums (test_emissions.py holds it to 1e-4).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["WILDCARD", "Spans", "narrow", "token_spans", "with_wildcard"]
+from channelscribe.languages import is_without_spaces, words_of
+from channelscribe.speech.track import Samples
+
+__all__ = [
+    "WILDCARD",
+    "Spans",
+    "Spelling",
+    "emissions",
+    "narrow",
+    "spell",
+    "timed_words",
+    "token_spans",
+    "with_wildcard",
+]
 
 Emission = NDArray[np.float32]
 """Log-probabilities, shape (frames, characters)."""
@@ -25,6 +46,7 @@ Tokens = NDArray[np.intp]
 WILDCARD = -1
 """The token of a character that the aligner does not know: the last column of `with_wildcard`."""
 
+_SHORTEST_SAMPLES = 400  # WhisperX pads to this; wav2vec2's first frame needs it
 _CELLS = 8_000_000  # frames x segments x tokens at once: 32 MB of scores, 8 MB of steps
 
 
@@ -35,6 +57,99 @@ class Spans:
     starts: NDArray[np.intp]
     ends: NDArray[np.intp]
     scores: NDArray[np.float64]
+
+
+def emissions(network: Any, kind: str, clips: Sequence[Samples], device: str) -> list[NDArray[np.float32]]:
+    """For each clip log-probabilities of shape (frames, characters). `kind`: "huggingface" or "torchaudio".
+
+    Raises what torch raises, for instance when a clip is too short for the network.
+    """
+    if not clips:
+        return []
+    import torch
+
+    with torch.inference_mode():
+        waveforms = [torch.from_numpy(_long_enough(clip))[None].to(device) for clip in clips]
+        if kind == "huggingface":
+            logits = _huggingface(network, waveforms)
+        elif hasattr(network, "feature_extractor"):
+            logits = _torchaudio(network, waveforms)
+        else:  # torchaudio wraps networks that want normalized waveforms, and hides their parts
+            logits = [network(waveform)[0][0] for waveform in waveforms]
+        return [torch.log_softmax(each, dim=-1).cpu().numpy() for each in logits]
+
+
+def _long_enough(clip: Samples) -> Samples:
+    clip = np.ascontiguousarray(clip)
+    return np.pad(clip, (0, _SHORTEST_SAMPLES - len(clip))) if len(clip) < _SHORTEST_SAMPLES else clip
+
+
+def _huggingface(network: Any, waveforms: list[Any]) -> list[Any]:
+    import torch
+
+    if len(waveforms) == 1:
+        return [network(waveforms[0]).logits[0]]
+    base = network.base_model
+    features = [base.feature_extractor(waveform).transpose(1, 2)[0] for waveform in waveforms]
+    frames = [len(each) for each in features]
+    padded, _ = base.feature_projection(torch.nn.utils.rnn.pad_sequence(features, batch_first=True))
+    heard = torch.arange(max(frames), device=padded.device)[None] < torch.tensor(frames, device=padded.device)[:, None]
+    logits = network.lm_head(base.encoder(padded, attention_mask=heard).last_hidden_state)
+    return [logits[i, :count] for i, count in enumerate(frames)]
+
+
+def _torchaudio(network: Any, waveforms: list[Any]) -> list[Any]:
+    import torch
+
+    features = [network.feature_extractor(waveform, None)[0][0] for waveform in waveforms]
+    frames = torch.tensor([len(each) for each in features], device=waveforms[0].device)
+    encoded = network.encoder(torch.nn.utils.rnn.pad_sequence(features, batch_first=True), frames)
+    logits = encoded if network.aux is None else network.aux(encoded)
+    return [logits[i, : int(count)] for i, count in enumerate(frames)]
+
+
+@dataclass(frozen=True)
+class Spelling:
+    """`tokens` (n,): columns of the emission, or WILDCARD. `words[i]`: a word and the slice of its tokens."""
+
+    tokens: NDArray[np.intp]
+    words: list[tuple[str, slice]]
+
+
+def spell(text: str, dictionary: Mapping[str, int], language: str) -> Spelling:
+    """A text with single spaces, lower-cased, character by character; between words "|" where the aligner has it."""
+    tokens: list[int] = []
+    words: list[tuple[str, slice]] = []
+    separator = None if is_without_spaces(language) else dictionary.get("|")
+    for word in words_of(text, language):
+        if words and separator is not None:
+            tokens.append(separator)
+        first = len(tokens)
+        tokens += [dictionary.get(character.lower(), WILDCARD) for character in word]
+        words.append((word, slice(first, len(tokens))))
+    return Spelling(np.array(tokens, np.intp), words)
+
+
+def timed_words(spelling: Spelling, spans: Spans, start: float, seconds_per_frame: float) -> list[dict[str, object]]:
+    """{"word", "start", "end", "score"} of every word of which a character is known; the others only {"word"}.
+
+    Times in seconds, `start` being the segment's. WhisperX times wildcards too; a number's digits stand for a
+    word that is longer than they are, so its own frames say little and it is left to be interpolated.
+    """
+    found: list[dict[str, object]] = []
+    for word, mine in spelling.words:
+        if (spelling.tokens[mine] == WILDCARD).all():
+            found.append({"word": word})
+            continue
+        found.append(
+            {
+                "word": word,
+                "start": round(float(spans.starts[mine][0]) * seconds_per_frame + start, 3),
+                "end": round(float(spans.ends[mine][-1]) * seconds_per_frame + start, 3),
+                "score": round(float(np.mean([round(float(score), 3) for score in spans.scores[mine]])), 3),
+            }
+        )
+    return found
 
 
 def with_wildcard(emission: Emission, blank: int) -> Emission:

@@ -11,10 +11,9 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from channelscribe.languages import is_without_spaces
+from channelscribe.languages import is_without_spaces, words_of
 from channelscribe.speech.hallucinations import is_boilerplate
 from channelscribe.speech.vad import Stretch
-from channelscribe.speech.word_times import words_of
 
 __all__ = ["FLAGS", "Decoded", "compression_ratio", "coverage", "flags"]
 
@@ -31,7 +30,7 @@ FLAGS = {
 _COMPRESSION = 2.4
 _LOGPROB = -1.0
 _FASTEST, _SLOWEST = 8.0, 0.4  # words a second of speech
-_CHARACTERS_A_WORD = 2.0  # where words are characters: Japanese and Chinese say more of them in a second
+_CHARACTERS_A_WORD = 2.0  # where words are characters, of which more are said in a second
 _SPARSE_SECONDS = 5.0  # of speech, below which few words are just a short answer
 _HEARD_SECONDS = 1.0  # of speech, below which no text is a right answer: a cough, a knock
 _NO_SPEECH = 0.3  # probability from which a phrase known as boilerplate is believed to be invented
@@ -40,12 +39,15 @@ _NEAR_SECONDS = 0.5  # speech this near to a word counts as covered: pauses, bre
 
 @dataclass(frozen=True)
 class Decoded:
-    """What a recognizer made of one stretch. Probabilities are natural logarithms or 0 to 1, as they are named."""
+    """What a recognizer made of one stretch. Probabilities are natural logarithms or 0 to 1, as they are named;
+    `tokens` are the recognizer's own.
+    """
 
     text: str
     avg_logprob: float
     no_speech_prob: float
     temperature: float = 0.0
+    tokens: tuple[int, ...] = ()
 
 
 def compression_ratio(text: str) -> float:
@@ -59,8 +61,7 @@ def flags(decoded: Decoded, speech_seconds: float, language: str | None) -> list
     words = words_of(decoded.text, language)
     if not words:
         return ["no_text"] if speech_seconds >= _HEARD_SECONDS else []
-    characters = is_without_spaces(language)
-    rate = len(words) / max(speech_seconds, 0.1) / (_CHARACTERS_A_WORD if characters else 1.0)
+    rate = len(words) / max(speech_seconds, 0.1) / (_CHARACTERS_A_WORD if is_without_spaces(language) else 1.0)
     doubtful = decoded.no_speech_prob >= _NO_SPEECH or decoded.avg_logprob < _LOGPROB / 2 or rate < 1.0
     found = {
         "repetitive": compression_ratio(decoded.text) > _COMPRESSION,

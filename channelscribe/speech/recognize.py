@@ -40,8 +40,9 @@ def recognize(
     """Recognizes mono float32 audio at 16 kHz, whole or as a track that is read in stretches.
 
     Returns {"language", "segments": [{"start", "end", "text", "avg_logprob", "no_speech_prob", "temperature",
-    "flags"}], "speech": [[start, end]], "speech_seconds", "no_speech", "audio_seconds", "quality", "model"};
-    times in seconds, text with single spaces, flags of `gate.FLAGS`, `model` the recognizer's fingerprint;
+    "flags", "words" as in `word_times`, where the recognizer's attention tells}], "speech": [[start, end]],
+    "speech_seconds", "no_speech", "audio_seconds", "quality", "model"}; times in seconds, text with single spaces,
+    flags of `quality_gate.FLAGS`, `model` the recognizer's fingerprint;
     `quality` is {"decoded_again", "flagged", "unheard": [[start, end]], "languages", "language_probability",
     "mixed_languages"}. Where the detector finds no speech the recognizer is not asked: no segments, language
     None unless the model has one. Raises ModelUnavailable, ModelTampered, CorruptMedia, and SpeechFailed when
@@ -116,11 +117,14 @@ def _next(answers: Iterator[Any], other: list[ChannelscribeError | None]) -> dic
 
 def _answer(recording: Recording, model: ResolvedModel, options: SpeechOptions) -> dict[str, Any]:
     found, gated, track = recording.chunks, recording.gated, recording.track
+    speech = [
+        list(stretch) for chunk, each in zip(found, gated, strict=True) for stretch in each.speech or chunk.speech
+    ]
     return {
         "language": recording.language,
         "segments": [_segment(chunk, each) for chunk, each in zip(found, gated, strict=True) if each.decoded.text],
-        "speech": recording.speech,
-        "speech_seconds": round(sum(end - start for start, end in recording.speech), 3),
+        "speech": [[round(start, 3), round(end, 3)] for start, end in speech],
+        "speech_seconds": round(sum(end - start for start, end in speech), 3),
         "no_speech": not found,
         "audio_seconds": round((track.samples if track else 0) / SAMPLE_RATE, 3),
         "quality": _quality(found, gated, recording.decision),
@@ -138,6 +142,7 @@ def _segment(chunk: Chunk, gated: Gated) -> dict[str, Any]:
         "no_speech_prob": round(gated.decoded.no_speech_prob, 4),
         "temperature": gated.decoded.temperature,
         "flags": gated.flags,
+        **({"words": gated.words} if gated.words else {}),
     }
 
 

@@ -35,6 +35,7 @@ __all__ = [
 
 SAMPLE = "sample"
 HUB_DIARIZER = "pyannote/speaker-diarization-community-1"
+_ATTENTION: Mapping[bool | str, dict[str, Any]] = {"attention": {"model": "attention"}}
 # /dev/dxg is CUDA under WSL, /dev/nvmap a Jetson.
 _GPU_DEVICES = ("/dev/nvidiactl", "/dev/dxg", "/dev/nvmap")
 _BATCH_SIZE = {"cpu": 4, "cuda": 16}  # on a GPU only where its free memory or the model's size is unknown
@@ -105,7 +106,7 @@ class ResolvedModel:
         }
         return {
             "recognizer": self._identity(self.recognizer) | recognizer,
-            "aligner": self._identity(self.aligner) if options.align else None,
+            "aligner": self._identity(self.aligner) if options.align is True else _ATTENTION.get(options.align),
             "diarizer": self._identity(self.diarizer) | speakers if options.diarize and self.diarizer else None,
         }
 

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from channelscribe.speech.emissions import emissions
 from channelscribe.speech.engines import prepare_engines
+from channelscribe.speech.forced_alignment import emissions
 
 pytestmark = pytest.mark.speech
 

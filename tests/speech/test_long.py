@@ -56,9 +56,15 @@ class Silent:
     def __init__(self) -> None:
         self.asked: list[int] = []
 
-    def decode(self, features: Sequence[Any]) -> list[Decoded]:
+    def hear(self, features: Sequence[Any]) -> Any:
         self.asked.append(len(features))
-        return [Decoded("ten seconds of words that somebody says here and there", -0.1, 0.0)] * len(features)
+        return np.zeros((len(features), 1))
+
+    def decode(self, encoded: Any, count: int) -> list[Decoded]:
+        return [Decoded("ten seconds of words that somebody says here and there", -0.1, 0.0)] * count
+
+    def attended(self, encoded: Any, said: Sequence[Decoded], clips: Any) -> list[Any]:
+        return [[]] * len(said)
 
 
 @pytest.mark.speech

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 import time
+from collections import Counter
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from channelscribe import __version__
 from channelscribe.settings.options import SpeechOptions
 from channelscribe.speech import align, loading
 from channelscribe.speech.assemble import assemble
+from channelscribe.speech.loading import Loaded
 from channelscribe.speech.provenance import engines, measured, stages
-from channelscribe.speech.registry import resolve_model
+from channelscribe.speech.registry import ResolvedModel, resolve_model
+from channelscribe.speech.track import as_track
 from channelscribe.transcript import Transcript
 
 MODEL = resolve_model(SpeechOptions(model="sample", device="cpu", threads=3, batch_size=2))
@@ -101,7 +105,15 @@ def test_what_a_stage_took_is_in_no_key() -> None:
 def test_whisperxs_own_aligner_is_told_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(align, "default_aligner", lambda language: f"an aligner for {language}")
     options = SpeechOptions(model="small", device="cpu")
-    found = align._fingerprint(resolve_model(options), "de", options)
+    by_aligner = Counter({"aligner": 3, "interpolated": 1})
+    found = align._fingerprint(_timing(resolve_model(options), options, "de"), "de", by_aligner)
     assert found is not None
     assert (found["name"], found["model"], found["revision"]) == ("small", "an aligner for de", "main")
-    assert align._fingerprint(MODEL, "en", options) == MODEL.fingerprint(options)["aligner"]
+    assert align._fingerprint(_timing(MODEL, options, "en"), "en", by_aligner) == MODEL.fingerprint(options)["aligner"]
+    spread = align._fingerprint(_timing(MODEL, options, "en"), "en", Counter({"interpolated": 2}))
+    assert spread is None
+
+
+def _timing(model: ResolvedModel, options: SpeechOptions, language: str) -> align._Timing:
+    aligners = {language: (Loaded(None), None)}
+    return align._Timing(as_track(np.zeros(0, np.float32)), [], model, options, aligners)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -99,8 +100,14 @@ class _Scripted:
     def __init__(self, first: Decoded, *more: Decoded) -> None:
         self.first, self.more, self.tries = first, more, 0
 
-    def decode(self, audio: list[Any]) -> list[Decoded]:
-        return [self.first] * len(audio)
+    def hear(self, features: list[Any]) -> Any:
+        return np.zeros((len(features), 1))
+
+    def decode(self, encoded: Any, count: int) -> list[Decoded]:
+        return [self.first] * count
+
+    def attended(self, encoded: Any, said: list[Decoded], clips: list[Clip]) -> list[Any]:
+        return [[]] * len(said)
 
     def decode_again(self, audio: Any) -> Iterator[Decoded]:
         for candidate in self.more:

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import redirect_stdout
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ from channelscribe.speech.diarize import diarize
 from channelscribe.speech.loading import load_aligner, load_counts, load_recognizer
 from channelscribe.speech.recognize import recognize
 from channelscribe.speech.registry import ResolvedModel, resolve_model
+from channelscribe.transcript import Word
 
 pytestmark = pytest.mark.speech
 
@@ -131,10 +133,10 @@ def test_pyannote_sends_no_telemetry(stages: Stages) -> None:
 
 
 def test_models_load_once(stages: Stages, model: ResolvedModel) -> None:
-    again = load_recognizer(model, OPTIONS)
-    assert again is load_recognizer(model, OPTIONS)
-    kinds = ("recognizer", "aligner", "diarizer")
-    assert [load_counts()[kind] for kind in kinds] == [1, 1, 1]
+    before = load_counts()
+    assert all(before[kind] for kind in ("recognizer", "aligner", "diarizer"))
+    assert load_recognizer(model, OPTIONS) is load_recognizer(model, OPTIONS)
+    assert load_counts() == before
 
 
 def test_silence_never_reaches_the_recognizer(
@@ -176,15 +178,36 @@ def test_one_chunk_at_a_time_says_the_same(stages: Stages, model: ResolvedModel)
     ]
 
 
-def test_without_an_aligner_words_are_spread(stages: Stages, model: ResolvedModel) -> None:
+def test_without_an_aligner_the_recognizer_times_the_words(stages: Stages, model: ResolvedModel) -> None:
     foreign = stages.recognition | {"language": "xx"}
     without = align(stages.audio, foreign, replace(model, aligner=None), OPTIONS)
+    chosen = align(stages.audio, stages.recognition, model, OPTIONS.model_copy(update={"align": "attention"}))
+    assert (without["note"], chosen["note"]) == ("no aligner for the language 'xx'", None)
+    for alignment in (without, chosen):
+        transcript = assemble(stages.recognition, alignment, stages.diarization)
+        assert transcript.models["aligner"]["model"] == "attention"
+        assert alignment["quality"]["timed"] == {"attention": len(transcript.words)}
+        assert not any(word.aligned for word in transcript.words)
+        median, p90 = median_and_p90(word_start_errors(stages.script.words, transcript.words))
+        assert median < 0.06
+        assert p90 < 0.25
+        assert all(_is_near(word, stages.recognition["speech"], 0.2) for word in transcript.words)
+        assert all(later.start - word.end < 1 for part in transcript.segments for word, later in pairwise(part.words))
+
+
+def test_words_that_nobody_timed_are_spread_over_the_speech(stages: Stages, model: ResolvedModel) -> None:
     off = align(stages.audio, stages.recognition, model, OPTIONS.model_copy(update={"align": False}))
-    for alignment, why in ((without, "no aligner for the language 'xx'"), (off, "alignment is switched off")):
-        assert (alignment["aligner"], alignment["note"]) == (None, why)
-        for raw, spread in zip(stages.recognition["segments"], alignment["segments"], strict=True):
-            assert (spread["start"], spread["end"], spread["text"]) == (raw["start"], raw["end"], raw["text"])
-            assert not any(word["aligned"] for word in spread["words"])
+    assert (off["aligner"], off["note"]) == (None, "alignment is switched off")
+    assert off["quality"]["coverage"] is None
+    transcript = assemble(stages.recognition, off, stages.diarization)
+    assert {(word.aligned, word.score) for word in transcript.words} == {(False, None)}
+    assert all(_is_near(word, stages.recognition["speech"], 0.01) for word in transcript.words)
+    assert len(transcript.segments) > 2 * len(stages.recognition["segments"])  # sentences, not chunks
+    assert transcript.text.split() == " ".join(part["text"] for part in stages.recognition["segments"]).split()
+
+
+def _is_near(word: Word, speech: Any, seconds: float) -> bool:
+    return any(start - seconds <= word.start and word.end <= end + seconds for start, end in speech)
 
 
 def test_a_segment_that_cannot_be_aligned_costs_only_its_own_times(stages: Stages, model: ResolvedModel) -> None:

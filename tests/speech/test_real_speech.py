@@ -1,0 +1,57 @@
+"""Whisper base on real people: what no synthetic voice shows. Skipped where weights and recordings are not there."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from channelscribe.evaluation.metrics import median_and_p90, word_start_errors
+from channelscribe.speech.align import align
+from channelscribe.speech.assemble import assemble
+from channelscribe.speech.recognize import recognize
+from channelscribe.speech.registry import resolve_model
+from channelscribe.transcript import Transcript
+from tests.speech.real import RECORDINGS, base, needs_recordings, needs_whisper, samples
+
+pytestmark = [pytest.mark.speech, pytest.mark.long, needs_whisper]
+
+
+def _transcript(audio: Any, **options: object) -> Transcript:
+    speech = base(align="attention", **options)
+    model = resolve_model(speech)
+    recognition = recognize(audio, model, speech)
+    return assemble(recognition, align(audio, recognition, model, speech), {"turns": []})
+
+
+def _assert_words_are_in_speech(transcript: Transcript) -> None:
+    for word in transcript.words:
+        assert any(
+            start - 0.2 <= word.start and word.end <= end + 0.2 for start, end in transcript.quality["speech"]
+        ), word
+    for segment in transcript.segments:
+        assert all(later.start - word.end < 1 for word, later in pairwise(segment.words))
+
+
+def test_word_starts_of_a_known_script(dialogue: Any) -> None:
+    """The sample's voice through real weights: the script tells each word's start."""
+    transcript = _transcript(dialogue.audio)
+    median, p90 = median_and_p90(word_start_errors(dialogue.script.words, transcript.words))
+    assert (median < 0.06, p90 < 0.25) == (True, True)
+    _assert_words_are_in_speech(transcript)
+
+
+@needs_recordings
+@pytest.mark.parametrize("name", ["talk/telephone", "talk/ami-dev01"])
+def test_words_stand_in_speech(name: str) -> None:
+    _assert_words_are_in_speech(_transcript(samples(name), language="en"))
+
+
+@needs_recordings
+def test_utterances_on_the_telephone_begin_where_they_do() -> None:
+    lines = (RECORDINGS / "talk/telephone.stm").read_text().splitlines()
+    starts = [float(line.split()[3]) for line in lines if line and not line.startswith(";;")]
+    begun = [word.start for word in _transcript(samples("talk/telephone"), language="en").words]
+    median, p90 = median_and_p90([min(abs(start - each) for each in begun) for start in starts])
+    assert (median < 0.1, p90 < 0.3) == (True, True)
