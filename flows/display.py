@@ -73,7 +73,7 @@ class Display:
 
     def _look(self) -> None:
         try:
-            found = self.catalogue.run(stats.activity, list(self.last))
+            found = self.catalogue.read(stats.activity, list(self.last))
         except CatalogueError:
             return  # the run itself will tell
         for item in found:

@@ -10,12 +10,15 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
-
-from sqlmodel import Session
+from typing import TYPE_CHECKING, Any
 
 from channelscribe.catalogue.connection import clean_text, execute
 from channelscribe.errors import ChannelscribeError, SourceBlocked
+
+if TYPE_CHECKING:
+    from sqlmodel import Session
+
+    from channelscribe.catalogue.connection import Transaction
 
 __all__ = ["Block", "admit", "blocks", "close", "note_block", "note_success", "note_suspicion"]
 
@@ -129,7 +132,7 @@ def close(session: Session, scope: str | None = None) -> int:
     return int(execute(session, statement, scope=scope).rowcount)
 
 
-def blocks(session: Session) -> list[Block]:
+def blocks(session: Transaction) -> list[Block]:
     """The breakers that are open now."""
     return [_block(row) for row in execute(session, ALL).mappings()]
 

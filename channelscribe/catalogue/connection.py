@@ -9,12 +9,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Concatenate, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
 
 import psycopg
 from sqlalchemy import URL, Connection, CursorResult, Engine, create_engine, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError
-from sqlmodel import Session
 
 from channelscribe.errors import (
     CatalogueError,
@@ -23,6 +22,12 @@ from channelscribe.errors import (
     InvalidSetting,
     SchemaMismatch,
 )
+
+if TYPE_CHECKING:
+    from sqlmodel import Session
+
+    Transaction = Session | Connection
+    """What functions take that only read: they need no ORM, whose import costs as much as a search."""
 
 __all__ = ["Database", "clean_json", "clean_text", "driver_connection", "execute", "parse_url"]
 
@@ -114,9 +119,16 @@ class Database:
         with self.session() as session:
             return function(session, *args, **kwargs)
 
+    def read(self, function: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """The same for functions that only read, and need no ORM: the import is not paid for."""
+        with self.connection() as connection:
+            return function(connection, *args, **kwargs)
+
     @contextmanager
     def session(self) -> Iterator[Session]:
         """One transaction: committed at the end, rolled back on any exception. Rows stay readable afterwards."""
+        from sqlmodel import Session
+
         with self.translated(), Session(self.engine, expire_on_commit=False) as session, session.begin():
             yield session
 
@@ -161,7 +173,7 @@ class Database:
 
 def execute(session: Session | Connection, statement: str, **values: Any) -> CursorResult[Any]:
     """Run one SQL statement with named parameters."""
-    connection = session.connection() if isinstance(session, Session) else session
+    connection = session if isinstance(session, Connection) else session.connection()
     return connection.execute(text(statement), values)
 
 

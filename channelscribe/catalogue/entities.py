@@ -7,13 +7,14 @@ done here and not where names are written.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
-
-from sqlmodel import Session
+from typing import TYPE_CHECKING, Any
 
 from channelscribe.catalogue.connection import clean_text, execute
 from channelscribe.catalogue.listings import IN_CHANNEL
 from channelscribe.text.names import Name, entity_key, variants
+
+if TYPE_CHECKING:
+    from channelscribe.catalogue.connection import Transaction
 
 __all__ = ["EntityCount", "entity_counts", "spellings"]
 
@@ -51,7 +52,7 @@ FROM mention GROUP BY key, label ORDER BY mentions DESC, key, label LIMIT :limit
 
 
 def entity_counts(
-    session: Session, channel: str | None = None, label: str | None = None, limit: int = 1000
+    session: Transaction, channel: str | None = None, label: str | None = None, limit: int = 1000
 ) -> list[EntityCount]:
     """Names in current transcripts, the most mentioned first; spellings that are rare in a channel count as the
     frequent one (`channelscribe.text.names`).
@@ -72,7 +73,7 @@ def entity_counts(
     return [EntityCount(**row) for row in rows]
 
 
-def _same_names(session: Session, wanted: str, **given: Any) -> list[tuple[int, Name, Name]]:
+def _same_names(session: Transaction, wanted: str, **given: Any) -> list[tuple[int, Name, Name]]:
     """(channel, spelling, the name that it is of) among the mentions that meet a condition."""
     counts: dict[int, dict[Name, int]] = {}
     for row in execute(session, NAMES.format(conditions=wanted), **given):
@@ -80,7 +81,7 @@ def _same_names(session: Session, wanted: str, **given: Any) -> list[tuple[int, 
     return [(at, name, other) for at, of in counts.items() for name, other in variants(of).items()]
 
 
-def spellings(session: Session, name: str) -> list[str]:
+def spellings(session: Transaction, name: str) -> list[str]:
     """Keys of a name and of its spellings in any channel."""
     key = entity_key(clean_text(name))
     same = _same_names(session, NEAR, one=False, key=key)

@@ -13,14 +13,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection
-from sqlmodel import Session
-
 from channelscribe.catalogue.connection import clean_json, clean_text, driver_connection, execute
 from channelscribe.errors import UnknownSource
 from channelscribe.sources.addresses import display_urls, public_url
 
 if TYPE_CHECKING:
+    from sqlmodel import Session
+
+    from channelscribe.catalogue.connection import Transaction
     from channelscribe.sources.listing import ListedVideo, Listing
 
 __all__ = [
@@ -54,13 +54,13 @@ IN_CHANNEL = f"""video.id IN (SELECT video_pk FROM source_video WHERE source_pk 
 """SQL: the row `video` was listed in the source called :channel, or in one of them."""
 
 
-def known_channel(session: Session | Connection, channel: str) -> bool:
+def known_channel(session: Transaction, channel: str) -> bool:
     """Whether any source is called that."""
     query = f"SELECT EXISTS (SELECT 1 FROM source WHERE {_NAMED})"  # noqa: S608
     return bool(execute(session, query, channel=clean_text(channel)).scalar_one())
 
 
-def unknown_channel(session: Session | Connection, channel: str) -> UnknownSource:
+def unknown_channel(session: Transaction, channel: str) -> UnknownSource:
     """The error that tells which sources there are."""
     query = "SELECT coalesce(nullif(title, ''), url) FROM source ORDER BY id LIMIT 6"
     known = [str(name) for name in execute(session, query).scalars()]
@@ -69,7 +69,7 @@ def unknown_channel(session: Session | Connection, channel: str) -> UnknownSourc
     return UnknownSource(f"No source is called {display_urls(channel)[:200]!r}.", remedy=remedy)
 
 
-def channel_of(session: Session | Connection, video_pk: int) -> str | None:
+def channel_of(session: Transaction, video_pk: int) -> str | None:
     """The title of the source that a video was first listed in."""
     query = """SELECT nullif(title, '') FROM source JOIN source_video ON source_pk = source.id
         WHERE video_pk = :video ORDER BY source.id LIMIT 1"""

@@ -12,9 +12,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
-
-from sqlmodel import Session
+from typing import TYPE_CHECKING, Any
 
 from channelscribe.catalogue.connection import execute
 from channelscribe.catalogue.listings import FORGET_TITLE
@@ -22,6 +20,9 @@ from channelscribe.catalogue.states import SETTLED
 from channelscribe.errors import KeyRefused
 from channelscribe.sources.identifiers import safe_id
 from channelscribe.store.layout import checkpoint_key
+
+if TYPE_CHECKING:
+    from sqlmodel import Session
 
 __all__ = [
     "CheckpointUse",

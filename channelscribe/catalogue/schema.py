@@ -9,12 +9,15 @@ from __future__ import annotations
 
 from functools import cache
 from importlib import resources
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection
-from sqlmodel import Session
 
 from channelscribe.catalogue.connection import Database, execute
 from channelscribe.errors import CatalogueNotWritable, SchemaMismatch
+
+if TYPE_CHECKING:
+    from channelscribe.catalogue.connection import Transaction
 
 __all__ = [
     "VERSION_TABLE",
@@ -60,7 +63,7 @@ def check_schema(database: Database) -> None:
         )
 
 
-def check_writable(session: Session | Connection) -> None:
+def check_writable(session: Transaction) -> None:
     """Raise CatalogueNotWritable unless the catalogue can be changed, by this user and now. Changes nothing."""
     execute(session, "UPDATE video SET state = state WHERE false")
 

@@ -21,14 +21,15 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
-
-from sqlmodel import Session
 
 from channelscribe.catalogue.connection import execute
 from channelscribe.catalogue.search_query import WORD, Conditions, Question, Term, conditions, configuration, parse
 from channelscribe.errors import UsageError
+
+if TYPE_CHECKING:
+    from channelscribe.catalogue.connection import Transaction
 
 __all__ = ["HIGHLIGHT", "Hit", "Place", "Question", "highlighted", "search", "url_at"]
 
@@ -84,7 +85,7 @@ WHERE {{after}} ORDER BY age, video.id, segment.index LIMIT :limit
 """  # noqa: S608
 
 
-def search(session: Session, question: Question, limit: int = 20, after: str | None = None) -> list[Hit]:
+def search(session: Transaction, question: Question, limit: int = 20, after: str | None = None) -> list[Hit]:
     """The best hits first, those after the place `after`. An empty query with a filter lists what the filter leaves.
 
     Raises UsageError for a place that is none, or of another question.
@@ -103,7 +104,7 @@ def search(session: Session, question: Question, limit: int = 20, after: str | N
     return [_hit(row, text, asked) for row, text in zip(rows, marked, strict=True)]
 
 
-def _ranked(session: Session, asking: Conditions, limit: int, place: Place | None) -> Sequence[Any] | None:
+def _ranked(session: Transaction, asking: Conditions, limit: int, place: Place | None) -> Sequence[Any] | None:
     """Rows in order of their ranks; None if too many match. A ranked list that was begun is led to its end."""
     after, values = "true", dict(asking.values)
     if place is not None:
@@ -117,7 +118,7 @@ def _ranked(session: Session, asking: Conditions, limit: int, place: Place | Non
     return [row for row in rows if row["id"] is not None]
 
 
-def _by_video(session: Session, asking: Conditions, limit: int, place: Place | None) -> Sequence[Any]:
+def _by_video(session: Transaction, asking: Conditions, limit: int, place: Place | None) -> Sequence[Any]:
     after_video = after = "true"
     values = dict(asking.values)
     if place is not None:
@@ -195,7 +196,7 @@ WHERE tsvector_to_array(to_tsvector(CAST(configuration AS regconfig), word)) && 
 """
 
 
-def highlighted(session: Session, terms: Sequence[Term], texts: Sequence[tuple[str, str]]) -> list[str]:
+def highlighted(session: Transaction, terms: Sequence[Term], texts: Sequence[tuple[str, str]]) -> list[str]:
     """Texts, each given as (language, text), with **matched** words marked."""
     positive = [term for term in terms if not term.negated]
     wanted = " ".join(term.words for term in positive)

@@ -18,14 +18,15 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
-
-from sqlmodel import Session
+from typing import TYPE_CHECKING, Any
 
 from channelscribe.catalogue.connection import clean_text, execute
 from channelscribe.catalogue.entities import spellings
 from channelscribe.catalogue.listings import IN_CHANNEL
 from channelscribe.files import content_key
+
+if TYPE_CHECKING:
+    from channelscribe.catalogue.connection import Transaction
 
 __all__ = [
     "LANGUAGES",
@@ -155,7 +156,7 @@ FROM alike ORDER BY configuration
 """
 
 
-def conditions(session: Session, question: Question, alternatives: list[list[Term]]) -> Conditions | None:
+def conditions(session: Transaction, question: Question, alternatives: list[list[Term]]) -> Conditions | None:
     """None where nothing can match, or nothing is asked."""
     videos, segments, values = ["true"], [], dict[str, Any]()
     if question.channel is not None:
@@ -190,7 +191,7 @@ def conditions(session: Session, question: Question, alternatives: list[list[Ter
 
 
 def _matching(
-    session: Session, alternatives: list[list[Term]], language: str | None
+    session: Transaction, alternatives: list[list[Term]], language: str | None
 ) -> tuple[str, str, dict[str, Any]] | None:
     """SQL that says whether a segment matches by its language's rules, and how well; None where nothing can."""
     if not alternatives:

@@ -9,12 +9,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-
-from sqlmodel import Session
+from typing import TYPE_CHECKING
 
 from channelscribe.catalogue.breakers import Block, blocks
 from channelscribe.catalogue.connection import execute
 from channelscribe.catalogue.states import DUE, FREE, State
+
+if TYPE_CHECKING:
+    from sqlmodel import Session
+
+    from channelscribe.catalogue.connection import Transaction
 
 __all__ = [
     "Activity",
@@ -114,7 +118,7 @@ GROUP BY source.id ORDER BY source.id
 """
 
 
-def status(session: Session) -> Status:
+def status(session: Transaction) -> Status:
     """Counts over the whole library."""
     rows = execute(session, "SELECT state, count(*) AS videos FROM video GROUP BY state").all()
     counts = {row.state: int(row.videos) for row in rows}
@@ -204,7 +208,7 @@ def record_stage(
     )
 
 
-def work_seconds(session: Session, video_pks: Sequence[int], since: datetime) -> dict[int, float]:
+def work_seconds(session: Transaction, video_pks: Sequence[int], since: datetime) -> dict[int, float]:
     """Seconds that the stages of each video took, all tries together, as far as they ended after `since`."""
     statement = """SELECT video_pk, sum(seconds) AS seconds FROM stage_run
         WHERE video_pk = ANY(:videos) AND ended_at >= :since GROUP BY video_pk"""
@@ -212,7 +216,7 @@ def work_seconds(session: Session, video_pks: Sequence[int], since: datetime) ->
     return {row.video_pk: float(row.seconds) for row in rows}
 
 
-def figures(session: Session) -> Figures:
+def figures(session: Transaction) -> Figures:
     """Over the whole library, in one snapshot."""
     states = execute(session, "SELECT state, count(*) AS videos FROM video GROUP BY state")
     queue = execute(session, QUEUE).one()
@@ -227,7 +231,7 @@ def figures(session: Session) -> Figures:
     )
 
 
-def progress(session: Session, owner: str | None = None) -> list[Progress]:
+def progress(session: Transaction, owner: str | None = None) -> list[Progress]:
     """Videos in work now, of one owner or of all; the oldest lease first."""
     rows = execute(
         session,
@@ -239,7 +243,7 @@ def progress(session: Session, owner: str | None = None) -> list[Progress]:
     return [Progress(**row) for row in rows]
 
 
-def activity(session: Session, seen: Sequence[int] = ()) -> list[Activity]:
+def activity(session: Transaction, seen: Sequence[int] = ()) -> list[Activity]:
     """Videos that are leased now, and those of `seen` (our numbers) whatever became of them; oldest number first."""
     rows = execute(
         session,
@@ -251,7 +255,7 @@ def activity(session: Session, seen: Sequence[int] = ()) -> list[Activity]:
     return [Activity(**row) for row in rows]
 
 
-def due_length(session: Session) -> tuple[int, float, float]:
+def due_length(session: Transaction) -> tuple[int, float, float]:
     """How many videos a run would take up now, the seconds of all and of the longest, where they are told."""
     row = execute(
         session,

@@ -129,7 +129,7 @@ def show_hit(catalogue: Database) -> None:
     entities = (entity for episode in world.episodes() for entity in episode.script.entities)
     names = [entity.text for entity in entities if entity.start > A_WHILE_IN]
     for name in names:
-        hits = catalogue.run(search.search, Question(f'"{name}"'), limit=1)
+        hits = catalogue.read(search.search, Question(f'"{name}"'), limit=1)
         if hits:
             hit = hits[0]
             say(f'\nSearch for "{name}": “{hit.title}” at {duration(hit.start)}')

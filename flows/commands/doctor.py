@@ -260,7 +260,7 @@ def _looked_at(settings: Settings, url: str, kind: str) -> Iterator[Finding]:
     try:
         yield Finding("database", "ok", f"{look_at(catalogue)}, {kind}")
         if revision_of(catalogue) is not None:
-            yield from _room(settings, *catalogue.run(due_length))
+            yield from _room(settings, *catalogue.read(due_length))
     finally:
         catalogue.close()
 

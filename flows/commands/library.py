@@ -24,7 +24,7 @@ from flows.session import database, run_settings
 def search(options: argparse.Namespace) -> int:
     settings, _ = run_settings(options)
     with database(settings, "search") as catalogue:
-        hits = catalogue.run(
+        hits = catalogue.read(
             find.search,
             Question(
                 options.query,
@@ -120,7 +120,7 @@ def _write_files(catalogue: Database, options: argparse.Namespace) -> int:
 def entities(options: argparse.Namespace) -> int:
     settings, _ = run_settings(options)
     with database(settings, "entities") as catalogue:
-        found = catalogue.run(names.entity_counts, channel=options.channel, label=options.label)
+        found = catalogue.read(names.entity_counts, channel=options.channel, label=options.label)
     rows = [{"name": e.text, "label": e.label, "count": e.mentions, "videos": e.videos} for e in found]
     if options.json:
         print_json({"entities": rows})
@@ -152,7 +152,7 @@ def export(options: argparse.Namespace) -> int:
 def status(options: argparse.Namespace) -> int:
     settings, _ = run_settings(options)
     with database(settings, "status") as catalogue:
-        found = catalogue.run(stats.status)
+        found = catalogue.read(stats.status)
     if options.json:
         print_json(asdict(found))
         return 0

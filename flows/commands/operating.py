@@ -89,7 +89,7 @@ def metrics(options: argparse.Namespace) -> int:
 
     settings, _ = run_settings(options)
     with database(settings, "metrics") as catalogue:
-        figures = partial(catalogue.run, stats.figures)
+        figures = partial(catalogue.read, stats.figures)
         if options.listen is None:
             sys.stdout.write(exposition(figures).decode())
             return 0
