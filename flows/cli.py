@@ -124,6 +124,7 @@ def parser() -> Parser:
     speech.add_argument("--speakers", metavar="N|MIN-MAX", help="how many there are; default: found out")
     speech.add_argument("--formats", default=",".join(FORMATS), metavar="LIST", help="default: all of them")
     speech.add_argument("--out", default=".", metavar="DIR", help="folder of the transcripts (default: here)")
+    speech.add_argument("--raw", action="store_true", help="subtitles as whisperX cuts them; default: for readers")
     speech.add_argument("--max-line-width", type=count, metavar="N", help="characters of a line of a subtitle")
     speech.add_argument("--max-line-count", type=count, metavar="N", help="lines of a subtitle; needs a width")
     speech.add_argument("--highlight-words", action="store_true", help="underline each word while it is said")

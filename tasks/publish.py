@@ -14,7 +14,7 @@ from tasks.caching import RETRIES
 from tasks.leases import give_back_all, step
 from tasks.prepare import record_audio
 from tasks.records import PreparedAudio, ReadTranscript, VideoWork
-from tasks.resources import catalogue, store
+from tasks.resources import catalogue, own_settings, store
 
 
 @task(
@@ -32,13 +32,14 @@ def publish(video: VideoWork, audio: PreparedAudio, read: ReadTranscript) -> int
     transcript = Transcript.from_dict(store().read_json(read.transcript_key))
     reading = store().read_json(read.reading_key)
     meta = VideoMeta(title=video.title, url=video.url, id=video.video_id, channel=video.channel)
+    subtitles = own_settings().subtitles
     with step(video, "publish"):
         files = {}
         for name in FORMATS:
             key = transcript_key(video.site, video.video_id, read.transcript_id, name)
             # Immutable: a title that changed since does not change the files of a version that is out.
             if not store().exists(key):
-                store().add_bytes(render(transcript, name, meta).encode(), key)
+                store().add_bytes(render(transcript, name, meta, subtitles=subtitles).encode(), key)
             files[name] = key
         record_audio(video, audio)
         version = catalogue().run(

@@ -11,11 +11,12 @@ from collections.abc import Callable, Mapping
 from channelscribe.errors import UsageError
 from channelscribe.export import plain_text, subtitles, whisperx_json
 from channelscribe.export.cues import Layout
+from channelscribe.settings.options import SubtitleOptions
 from channelscribe.transcript import Transcript, VideoMeta
 
 __all__ = ["CORPUS_FORMATS", "FORMATS", "Layout", "VideoMeta", "known_formats", "render"]
 
-FORMATS: Mapping[str, Callable[[Transcript, VideoMeta, Layout | None], str]] = {
+FORMATS: Mapping[str, Callable[[Transcript, VideoMeta, Layout | None, SubtitleOptions], str]] = {
     "txt": plain_text.render,
     "srt": subtitles.render_srt,
     "vtt": subtitles.render_vtt,
@@ -28,14 +29,20 @@ CORPUS_FORMATS = ("jsonl", "parquet")
 """Those of a channel (`channelscribe.export.corpus`)."""
 
 
-def render(transcript: Transcript, name: str, meta: VideoMeta, layout: Layout | None = None) -> str:
+def render(
+    transcript: Transcript,
+    name: str,
+    meta: VideoMeta,
+    layout: Layout | None = None,
+    subtitles: SubtitleOptions = subtitles.DEFAULTS,
+) -> str:
     """The transcript in the format `name`, to be written as UTF-8. Raises UsageError for another name.
 
     Without a `layout` it is as the library publishes it; with one it is as whisperX's command line writes it
-    (whisperx/utils.py, version 3.8), and of `meta` only the json tells.
+    (whisperx/utils.py, version 3.8), and of `meta` only the json tells. `subtitles`: how the cues for people are cut.
     """
     (known,) = known_formats(name)
-    return FORMATS[known](transcript, meta, layout)
+    return FORMATS[known](transcript, meta, layout, subtitles)
 
 
 def known_formats(text: str) -> list[str]:

@@ -33,6 +33,8 @@ class Layout:
     max_line_width: int | None = None
     max_line_count: int | None = None
     highlight_words: bool = False
+    readable: bool = False
+    """Cues for people instead (`channelscribe.export.readable`); files are otherwise as whisperX writes them."""
 
     @property
     def regroups(self) -> bool:

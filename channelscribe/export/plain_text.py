@@ -23,7 +23,7 @@ _NAMED = re.compile(r"^\[([^\]\n]{1,80})\]:\s*(.*)$")
 _SECONDS_A_CHARACTER = 1 / 15  # of the last paragraph, whose end is not written; speech has 12 to 18
 
 
-def render(transcript: Transcript, meta: VideoMeta, layout: Layout | None = None) -> str:
+def render(transcript: Transcript, meta: VideoMeta, layout: Layout | None = None, *_: object) -> str:
     """Paragraphs like "[00:01:05] SPEAKER_00: ...", an empty line between them.
 
     With a `layout` as whisperX: a line for each segment, "[SPEAKER_00]: ...".

@@ -13,10 +13,13 @@ from collections.abc import Callable, Iterator
 from html import unescape
 
 from channelscribe.export.cues import Cue, Layout, bracketed, cues
+from channelscribe.export.readable import readable
+from channelscribe.settings.options import SubtitleOptions
 from channelscribe.transcript import Segment, Transcript, VideoMeta
 
 __all__ = ["parse", "render_srt", "render_tsv", "render_vtt"]
 
+DEFAULTS = SubtitleOptions()
 _HOUR = 3_600_000  # milliseconds
 
 _CLOCK = r"(?:(\d+):)?([0-5]?\d):([0-5]?\d)[.,](\d{1,3})"
@@ -27,15 +30,19 @@ _NAMED = re.compile(r"^\[([^\]\n]{1,80})\]:\s*")
 _MARKUP = re.compile(r"</?(?:[bcisuv]|lang|ruby|rt|font)(?:[.\s][^<>]{0,200})?>|<[\d:.]{9,14}>")
 
 
-def render_srt(transcript: Transcript, meta: VideoMeta, layout: Layout | None = None) -> str:
+def render_srt(
+    transcript: Transcript, meta: VideoMeta, layout: Layout | None = None, options: SubtitleOptions = DEFAULTS
+) -> str:
     """Numbered cues, the speaker in brackets before the text."""
     return "".join(
         f"{number}\n{_clock(cue.start, ',')} --> {_clock(cue.end, ',')}\n{_prefixed(cue, _no_arrow)}\n\n"
-        for number, cue in enumerate(cues(transcript, layout), start=1)
+        for number, cue in enumerate(_cut(transcript, layout, options, named=True), start=1)
     )
 
 
-def render_vtt(transcript: Transcript, meta: VideoMeta, layout: Layout | None = None) -> str:
+def render_vtt(
+    transcript: Transcript, meta: VideoMeta, layout: Layout | None = None, options: SubtitleOptions = DEFAULTS
+) -> str:
     """A header, a note with title and address, and the cues, the speaker as a voice span.
 
     With a `layout` as whisperX: no note, the speaker in brackets, no hours before the first one.
@@ -46,11 +53,21 @@ def render_vtt(transcript: Transcript, meta: VideoMeta, layout: Layout | None = 
         note = "\n".join(_escaped(" ".join(line.split())) for line in (meta.title, meta.url) if line.strip())
         head, stamp, said = f"NOTE\n{note}\n\n" if note else "", _long, _voiced
     return f"WEBVTT\n\n{head}" + "".join(
-        f"{stamp(cue.start)} --> {stamp(cue.end)}\n{said(cue, _escaped)}\n\n" for cue in cues(transcript, layout)
+        f"{stamp(cue.start)} --> {stamp(cue.end)}\n{said(cue, _escaped)}\n\n"
+        for cue in _cut(transcript, layout, options, named=layout is not None)
     )
 
 
-def render_tsv(transcript: Transcript, meta: VideoMeta, layout: Layout | None = None) -> str:
+def _cut(transcript: Transcript, layout: Layout | None, options: SubtitleOptions, *, named: bool) -> list[Cue]:
+    """Cues for people, but where a `layout` asks for those of whisperX."""
+    if layout is None or layout.readable:
+        return readable(transcript, options, named=named)
+    return cues(transcript, layout)
+
+
+def render_tsv(
+    transcript: Transcript, meta: VideoMeta, layout: Layout | None = None, options: SubtitleOptions = DEFAULTS
+) -> str:
     """Start, end (whole milliseconds) and text of each segment under a header, tabs between; as whisperX, too."""
     return "".join(["start\tend\ttext\n", *(f"{cue.start}\t{cue.end}\t{cue.text}\n" for cue in cues(transcript))])
 

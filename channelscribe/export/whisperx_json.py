@@ -21,7 +21,7 @@ __all__ = ["parse", "render"]
 _VERSION = 1  # of the part under "channelscribe"
 
 
-def render(transcript: Transcript, meta: VideoMeta, layout: Layout | None = None) -> str:
+def render(transcript: Transcript, meta: VideoMeta, layout: Layout | None = None, *_: object) -> str:
     """{"segments": [{"start", "end", "text", "speaker", "avg_logprob", "words": [{"word", "start", "end",
     "score", "speaker", "aligned"}]}], "word_segments", "language", "channelscribe": {...}}; times in seconds.
     """

@@ -255,6 +255,21 @@ class RetentionOptions(Options):
     )
 
 
+class SubtitleOptions(Options):
+    """How the cues of srt and vtt are cut; the numbers are those that broadcasters use."""
+
+    line_characters: int = Field(
+        42, ge=10, le=200, description="characters of a line at most, spaces too; a Chinese or Japanese one counts two"
+    )
+    lines: int = Field(2, ge=1, le=4, description="lines of a subtitle at most")
+    longest_seconds: float = Field(7, ge=2, le=60, description="no subtitle stands longer")
+    shortest_seconds: float = Field(1, ge=0.2, le=2, description="nor shorter, where the talk allows it")
+    characters_per_second: float = Field(
+        20, ge=5, le=60, description="reading speed for which a subtitle stays longer than it is said"
+    )
+    pause_seconds: float = Field(1, ge=0.3, le=1.5, description="no subtitle goes over a silence this long")
+
+
 class Settings(Options):
     """Everything that can be set. Sections are the words before the dot in `channelscribe config show`."""
 
@@ -274,5 +289,6 @@ class Settings(Options):
     filters: FilterOptions = FilterOptions()
     audio: AudioOptions = AudioOptions()
     speech: SpeechOptions = SpeechOptions()
+    subtitles: SubtitleOptions = SubtitleOptions()
     text: TextOptions = TextOptions()
     retention: RetentionOptions = RetentionOptions()

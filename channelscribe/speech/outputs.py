@@ -15,6 +15,7 @@ from typing import Any
 from channelscribe.errors import StoreConflict, StoreNotWritable
 from channelscribe.export import Layout, VideoMeta, render
 from channelscribe.files import atomic_write, sha256_file
+from channelscribe.settings.options import SubtitleOptions
 from channelscribe.transcript import Transcript
 
 __all__ = ["already_made", "refuse_foreign", "write_outputs"]
@@ -52,6 +53,7 @@ def write_outputs(
     layout: Layout,
     made_from: str,
     about: Mapping[str, Any],
+    subtitles: SubtitleOptions = SubtitleOptions(),  # noqa: B008 (it is frozen)
 ) -> list[Path]:
     """Writes the files, each whole or not at all, and removes our own of formats that are no longer wanted.
 
@@ -65,7 +67,7 @@ def write_outputs(
         folder.mkdir(parents=True, exist_ok=True)
         for path, each in zip(paths, formats, strict=True):
             with atomic_write(path) as file:
-                file.write(render(transcript, each, meta, layout).encode("utf-8", "replace"))
+                file.write(render(transcript, each, meta, layout, subtitles).encode("utf-8", "replace"))
         sums = {path.name: sha256_file(path) for path in paths}
         for old in set(before.get("files", ())) - set(sums):
             if _is_ours(folder / old, before):

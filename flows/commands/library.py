@@ -16,6 +16,7 @@ from channelscribe.errors import UnknownVideo, UsageError
 from channelscribe.export import VideoMeta, render
 from channelscribe.export.corpus import export_channel
 from channelscribe.files import atomic_write
+from channelscribe.settings.options import SubtitleOptions
 from channelscribe.sources.identifiers import safe_id
 from flows.output import EXIT_DONE, EXIT_SOME_FAILED, duration, print_json, say, table, tell
 from flows.session import database, run_settings
@@ -70,8 +71,8 @@ def show(options: argparse.Namespace) -> int:
     settings, _ = run_settings(options)
     with database(settings, "show") as catalogue:
         if options.out:
-            return _write_files(catalogue, options)
-        one = _transcript(catalogue, options.video[0], options)
+            return _write_files(catalogue, options, settings.subtitles)
+        one = _transcript(catalogue, options.video[0], options, settings.subtitles)
     ((name, text),) = one.texts.items()
     if options.json:
         print_json({"video": one.video, "version": one.version, "format": name, "text": text})
@@ -80,15 +81,15 @@ def show(options: argparse.Namespace) -> int:
     return 0
 
 
-def _transcript(catalogue: Database, video: str, options: argparse.Namespace) -> _Shown:
+def _transcript(catalogue: Database, video: str, options: argparse.Namespace, subtitles: SubtitleOptions) -> _Shown:
     row, version, found = catalogue.run(transcripts.transcript_of, video, options.version)
     published = row.published.isoformat() if row.published else None
     meta = VideoMeta(row.title, row.url, row.video_id, catalogue.run(listings.channel_of, row.id), published)
-    texts = {name: render(found, name, meta) for name in options.format}
+    texts = {name: render(found, name, meta, subtitles=subtitles) for name in options.format}
     return _Shown(row.site, row.video_id, version.version, texts)
 
 
-def _write_files(catalogue: Database, options: argparse.Namespace) -> int:
+def _write_files(catalogue: Database, options: argparse.Namespace, subtitles: SubtitleOptions) -> int:
     """SITE-ID.FORMAT for each video and format. A video that is not there never stops the others."""
     folder = Path(options.out)
     try:
@@ -98,7 +99,7 @@ def _write_files(catalogue: Database, options: argparse.Namespace) -> int:
     files, missing = [], []
     for video in options.video:
         try:
-            one = _transcript(catalogue, video, options)
+            one = _transcript(catalogue, video, options, subtitles)
         except UnknownVideo as error:
             if len(options.video) == 1:
                 raise

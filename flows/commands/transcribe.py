@@ -27,7 +27,7 @@ from channelscribe.audio.probe import probe
 from channelscribe.errors import ChannelscribeError, UsageError
 from channelscribe.export import Layout, known_formats
 from channelscribe.files import content_key, sha256_file
-from channelscribe.settings.options import SpeechOptions
+from channelscribe.settings.options import Settings
 from channelscribe.speech.files import Told, Transcribed, transcribe_files
 from channelscribe.speech.loading import load_counts
 from channelscribe.speech.outputs import already_made, refuse_foreign, write_outputs
@@ -45,12 +45,13 @@ DOING = {
 
 
 def run(options: argparse.Namespace) -> int:
-    speech = speech_options(options)
+    settings = read_settings(given_settings(options))
+    speech = settings.speech
     formats = known_formats(options.formats)
-    layout = Layout(options.max_line_width, options.max_line_count, options.highlight_words)
+    layout = chosen_layout(options)
     resolve_model(speech)  # a name that nobody knows is told before anything is read
     started = time.monotonic()
-    job = Job(Path(options.out), formats, layout, speech)
+    job = Job(Path(options.out), formats, layout, settings)
     job.work(options.file)
     if options.json:
         seconds = round(time.monotonic() - started, 3)
@@ -60,12 +61,17 @@ def run(options: argparse.Namespace) -> int:
     return some_failed(job.done, job.failures)
 
 
-def speech_options(options: argparse.Namespace) -> SpeechOptions:
+def chosen_layout(options: argparse.Namespace) -> Layout:
+    """whisperX's cues where any of its options is given, or --raw; else those for readers."""
+    as_whisperx = options.raw or options.highlight_words or options.max_line_width or options.max_line_count
+    return Layout(options.max_line_width, options.max_line_count, options.highlight_words, readable=not as_whisperx)
+
+
+def given_settings(options: argparse.Namespace) -> dict[str, Any]:
     given: dict[str, Any] = assigned(options)
     least, most = speakers(options.speakers)
     own = {"model": options.model, "language": options.language, "min_speakers": least, "max_speakers": most}
-    given |= {f"speech.{name}": value for name, value in own.items() if value is not None}
-    return read_settings(given).speech
+    return given | {f"speech.{name}": value for name, value in own.items() if value is not None}
 
 
 def speakers(text: str | None) -> tuple[int | None, int | None]:
@@ -82,8 +88,9 @@ def speakers(text: str | None) -> tuple[int | None, int | None]:
 class Job:
     """The files of one command. `done` and `failures` are what `--json` prints."""
 
-    def __init__(self, folder: Path, formats: Sequence[str], layout: Layout, speech: SpeechOptions) -> None:
-        self.folder, self.formats, self.layout, self.speech = folder, formats, layout, speech
+    def __init__(self, folder: Path, formats: Sequence[str], layout: Layout, settings: Settings) -> None:
+        self.folder, self.formats, self.layout = folder, formats, layout
+        self.speech, self.subtitles = settings.speech, settings.subtitles
         self.done: list[dict[str, Any]] = []
         self.failures: list[dict[str, Any]] = []
 
@@ -108,7 +115,8 @@ class Job:
             try:
                 seconds = probe(source).duration
                 model = resolve_model(self.speech, seconds).fingerprint(self.speech)
-                made_from = content_key(__version__, sha256_file(source), model, self.formats, asdict(self.layout))
+                layout = asdict(self.layout) | self.subtitles.model_dump()
+                made_from = content_key(__version__, sha256_file(source), model, self.formats, layout)
                 known = already_made(self.folder, name, made_from)
                 if known is None:
                     refuse_foreign(self.folder, name, self.formats)
@@ -124,7 +132,7 @@ class Job:
         if each.error or each.transcript is None:
             raise each.error or UsageError("Nothing came of it.")
         about = self.about(each, name)
-        write_outputs(each.transcript, self.folder, name, self.formats, self.layout, made_from, about)
+        write_outputs(each.transcript, self.folder, name, self.formats, self.layout, made_from, about, self.subtitles)
         return {"file": plain(each.source), "made": True, **about}
 
     def about(self, each: Transcribed, name: str) -> dict[str, Any]:
