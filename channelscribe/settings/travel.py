@@ -52,6 +52,27 @@ def refuse_own(given: Mapping[str, Any], origin: str) -> None:
             )
 
 
+def own_values(settings: Settings) -> dict[str, str]:
+    """What workers read and no run brings along, by its dotted key, as text with its secrets: to compare, not to show.
+
+    Without what only this machine's command or stack reads: folders, ports, sizes.
+    """
+    found = {}
+    for section in ("database", "store", "prefect", *TRAVELLING):
+        model = getattr(settings, section)
+        for name in type(model).model_fields if isinstance(model, BaseModel) else ():
+            key = f"{section}.{name}"
+            if not travels(settings, key) and (section != "prefect" or name == "api_url") and name != "canary_url":
+                found[key] = _revealed(getattr(model, name))
+    return found
+
+
+def _revealed(value: Any) -> str:
+    if isinstance(value, tuple):
+        return "\n".join(map(_revealed, value))
+    return value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+
+
 def on_arrival(options: dict[str, Any]) -> Settings:
     """The worker's own settings with those of the run over them; its own are read once for each content of a run's."""
     return _arrived(json.dumps(options, sort_keys=True))

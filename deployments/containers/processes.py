@@ -24,8 +24,7 @@ from types import FrameType
 from typing import Any
 
 from channelscribe.errors import ChannelscribeError, StackError
-from channelscribe.local_stack import services as laptop
-from channelscribe.local_stack.processes import Running, die_with_parent, stop
+from channelscribe.local_stack.supervisor import die_with_parent, stop
 from deployments.containers.compose import Service
 from deployments.containers.hosting import Host
 from deployments.containers.places import Places
@@ -33,7 +32,10 @@ from deployments.containers.programs import Skipped
 from deployments.containers.stand_ins import HEALTH
 from deployments.containers.tree import ROOT, Tree
 
-READY_SECONDS, LOOK_SECONDS = 240.0, 0.3
+READY_SECONDS, STOP_SECONDS, LOOK_SECONDS = 240.0, 10.0, 0.3
+
+Running = tuple[subprocess.Popen[bytes], int]
+"""A service's process, and the signal that ends it."""
 
 
 def places_of(folder: Path) -> Places:
@@ -84,7 +86,7 @@ class Stack:
 
     def look(self, name: str) -> None:
         service = self.host.services[name]
-        code = self.started[name][1].poll()
+        code = self.started[name][0].poll()
         once = service.own.get("restart") == "no"
         if once and code == 0:
             self.ended.add(name)
@@ -108,7 +110,6 @@ class Stack:
         service = self.host.services[name]
         argv, environment, options = self.host.command(service)
         log, end = self.host.places.log(name), signal.SIGINT if name == "postgres" else signal.SIGTERM
-        own = laptop.Service(name, argv, log, environment, options, end)
         with log.open("ab") as opened:
             process = subprocess.Popen(
                 argv,
@@ -119,7 +120,7 @@ class Stack:
                 start_new_session=True,
                 preexec_fn=die_with_parent(end),
             )
-        return own, process
+        return process, end
 
     def told(self) -> dict[str, Any]:
         """Where everything is, and how one gets in."""
@@ -139,8 +140,8 @@ class Stack:
     def stop(self) -> None:
         """Who asks before who is asked."""
         order = [name for name in self.started if name not in ("postgres", "s3", "server")]
-        stop([self.started[name] for name in order])
-        stop([self.started[name] for name in ("server", "s3", "postgres") if name in self.started])
+        stop([self.started[name] for name in order], STOP_SECONDS)
+        stop([self.started[name] for name in ("server", "s3", "postgres") if name in self.started], STOP_SECONDS)
 
 
 def answers(url: str) -> bool:

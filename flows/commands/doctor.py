@@ -24,8 +24,7 @@ from channelscribe.catalogue.connection import Database
 from channelscribe.catalogue.schema import look_at, revision_of
 from channelscribe.catalogue.stats import due_length
 from channelscribe.errors import ChannelscribeError, as_ours
-from channelscribe.local_stack import LocalStack
-from channelscribe.local_stack.looking import running_addresses
+from channelscribe.local_stack import LocalStack, running_addresses
 from channelscribe.local_stack.places import Places, places_of
 from channelscribe.local_stack.services import LOOPBACK
 from channelscribe.preflight import LEAST_BYTES, Step, nearest, steps_here, try_store

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from channelscribe.errors import ChannelscribeError, StackError, UsageError
-from channelscribe.local_stack.looking import running_addresses
+from channelscribe.local_stack import running_addresses
 from channelscribe.settings import Settings
 from channelscribe.settings.registry import SettingsRegistry
 from flows.output import print_json, say, table, tell

@@ -8,8 +8,7 @@ from pathlib import Path
 
 from channelscribe.catalogue import stats
 from channelscribe.catalogue.connection import Database
-from channelscribe.local_stack import LocalStack
-from channelscribe.local_stack.looking import running_addresses
+from channelscribe.local_stack import LocalStack, running_addresses
 from channelscribe.local_stack.places import places_of
 from channelscribe.retention import Library
 from channelscribe.retention import backup as copies

@@ -25,8 +25,7 @@ import psutil
 import psycopg
 
 from channelscribe.audio.ffmpeg import ffmpeg_path
-from channelscribe.local_stack import LocalStack
-from channelscribe.local_stack.looking import running_addresses
+from channelscribe.local_stack import LocalStack, running_addresses
 from channelscribe.local_stack.places import places_of
 from channelscribe.sample.feed import sample_items
 from channelscribe.sample.server import SampleServer

@@ -34,7 +34,7 @@ from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary
 from psycopg import sql
 
 from blocks import BLOCKS, SiteAccessBlock, SpeechModelsBlock
-from channelscribe.local_stack.looking import running_addresses
+from channelscribe.local_stack import running_addresses
 from channelscribe.local_stack.postgres import temporary_server
 from channelscribe.settings import Settings
 from tests.conftest import Ended, clean_environment

@@ -18,12 +18,12 @@ pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 
 
 def workers(data: Path) -> list[str]:
-    """Command lines of processes that serve a pool for this data folder."""
+    """Command lines of processes that serve pools for this data folder."""
     found = []
     for process in psutil.process_iter(["cmdline", "environ", "status"]):
         line = " ".join(process.info["cmdline"] or [])
         environment = process.info["environ"] or {}
-        if "worker start" in line and environment.get("CHANNELSCRIBE_DATA_DIR") == str(data):
+        if "deployments.pool_workers" in line and environment.get("CHANNELSCRIBE_DATA_DIR") == str(data):
             found.append(line)
     return sorted(found)
 
@@ -42,7 +42,7 @@ def test_up_stays_until_it_is_told_to_stop(tmp_path_factory: pytest.TempPathFact
     assert line, running.wait(60)
     first = json.loads(line)
     assert first["already_up"] is False
-    assert [line.partition("--pool ")[2].split()[0] for line in workers(data_dir)] == ["default", "gpu"]
+    assert [line.split()[-2:] for line in workers(data_dir)] == [["default=2", "gpu=1"]]
     with temporary_settings({PREFECT_API_URL: first["api"]}), get_client(sync_client=True) as server:
         names = {f"{each.entrypoint}" for each in server.read_deployments()}
         online = [worker.status for pool in ("default", "gpu") for worker in server.read_workers_for_work_pool(pool)]

@@ -89,11 +89,54 @@ def test_other_peoples_folders_are_left_alone(place: Path) -> None:
     (place / "letter.txt").write_text("dear")
     with pytest.raises(StackError, match="is not empty"):
         prepare(place)
-    old = place / "old"
-    old.mkdir()
-    (old / "PG_VERSION").write_text("13\n")
-    with pytest.raises(StackError, match="of PostgreSQL 13"):
-        prepare(old)
+
+
+@pytest.mark.parametrize(("version", "remedy"), [("9", "apt install postgresql-9"), ("99", "the newer channelscribe")])
+def test_a_folder_of_another_version_says_what_to_do(place: Path, version: str, remedy: str) -> None:
+    folder = place / "postgres"
+    folder.mkdir()
+    (folder / "PG_VERSION").write_text(f"{version}\n")
+    with pytest.raises(StackError, match=f"of PostgreSQL {version}") as caught:
+        prepare(folder)
+    assert remedy in caught.value.remedy
+    assert [each.name for each in place.iterdir()] == ["postgres"]
+
+
+def older_programs() -> Path | None:
+    """A PostgreSQL of the system that is older than ours."""
+    found = [path.parent for path in Path("/usr/lib/postgresql").glob("*/bin/initdb")]
+    return next((each for each in found if int(each.parent.name) < int(postgres.MAJOR)), None)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(older_programs() is None, reason="needs an older PostgreSQL of the system (Debian: postgresql)")
+def test_a_folder_of_an_older_version_is_carried_over(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    old, folder = older_programs(), place / "postgres"
+    assert old is not None
+    place.chmod(0o755)  # up to 15 its programs leave their folder and come back by its path
+    user = postgres.server_user(folder)
+    with monkeypatch.context() as before:
+        before.setattr(postgres, "INITDB_OPTIONS", ["--encoding=UTF8", "--no-locale", "--username=channelscribe"])
+        folder.mkdir()
+        postgres.hand_over(folder, user)
+        postgres._initdb(folder, old, user)
+    with postgres._quick_server(folder, old, user) as server:
+        with psycopg.connect(server.url, autocommit=True) as connection:
+            connection.execute("CREATE TABLE kept AS SELECT generate_series(1, 1000) AS number, 'é' AS text")
+            connection.execute("CREATE DATABASE prefect")
+        with psycopg.connect(server.url_of("prefect")) as connection:
+            connection.execute("CREATE TABLE runs AS SELECT 'a run' AS name")
+    for _ in range(2):  # the second time it is one of ours
+        with temporary_server(folder) as server, psycopg.connect(server.url) as connection:
+            assert connection.execute("SELECT count(*), min(text) FROM kept").fetchone() == (1000, "é")
+            assert connection.info.server_version >= 180000
+            with psycopg.connect(server.url_of("prefect")) as other:
+                assert other.execute("SELECT name FROM runs").fetchall() == [("a run",)]
+    assert sorted(each.name for each in place.iterdir()) == ["postgres", f"postgres-{old.parent.name}"]
+    # Killed between the last two steps, all is still there.
+    shutil.rmtree(folder)
+    with temporary_server(folder) as server, psycopg.connect(server.url) as connection:
+        assert connection.execute("SELECT count(*) FROM kept").fetchone() == (1000,)
 
 
 def test_a_server_that_dies_is_told_with_its_last_words(place: Path) -> None:

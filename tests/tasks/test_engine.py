@@ -84,8 +84,8 @@ def lives(number):
     return number
 
 def chain(step, *arguments):
-    first = submit("GPU", step, *arguments)
-    return [first, submit("CPU", lives, first)]
+    first = submit("CPU", step, *arguments)
+    return [first, submit("GPU", lives, first)]
 
 @flow(task_runner=dask_task_runner())
 def one_dies():
@@ -155,7 +155,7 @@ def test_a_step_that_kills_its_worker_fails_alone(stack: LocalStack, data_dir: P
     assert (before, after) == ([None, None, 1], [None, None, 7])
 
 
-def test_without_a_scheduler_a_flow_has_a_cluster_of_its_own(stack: LocalStack, data_dir: Path, tmp_path: Path) -> None:
+def test_without_a_scheduler_a_flow_uses_the_local_stack(stack: LocalStack, data_dir: Path, tmp_path: Path) -> None:
     cpu, net, gpu = run(LOCAL, stack, data_dir, tmp_path, local=True)
     assert cpu == net == [["CPU", "NET"], ["127.0.0.1"]]
     assert gpu == [["GPU"], ["127.0.0.1"]]
