@@ -192,7 +192,7 @@ def parser() -> Parser:
     rollback.add_argument("video", metavar="VIDEO", help="the video's id, site:id or URL")
     rollback.add_argument("version", type=count, metavar="VERSION", help="as `channelscribe versions` lists it")
 
-    command("up", "the laptop stack, staying: UI, work pools served, schedules live; Ctrl-C stops it")
+    command("up", "the local stack, staying: UI, work pools served, schedules live; Ctrl-C stops it")
 
     metrics = command("metrics", "figures for Prometheus: once on stdout, or over HTTP")
     metrics.add_argument("--listen", metavar="HOST:PORT", help="serve them on /metrics there, until stopped")
