@@ -1,4 +1,4 @@
-"""How sites are reached: cookies, a proxy, PO tokens."""
+"""How sites are reached: cookies, logins, a proxy, PO tokens."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class SiteAccessBlock(Block):
 
     _block_type_name = "channelscribe site access"
     _block_type_slug = "channelscribe-site-access"
-    _description = "How channelscribe reaches sites: cookies of an account, a proxy, players, PO tokens."
+    _description = "How channelscribe reaches sites: cookies, logins, a proxy, players, PO tokens."
 
     cookies: SecretStr | None = Field(
         None, title="Cookies", description="the text of a Netscape cookies file, of an account that you can lose"
@@ -27,6 +27,9 @@ class SiteAccessBlock(Block):
     )
     proxy: SecretStr | None = Field(
         None, title="Proxy", description="http, https, socks4, socks5 or socks5h URL, with its password"
+    )
+    logins: SecretStr | None = Field(
+        None, title="Logins", description="of feeds and files, one a line: feeds.example.org user:password"
     )
     player_clients: str | None = Field(
         None, title="Player clients", description="YouTube's players, such as default,web_embedded"
@@ -49,6 +52,7 @@ class SiteAccessBlock(Block):
                 cookies=self.cookies,
                 cookies_file=self.cookies_file or None,
                 proxy=self.proxy,
+                logins=self.logins.get_secret_value() if self.logins else {},
                 player_clients=self.player_clients or "",
                 extractor_args=secret,
                 egress=self.egress or None,

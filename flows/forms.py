@@ -224,8 +224,8 @@ class SyncSummary(BaseModel):
 
     `held` counts due videos that other runs work on; those of a killed run are free from `held_until` on. `busy` names
     the run that works on the whole source, so that nothing was done here. `stopped` is the machine's failure that ended
-    the run early. `incomplete` says why a listing ended early. A dry run tells what is `due` (each with action and why)
-    and what is left out (counted by state and reason).
+    the run early. `incomplete` says why a listing ended early, `notes` what it left out and where a feed has gone. A
+    dry run tells what is `due` (each with action and why) and what is left out (counted by state and reason).
     """
 
     source: str
@@ -243,6 +243,7 @@ class SyncSummary(BaseModel):
     flow_run: str
     seconds_of_audio: float = 0.0
     incomplete: str | None = None
+    notes: list[str] = Field(default_factory=list)
     stopped: str | None = None
     due: list[dict[str, Any]] = Field(default_factory=list)
     left_out: list[dict[str, Any]] = Field(default_factory=list)

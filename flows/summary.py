@@ -88,14 +88,15 @@ def summarize(request: SyncRequest, listed: Listed, queue: VideoQueue, ended: En
         flow_run=str(flow_run.id),
         seconds_of_audio=round(sum(row.seconds or 0.0 for row in published.values()), 1),
         incomplete=listed.incomplete,
+        notes=listed.notes,
         stopped=str(ended.stopped) if ended.stopped else None,
     )
     return completed(summary, ended.stopped)
 
 
-def summarize_dry_run(request: SyncRequest, found: tuple[DryRun, str | None]) -> SyncSummary:
+def summarize_dry_run(request: SyncRequest, found: tuple[DryRun, list[str], str | None]) -> SyncSummary:
     """What a sync would do."""
-    dry, incomplete = found
+    dry, notes, incomplete = found
     summary = SyncSummary(
         source=request.source,
         listed=dry.report.listed,
@@ -105,6 +106,7 @@ def summarize_dry_run(request: SyncRequest, found: tuple[DryRun, str | None]) ->
         waiting=dry.waiting,
         flow_run=str(flow_run.id),
         incomplete=incomplete,
+        notes=notes,
         due=[asdict(each) for each in dry.planned],
         left_out=[asdict(each) for each in dry.left_out],
     )

@@ -8,6 +8,7 @@ from typing import Any
 from prefect import task
 
 from channelscribe.catalogue import leases, listings, triage
+from channelscribe.catalogue.listings import ListingReport
 from channelscribe.catalogue.triage import DryRun, Judge, record_listing
 from channelscribe.errors import SourceBlocked
 from channelscribe.settings import SourceOptions
@@ -21,6 +22,7 @@ from tasks.resources import catalogue, settings_of, source_options
 from tasks.site_guard import asking, learn
 
 # Without tags: a task that has some asks the server for slots of each first, which took up to seconds here.
+MOST_NAMED = 5
 LISTING: dict[str, Any] = {**RETRIES, "persist_result": False}
 
 
@@ -36,17 +38,31 @@ def list_source(source: str, options: Options, full: bool = False) -> Listed:
         new=report.new,
         changed=report.changed,
         gone=report.gone,
+        notes=notes_of(listing, report, source),
         incomplete=str(listing.error) if listing.error else None,
         blocked=isinstance(listing.error, SourceBlocked),
     )
 
 
 @task(name="dry-run", **LISTING)
-def dry_run(source: str, options: Options, limit: int | None, full: bool = False) -> tuple[DryRun, str | None]:
-    """List the source, and say what a sync would do and why; nothing is written. And why the listing ended early."""
+def dry_run(
+    source: str, options: Options, limit: int | None, full: bool = False
+) -> tuple[DryRun, list[str], str | None]:
+    """List the source, and say what a sync would do and why; nothing is written. Also what the listing says, and why it
+    ended early.
+    """
     listing = read_listing(source, options, full)
     found = catalogue().run(triage.dry_run, listing, judge_of(options), limit)
-    return found, str(listing.error) if listing.error else None
+    return found, notes_of(listing, found.report, source), str(listing.error) if listing.error else None
+
+
+def notes_of(listing: Listing, report: ListingReport, source: str) -> list[str]:
+    """What a listing says beside its counts."""
+    if not report.replaced:
+        return listing.notes
+    names = ", ".join(report.replaced[:MOST_NAMED]) + (", …" if len(report.replaced) > MOST_NAMED else "")
+    again = f"`channelscribe sync {source} --refetch {report.replaced[0]}` fetches one anew."
+    return [*listing.notes, f"{len(report.replaced)} changed: there is another recording of {names} now. {again}"]
 
 
 def make_due(source_pk: int, reasons: list[str]) -> int:
@@ -59,9 +75,12 @@ def read_listing(source: str, options: Options, full: bool) -> Listing:
     sources = source_options(options)
     whole = full or catalogue().run(listings.full_listing_due, source, sources.full_listing_hours)
     all_known = None if whole else (lambda videos: catalogue().run(listings.all_listed, source, videos))
+    memory = catalogue().run(listings.memory_of, source)
+    if full:
+        memory.pop("reader", None)  # asked for whole, changed or not
     scope = scope_of(source)
     with asking(scope, sources, budget=False):
-        listing = list_videos(source, sources, all_known=all_known)
+        listing = list_videos(source, sources, all_known=all_known, memory=memory)
     if listing.error is not None:
         listing.error = learn(scope, sources, listing.error)
     return listing

@@ -89,6 +89,19 @@ def make_due(session: Session, source_pk: int, reasons: Sequence[str]) -> int:
     return int(execute(session, MAKE_DUE, source=source_pk, reasons=list(reasons)).rowcount)
 
 
+# `rejected` is part of what a download is known by: the one that is there counts no more.
+REFETCH = f"""
+UPDATE video SET state = 'discovered', rejected = rejected + 1, replaced_at = NULL, reason = NULL, message = NULL,
+    remedy = NULL, next_check_at = NULL, verdict = NULL, verdict_at = NULL, attempts = 0, updated_at = now()
+WHERE id IN (SELECT id FROM video WHERE id = ANY(:videos) AND {FREE} ORDER BY site, video_id FOR UPDATE)
+"""  # noqa: S608
+
+
+def refetch(session: Session, video_pks: Sequence[int]) -> int:
+    """Have videos fetched and transcribed anew; their transcripts stay as versions. Returns how many nobody holds."""
+    return int(execute(session, REFETCH, videos=list(video_pks)).rowcount)
+
+
 def claim(
     session: Session,
     video_pks: Sequence[int],

@@ -102,6 +102,7 @@ class SourceRow(SQLModel, table=True):
     """A channel, playlist, feed or single page that is kept in sync.
 
     `url` may be shown to anybody; `private_url` is the one to ask where that one has passwords or tokens in it.
+    `feed` is the key by which a feed's episodes are known, `memory` what the next listing needs of the last one.
     """
 
     __tablename__ = "source"
@@ -115,6 +116,8 @@ class SourceRow(SQLModel, table=True):
     kind: str = _text(sa_column_kwargs={"server_default": ""})
     last_listed_at: datetime | None = _instant(nullable=True)
     last_full_listing_at: datetime | None = _instant(nullable=True)
+    feed: str | None = _text(nullable=True)
+    memory: dict[str, Any] = _json()
 
 
 class VideoRow(SQLModel, table=True):
@@ -127,6 +130,10 @@ class VideoRow(SQLModel, table=True):
     `setbacks`: how often the machine failed at it. `private_url` is asked instead of `url`, which is without passwords
     and tokens. With `taken_down_at`
     the row is a tombstone: it says that this video is never to come back, and nothing else.
+
+    An episode is the one with this `guid` in this `feed`; `file` says which of the show's files it is, wherever that
+    lies. `replaced_at`: since then the feed has another recording under the guid. `about` is what a listing says beside
+    (page, season, number, author, people, transcripts), `chapters` are [seconds, title].
     """
 
     __tablename__ = "video"
@@ -147,6 +154,9 @@ class VideoRow(SQLModel, table=True):
             use_alter=True,
         ),
         Index("ix_video_url", "url", postgresql_using="hash"),
+        Index("ix_video_feed", "feed", "guid"),
+        Index("ix_video_guid", "guid", postgresql_using="hash"),
+        Index("ix_video_file", "file", postgresql_using="hash"),
         Index("ix_video_state", "state", "next_check_at"),
         Index("ix_video_lease_owner", "lease_owner", postgresql_where=text("lease_owner IS NOT NULL")),
     )
@@ -180,6 +190,15 @@ class VideoRow(SQLModel, table=True):
     lease_until: datetime | None = _instant(nullable=True)
     current_transcript_pk: int | None = Field(default=None, sa_type=BigInteger, nullable=True, unique=True)
     taken_down_at: datetime | None = _instant(nullable=True)
+    feed: str | None = _text(nullable=True)
+    guid: str | None = _text(nullable=True)
+    file: str | None = _text(nullable=True)
+    announced_bytes: int | None = Field(default=None, sa_type=BigInteger, nullable=True)
+    replaced_at: datetime | None = _instant(nullable=True)
+    about: dict[str, Any] = _json()
+    chapters: list[Any] = Field(
+        default_factory=list, sa_column=Column(JSONB, nullable=False, server_default=text("'[]'"))
+    )
     created_at: datetime = _instant(sa_column_kwargs={"server_default": _NOW})
     updated_at: datetime = _instant(sa_column_kwargs={"server_default": _NOW})
 

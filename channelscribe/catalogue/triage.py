@@ -26,7 +26,7 @@ from channelscribe.errors import ChannelscribeError
 
 if TYPE_CHECKING:
     from channelscribe.sources.filters import Facts
-    from channelscribe.sources.listing import Listing
+    from channelscribe.sources.spool import Listing
 
 __all__ = ["DryRun", "Judge", "LeftOut", "Planned", "dry_run", "judge_page", "record_listing"]
 

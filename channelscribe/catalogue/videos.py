@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, or_, tuple_
+from sqlalchemy import ColumnElement, false, or_, tuple_
 from sqlmodel import Session, col, select
 
 from channelscribe.catalogue.connection import clean_json, clean_text, execute
@@ -32,7 +32,7 @@ from channelscribe.errors import (
     stops_run,
 )
 from channelscribe.sources.addresses import public_url
-from channelscribe.sources.identifiers import pasted_ids
+from channelscribe.sources.identifiers import FEED, GENERIC, file_of, pasted_ids, same_place
 
 __all__ = [
     "STATE_AFTER",
@@ -100,9 +100,10 @@ def list_videos(session: Session, source_pk: int) -> list[VideoRow]:
 
 
 def find_videos(session: Session, wanted: str) -> list[VideoRow]:
-    """Videos by URL, `site:id`, the site's id, or our number; a number that is also a site's id means the id.
+    """Videos by URL, `site:id`, the site's id, an episode's guid, or our number, which comes last.
 
-    Of an address that no row has as it is, the id that it stands for counts: youtu.be/ID, /shorts/ID and the like.
+    Of an address that no row has as it is, the id that it stands for counts: youtu.be/ID, /shorts/ID and the like; of
+    an episode also its page, and its file with other tokens, or without the services that count.
     """
     wanted = clean_text(wanted).strip()
     site, _, video_id = wanted.partition(":")
@@ -111,14 +112,23 @@ def find_videos(session: Session, wanted: str) -> list[VideoRow]:
         or_(
             col(VideoRow.url) == public_url(wanted),
             col(VideoRow.video_id) == wanted,
+            col(VideoRow.guid) == wanted,
             (col(VideoRow.site) == site) & (col(VideoRow.video_id) == video_id),
+            (col(VideoRow.guid) == video_id) if site in (FEED, GENERIC) else false(),
         ),
     )
     if not rows and (pasted := pasted_ids(wanted)):
         rows = _rows_where(session, tuple_(col(VideoRow.site), col(VideoRow.video_id)).in_(pasted))
+    if not rows and "://" in wanted:
+        rows = _rows_where(session, or_(col(VideoRow.file) == file_of(wanted), _page == wanted))
+        place = same_place(wanted)
+        rows = [row for row in rows if row.about.get("page") == wanted or same_place(row.url) == place]
     if not rows and wanted.isascii() and wanted.isdigit() and int(wanted) <= LARGEST_KEY:
         rows = list(session.exec(select(VideoRow).where(VideoRow.id == int(wanted))).all())
     return rows
+
+
+_page = col(VideoRow.about)["page"].astext
 
 
 def _rows_where(session: Session, condition: ColumnElement[bool]) -> list[VideoRow]:

@@ -1,4 +1,4 @@
-"""A podcast feed: RSS 2.0 with the iTunes fields that readers and yt-dlp look at.
+"""A podcast feed: RSS 2.0 with the iTunes fields that readers look at.
 
 Format: https://www.rssboard.org/rss-specification and https://podcasters.apple.com/support/823-podcast-requirements.
 """
@@ -17,6 +17,9 @@ from xml.etree import ElementTree
 from channelscribe.sample.world import Channel, channel
 
 _ITUNES = "http://www.itunes.com/dtds/podcast-1.0.dtd"
+_PODCAST = "https://podcastindex.org/namespace/1.0"
+# The sample server has another port each time: this is what the show is known by.
+_GUID = "51d5f6a1-9be4-5e8a-93ac-c2f6d3a4be0f"
 # Python's own table knows these differently on different systems.
 _TYPES = {
     ".mp3": "audio/mpeg",
@@ -66,6 +69,7 @@ def feed(base_url: str, items: Iterable[FeedItem], about: Channel | None = None)
     """The feed as UTF-8 XML, the newest entry first; media lie at ``{base_url}/media/{name}``."""
     about = about or channel()
     ElementTree.register_namespace("itunes", _ITUNES)
+    ElementTree.register_namespace("podcast", _PODCAST)
     rss = ElementTree.Element("rss", version="2.0")
     top = ElementTree.SubElement(rss, "channel")
     _add(top, "title", about.title)
@@ -73,6 +77,7 @@ def feed(base_url: str, items: Iterable[FeedItem], about: Channel | None = None)
     _add(top, "description", about.description)
     _add(top, "language", "en")
     _add(top, f"{{{_ITUNES}}}author", about.author)
+    _add(top, f"{{{_PODCAST}}}guid", _GUID)
     for item in sorted(items, key=lambda each: each.published, reverse=True):
         _add_item(top, item, base_url)
     return bytes(ElementTree.tostring(rss, encoding="utf-8", xml_declaration=True))

@@ -39,6 +39,10 @@ class AccessOptions(Options):
     proxy: SecretStr | None = Field(
         None, description="proxy for all sites: http, https, socks4, socks5 or socks5h URL, with its password"
     )
+    logins: dict[str, SecretStr] = Field(
+        default_factory=dict,
+        description="users and passwords, as user:password by host, for feeds and files that ask for one",
+    )
     player_clients: Annotated[tuple[str, ...], BeforeValidator(by_comma)] = Field(
         (),
         description="YouTube's players that yt-dlp asks, such as default, web_embedded or -web; empty: its own choice",
@@ -67,6 +71,24 @@ class AccessOptions(Options):
             good = False
         if not good:
             raise ValueError("it is no proxy's URL such as socks5h://user:password@host:1080")
+        return value
+
+    @field_validator("logins", mode="before")
+    @classmethod
+    def _by_host(cls, value: Any) -> Any:
+        """Also as text, a line each: HOST USER:PASSWORD, as the field of a block has it."""
+        if isinstance(value, SecretStr):
+            value = value.get_secret_value()
+        if isinstance(value, str):
+            return {host: login.strip() for host, _, login in (line.strip().partition(" ") for line in _by_line(value))}
+        return value or {}
+
+    @field_validator("logins")
+    @classmethod
+    def _are_logins(cls, value: dict[str, SecretStr]) -> dict[str, SecretStr]:
+        for host, login in value.items():
+            if not re.fullmatch(r"[a-z0-9.:\[\]_-]+", host) or ":" not in login.get_secret_value():
+                raise ValueError("a login is user:password, by a host such as feeds.example.org")
         return value
 
     @field_validator("player_clients")

@@ -104,6 +104,9 @@ class SourceOptions(AccessOptions):
     allow_private_addresses: bool = Field(
         False, description="let sources be on this machine or a private network; off: such URLs are refused"
     )
+    quality: Literal["first", "smallest", "best"] = Field(
+        "first", description="of several files of an episode: the feed's first (audio before video), smallest or best"
+    )
     timezone: str | None = Field(
         None, description="the days of dates, such as filters.published_from, are this zone's; empty: this machine's"
     )

@@ -16,7 +16,7 @@ from urllib.request import getproxies, proxy_bypass
 
 from channelscribe.errors import AddressRefused, NotAURL, SourceUnreachable
 
-__all__ = ["check_address", "check_url", "display_url", "display_urls", "public_url"]
+__all__ = ["check_address", "check_url", "display_url", "display_urls", "public_url", "split_login", "with_login"]
 
 _EXAMPLE = "Give an address such as https://www.youtube.com/@channel or https://example.org/feed.xml."
 _REMEDY = "If it is yours, set sources.allow_private_addresses to true."
@@ -119,6 +119,26 @@ def _is_secret(name: str, value: str) -> bool:
     joined = "".join(words)
     named = any(map(_SECRET_WORDS.fullmatch, words)) or joined.startswith("auth") or joined.endswith(_SECRET_ENDS)
     return named or _LONG_TOKEN.fullmatch(value) is not None
+
+
+def split_login(url: str) -> tuple[str, str | None]:
+    """The URL without its user and password, and these as user:password, with what was escaped in them as it is."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return url, None
+    if parts.username is None:
+        return url, None
+    plain = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+    return plain, f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+
+
+def with_login(url: str, other: str) -> str:
+    """The URL with the user and the password of another one on the same host, if that has some."""
+    parts, known = urlsplit(url), urlsplit(other)
+    if known.username is None or parts.username is not None or known.hostname != parts.hostname:
+        return url
+    return urlunsplit(parts._replace(netloc=f"{known.netloc.rpartition('@')[0]}@{parts.netloc}"))
 
 
 def display_urls(text: str) -> str:

@@ -22,7 +22,7 @@ from channelscribe.sources.entries import Info
 from channelscribe.sources.error_classification import classify
 from channelscribe.sources.media import MediaWatch
 from channelscribe.sources.resume import Part
-from channelscribe.sources.ytdlp import SafeYoutubeDL, YtdlpLog, open_ytdlp
+from channelscribe.sources.ytdlp import SafeYoutubeDL, YtdlpLog, open_ytdlp, signed_in
 
 __all__ = ["Sung", "try_canary"]
 
@@ -55,6 +55,7 @@ def try_canary(url: str, options: SourceOptions, cache: Path | None = None) -> S
 
     Raises what `sites.wording` makes of yt-dlp's errors, NoMedia for an empty list, CorruptMedia for noise.
     """
+    url, options = signed_in(url, options)
     check_url(url, options.allow_private_addresses, proxied=options.proxy is not None or None)
     log = YtdlpLog()
     bounded = {

@@ -28,7 +28,7 @@ from channelscribe.sources.media import FileChangedError, NotMediaError, StaleAd
 from channelscribe.sources.spool import ListedVideo
 from channelscribe.sources.thumbnail import fetch_thumbnail
 from channelscribe.sources.transfer import ShortFileError, transfer
-from channelscribe.sources.ytdlp import SafeYoutubeDL, YtdlpLog, open_ytdlp
+from channelscribe.sources.ytdlp import SafeYoutubeDL, YtdlpLog, open_ytdlp, signed_in
 
 __all__ = ["Download", "ProgressCallback", "describe", "download"]
 
@@ -80,6 +80,7 @@ def download(
     Raises NotYet, MediaTooLong, MediaTooLarge, EmptyMedia, TruncatedMedia (fewer bytes than announced), NoMedia, and
     what `sites.wording` makes of yt-dlp's errors.
     """
+    video_url, options = signed_in(video_url, options)
     check_url(video_url, options.allow_private_addresses, proxied=options.proxy is not None or None)
     folder.mkdir(parents=True, exist_ok=True)
     log, meter = YtdlpLog(), Meter(options, progress)

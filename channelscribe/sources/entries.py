@@ -2,32 +2,39 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
-import re
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
+from yt_dlp.extractor import get_info_extractor  # type: ignore[import-untyped]
 from yt_dlp.utils import unsmuggle_url  # type: ignore[import-untyped]
 from yt_dlp.utils.networking import normalize_url  # type: ignore[import-untyped]
 
-from channelscribe.sources.identifiers import safe_id, site_name
+from channelscribe.sources.identifiers import GENERIC, former_id, safe_id, site_name
 from channelscribe.sources.spool import ListedVideo
 
 __all__ = ["GENERIC", "Info", "day_of", "listed_video", "moment", "page_facts", "published_on", "site_of"]
 
-GENERIC = "generic"
 Info = dict[str, Any]
 
 _log = logging.getLogger(__name__)
-_SERIAL_NUMBER = re.compile(r"\d{1,9}")
 
 
 def site_of(info: Info) -> str:
     """`youtube` for youtube:tab, Youtube and the like: a video has one site, wherever it is listed."""
-    return site_name(str(info.get("extractor") or info.get("ie_key") or GENERIC))
+    return site_name(str(info.get("extractor") or _extractor_of(str(info.get("ie_key") or "")) or GENERIC))
+
+
+@lru_cache(maxsize=256)
+def _extractor_of(key: str) -> str:
+    """Lists tell the class of the extractor that plays an entry (TwitchVod), pages its name (twitch:vod)."""
+    try:
+        return str(get_info_extractor(key).IE_NAME) if key else ""
+    except (AttributeError, KeyError):  # a plugin that is not here
+        return key
 
 
 def moment(seconds: Any) -> datetime | None:
@@ -62,15 +69,14 @@ def listed_video(
 ) -> ListedVideo | None:
     """The entry as a video; None for what has no http address. `tab` is the channel's tab it was found in."""
     raw_url = str(entry.get("webpage_url") or entry.get("url") or entry.get("webpage_url_of_list") or "")
-    url, hidden = unsmuggle_url(raw_url, {})
-    url = normalize_url(url)  # feeds have spaces and umlauts in addresses
+    url = normalize_url(unsmuggle_url(raw_url, {})[0])
     if urlsplit(url).scheme not in ("http", "https"):
         _log.warning("left out an entry without an http address: %r", str(entry.get("title"))[:100])
         return None
     known = entry.get("ie_key") or entry.get("extractor")
     site = site_of(entry) if known else listing_site
-    guid = hidden.get("force_videoid")
-    video_id = _generic_id(url, guid) if site == GENERIC else safe_id(str(entry.get("id") or url))
+    former = site_name(str(entry["ie_key"])) if entry.get("ie_key") else site
+    video_id = former_id(url, None) if site == GENERIC else safe_id(str(entry.get("id") or url))
     return ListedVideo(
         video_id=video_id,
         site=site,
@@ -84,6 +90,7 @@ def listed_video(
         availability=entry.get("availability"),
         release_at=moment(entry.get("release_timestamp")),
         tab=tab or ("shorts" if "/shorts/" in urlsplit(url).path else None),
+        former=former if former != site else None,
     )
 
 
@@ -100,18 +107,3 @@ def page_facts(info: Info, url: str, timezone: str | None) -> ListedVideo:
         availability=info.get("availability"),
         release_at=moment(info.get("release_timestamp")),
     )
-
-
-def _generic_id(url: str, guid: str | None) -> str:
-    """A feed's guid, else an id made of the media's address.
-
-    Feeds should choose guids that no other feed has; one that merely counts is made unique by its host's
-    name.
-    """
-    parts = urlsplit(url)
-    if guid and guid.strip():
-        guid = guid.strip()
-        return safe_id(f"{guid}@{parts.hostname}" if _SERIAL_NUMBER.fullmatch(guid) else guid)
-    name = parts.path.rpartition("/")[2].rpartition(".")[0] or parts.hostname or "media"
-    address = parts._replace(netloc=parts.netloc.rpartition("@")[2], fragment="").geturl()
-    return f"{safe_id(name)[:80]}-{hashlib.sha256(address.encode()).hexdigest()[:12]}"

@@ -38,6 +38,7 @@ from channelscribe.sources.addresses import display_url, display_urls
 from channelscribe.sources.error_patterns import (
     CONNECTION_REMEDY,
     COOKIES_REMEDY,
+    LOGIN_REMEDY,
     NETWORK_CAUSES,
     SLOWER_REMEDY,
     WORDINGS,
@@ -116,6 +117,8 @@ def _is_bug(chain: list[BaseException]) -> bool:
 def _by_type(chain: list[BaseException], where: str, said: str) -> ChannelscribeError:
     for each in chain:
         if isinstance(each, HTTPError):
+            if each.status == 401 and "WWW-Authenticate" in each.response.headers:
+                return SignInRequired(f"{where} asks for a user and a password.", remedy=LOGIN_REMEDY, reason="login")
             return _by_status(each.status, where, any(isinstance(outer, ExtractorError) for outer in chain))
     if any(isinstance(each, TransportError | OSError) for each in chain):
         known = (meaning for pattern, meaning in NETWORK_CAUSES if re.search(pattern, said, re.IGNORECASE))

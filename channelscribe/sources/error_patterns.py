@@ -31,6 +31,7 @@ __all__ = [
     "BLOCKED_REMEDY",
     "CONNECTION_REMEDY",
     "COOKIES_REMEDY",
+    "LOGIN_REMEDY",
     "NETWORK_CAUSES",
     "SLOWER_REMEDY",
     "WORDINGS",
@@ -38,6 +39,7 @@ __all__ = [
 ]
 
 COOKIES_REMEDY = "Set sources.cookies_file to cookies of an account that may watch it."
+LOGIN_REMEDY = "Set sources.logins to {HOST: USER:PASSWORD}, or correct what is there."
 SLOWER_REMEDY = "Wait an hour or more and ask less often; cookies of an account can help."
 BLOCKED_REMEDY = "Wait, or ask from another address; nothing is asked of this site until then."
 SUSPECTED_REMEDY = "If others say the same, the site has blocked this address; else the video is gone."

@@ -6,27 +6,28 @@ as yt-dlp reads them, and kept on disk: memory does not grow with the channel.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import urlsplit
 
 from yt_dlp.utils import PagedList  # type: ignore[import-untyped]
 
 from channelscribe.errors import ChannelscribeError, NoMedia
 from channelscribe.settings.options import SourceOptions
-from channelscribe.sources.addresses import check_url, display_url, public_url
-from channelscribe.sources.entries import GENERIC, Info, listed_video, site_of
+from channelscribe.sources.addresses import check_url, display_url, public_url, with_login
+from channelscribe.sources.direct import direct_media
+from channelscribe.sources.entries import Info, listed_video, site_of
 from channelscribe.sources.error_classification import classify
 from channelscribe.sources.identifiers import safe_id
-from channelscribe.sources.spool import ListedVideo, VideoSpool
-from channelscribe.sources.ytdlp import SafeYoutubeDL, YtdlpLog, open_ytdlp
+from channelscribe.sources.polling import list_feed
+from channelscribe.sources.site_key import is_known_site
+from channelscribe.sources.spool import Kind, ListedVideo, Listing, VideoSpool
+from channelscribe.sources.ytdlp import SafeYoutubeDL, YtdlpLog, open_ytdlp, signed_in
 
 __all__ = ["AllKnown", "Kind", "ListedVideo", "Listing", "list_source"]
-
-Kind = Literal["channel", "playlist", "feed", "video"]
 
 AllKnown = Callable[[Sequence[ListedVideo]], bool]
 """Whether all of some videos were listed before."""
@@ -44,46 +45,54 @@ _DEEPEST = 2  # a channel holds tabs, a tab holds videos
 _PAGE = 50
 
 
-@dataclass(slots=True)
-class Listing:
-    """A source and what it lists. `source_id` is safe in paths; `site` is the extractor, lower-case.
-
-    `videos` may name a video more than once (a channel's tabs share some). It is not `complete` when only the newest
-    were looked at, or when the site failed on the way; then `error` says how.
-    """
-
-    site: str
-    source_id: str
-    title: str
-    url: str
-    kind: Kind
-    videos: VideoSpool = field(default_factory=VideoSpool)
-    complete: bool = True
-    error: ChannelscribeError | None = None
-
-
 def list_source(
-    url: str, options: SourceOptions, cache: Path | None = None, all_known: AllKnown | None = None
+    url: str,
+    options: SourceOptions,
+    cache: Path | None = None,
+    all_known: AllKnown | None = None,
+    memory: Mapping[str, Any] | None = None,
 ) -> Listing:
     """Everything that `url` lists; with `all_known`, of a channel's tabs only until a page of videos is known.
 
-    `cache` is a folder where yt-dlp may keep players and tokens. What goes wrong before the first video is raised:
+    `cache` is a folder where yt-dlp may keep players and tokens; `memory` is that of the last listing, as the catalogue
+    has it (`catalogue.listings.memory_of`). What goes wrong before the first video is raised:
     NotAURL, AddressRefused, and what `sites.wording` makes of yt-dlp's errors: SourceUnreachable, SourceNotFound,
     NoMedia, SourceBlocked, SignInRequired, VideoUnavailable, NotYet. Later it ends the listing, as its `error`.
     """
+    whole, (url, options) = url, signed_in(url, options)
     check_url(url, options.allow_private_addresses, proxied=options.proxy is not None or None)
     listing: Listing | None = None
     try:
         with open_ytdlp(options, YtdlpLog(), cache, **_FLAT) as ydl:
+            if (feed := _feed(ydl, url, options, memory or {}, all_known)) is not None:
+                return _with_logins(feed, whole)
             _as_listings_need(ydl)
             info = _open(ydl, url)
             listing = _head(info, url)
+            listing.url = whole
             _Reader(ydl, listing, options, all_known).read(info)
     except Exception as error:
         known = error if isinstance(error, ChannelscribeError) else classify(error, url)
         if listing is None or not listing.videos:
             raise known from None
         listing.complete, listing.error = False, known
+    return listing
+
+
+def _feed(
+    ydl: SafeYoutubeDL, url: str, options: SourceOptions, memory: Mapping[str, Any], all_known: AllKnown | None
+) -> Listing | None:
+    """Feeds are read by us: yt-dlp wants well-formed RSS. None for what is a site's or a file's own address."""
+    if memory.get("kind") != "feed" and (direct_media(url) is not None or is_known_site(url)):
+        return None
+    return list_feed(ydl, url, options, memory, all_known)
+
+
+def _with_logins(listing: Listing, whole: str) -> Listing:
+    """Files on the host of a feed that was asked for with a password get it, too."""
+    if whole != listing.url:
+        listing.url = whole
+        listing.videos = [replace(each, url=with_login(each.url, whole)) for each in listing.videos]
     return listing
 
 
@@ -127,9 +136,6 @@ def is_list(info: Info) -> bool:
 def _kind(info: Info, site: str) -> Kind:
     if not is_list(info):
         return "video"
-    # The generic extractor gives a feed the feed's URL as id, and a page with several players another id.
-    if site == GENERIC and "://" in str(info.get("id")):
-        return "feed"
     return "channel" if info.get("id") in (info.get("channel_id"), info.get("uploader_id")) else "playlist"
 
 
@@ -141,6 +147,7 @@ class _Reader:
     ) -> None:
         self._ydl = ydl
         self._listing = listing
+        self._videos = listing.videos = VideoSpool()
         self._tabs = options.tabs
         self._timezone = options.timezone
         # Only channels list the newest first: a playlist may grow anywhere.
@@ -189,9 +196,9 @@ class _Reader:
         return single is False or (single is None and extractor._RETURN_TYPE == "any")
 
     def _add(self, entry: Info, tab: str | None) -> ListedVideo | None:
-        video = listed_video(entry, self._listing.site, len(self._listing.videos), tab, self._timezone)
+        video = listed_video(entry, self._listing.site, len(self._videos), tab, self._timezone)
         if video is not None:
-            self._listing.videos.append(video)
+            self._videos.append(video)
         return video
 
 

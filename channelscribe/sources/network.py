@@ -8,8 +8,10 @@ it. Only this handler is given to yt-dlp: one that cannot be checked (curl, webs
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from base64 import b64encode
+from collections.abc import Callable, Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 import urllib3
 from yt_dlp.networking._requests import RequestsHTTPAdapter, RequestsRH  # type: ignore[import-untyped]
@@ -27,12 +29,13 @@ class RequestRefusedError(RequestError):  # type: ignore[misc]
     """Carries our error through yt-dlp, which lets only its own pass; `cause` is the ChannelscribeError."""
 
 
-def checked_handlers(allow_private: bool) -> list[Callable[..., Any]]:
-    """The request handlers for `YoutubeDL.build_request_director`."""
+def checked_handlers(allow_private: bool, logins: Mapping[str, str]) -> list[Callable[..., Any]]:
+    """The request handlers for `YoutubeDL.build_request_director`. `logins` are user:password by host."""
 
     def http(**arguments: Any) -> CheckedRH:
         handler = CheckedRH(**arguments)
         handler.allow_private = allow_private
+        handler.logins = logins
         return handler
 
     return [http, DataRH]
@@ -50,6 +53,7 @@ class CheckedRH(RequestsRH):  # type: ignore[misc]
 
     RH_NAME = "checked"
     allow_private = False
+    logins: Mapping[str, str] = {}
 
     def _create_instance(self, cookiejar: Any, legacy_ssl_support: bool | None = None) -> Any:
         session = super()._create_instance(cookiejar, legacy_ssl_support)
@@ -58,7 +62,7 @@ class CheckedRH(RequestsRH):  # type: ignore[misc]
             source_address=self.source_address,
             max_retries=urllib3.util.retry.Retry(False),
         )
-        adapter.allow_private = self.allow_private
+        adapter.allow_private, adapter.logins = self.allow_private, self.logins
         if not self.allow_private:
             adapter.poolmanager.pool_classes_by_scheme = {
                 "http": _CheckedHTTPPool,
@@ -73,6 +77,7 @@ class CheckedAdapter(RequestsHTTPAdapter):  # type: ignore[misc]
     """`requests` sends the first request and each redirect through here, before it connects."""
 
     allow_private = False
+    logins: Mapping[str, str] = {}
 
     def send(self, request: Any, *args: Any, **kwargs: Any) -> Any:
         proxied = bool(select_proxy(request.url, kwargs.get("proxies") or {}))
@@ -83,6 +88,9 @@ class CheckedAdapter(RequestsHTTPAdapter):  # type: ignore[misc]
             raise RequestRefusedError(str(refused), cause=refused) from error
         except ChannelscribeError as error:
             raise RequestRefusedError(str(error), cause=error) from error
+        login = self.logins.get(urlsplit(request.url).hostname or "")
+        if login is not None:
+            request.headers["Authorization"] = f"Basic {b64encode(login.encode()).decode('ascii')}"
         return super().send(request, *args, **kwargs)
 
 

@@ -10,22 +10,30 @@ from yt_dlp.globals import all_plugins_loaded  # type: ignore[import-untyped]
 from yt_dlp.plugins import load_all_plugins  # type: ignore[import-untyped]
 
 import channelscribe.sources.ytdlp  # noqa: F401 - says where plugins may come from
+from channelscribe.sources.identifiers import FEED, GENERIC, site_name
 
-__all__ = ["scope_of", "scope_of_video"]
-
-_GENERIC = "generic"
+__all__ = ["is_known_site", "scope_of", "scope_of_video"]
 
 
 def scope_of_video(site: str, url: str) -> str:
-    """The site's name; the host for what only yt-dlp's generic extractor reads, since that is not one site."""
-    return site if site != _GENERIC else (urlsplit(url).hostname or _GENERIC)
+    """The site's name; the host for episodes of feeds and what only yt-dlp's generic extractor reads: no one site."""
+    return site if site not in (GENERIC, FEED) else (urlsplit(url).hostname or GENERIC)
+
+
+def scope_of(url: str) -> str:
+    """The scope of a source that was never listed: the site of the extractor that says it can read the URL."""
+    return scope_of_video(_site(url), url)
+
+
+def is_known_site(url: str) -> bool:
+    """Whether yt-dlp has an extractor for this address, not only its generic one."""
+    return _site(url) != GENERIC
 
 
 @lru_cache(maxsize=1024)
-def scope_of(url: str) -> str:
-    """The scope of a source that was never listed: the site of the extractor that says it can read the URL."""
+def _site(url: str) -> str:
     if not all_plugins_loaded.value:
         load_all_plugins()
-    found = (each for each in gen_extractor_classes() if each.suitable(url) and each.IE_NAME != _GENERIC)
+    found = (each for each in gen_extractor_classes() if each.suitable(url) and each.IE_NAME != GENERIC)
     first = next(found, None)
-    return scope_of_video(first.IE_NAME.partition(":")[0].lower() if first else _GENERIC, url)
+    return site_name(first.IE_NAME) if first else GENERIC

@@ -10,24 +10,26 @@ import logging
 import re
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import yt_dlp  # type: ignore[import-untyped]
 import yt_dlp.plugins  # type: ignore[import-untyped]
+from pydantic import SecretStr
 
 from channelscribe.settings.access import AccessOptions
 from channelscribe.settings.options import SourceOptions
-from channelscribe.sources.addresses import display_urls
+from channelscribe.sources.addresses import display_urls, split_login
 from channelscribe.sources.cookies import checked_cookies
 from channelscribe.sources.network import checked_handlers
 
 if TYPE_CHECKING:
     from channelscribe.sources.media import MediaWatch
 
-__all__ = ["SafeYoutubeDL", "YtdlpLog", "deno_path", "extractor_arguments", "open_ytdlp", "ytdlp_options"]
+__all__ = ["SafeYoutubeDL", "YtdlpLog", "deno_path", "extractor_arguments", "open_ytdlp", "signed_in", "ytdlp_options"]
 
 _log = logging.getLogger(__name__)
 _LONGEST_PAUSE_SECONDS = 20.0
@@ -69,13 +71,14 @@ class YtdlpLog:
 class SafeYoutubeDL(yt_dlp.YoutubeDL):  # type: ignore[misc]
     """A YoutubeDL that checks each address it asks and never writes the operator's cookies file."""
 
-    def __init__(self, params: dict[str, Any], allow_private: bool) -> None:
+    def __init__(self, params: dict[str, Any], allow_private: bool, logins: Mapping[str, str] | None = None) -> None:
         self._allow_private = allow_private
+        self._logins = dict(logins or {})
         self._watch: MediaWatch | None = None
         super().__init__(params, auto_init="no_verbose_header")
 
     def build_request_director(self, handlers: Any, preferences: Any = None) -> Any:
-        return super().build_request_director(checked_handlers(self._allow_private), preferences)
+        return super().build_request_director(checked_handlers(self._allow_private, self._logins), preferences)
 
     def save_cookies(self) -> None:
         """Nowhere: what it has came as text."""
@@ -95,7 +98,17 @@ class SafeYoutubeDL(yt_dlp.YoutubeDL):  # type: ignore[misc]
 
 def open_ytdlp(options: SourceOptions, log: YtdlpLog, cache: Path | None = None, **more: Any) -> SafeYoutubeDL:
     """A YoutubeDL for one listing or download; use it in a `with` block. `more` adds yt-dlp parameters."""
-    return SafeYoutubeDL({**ytdlp_options(options, log, cache), **more}, options.allow_private_addresses)
+    logins = {host: login.get_secret_value() for host, login in options.logins.items()}
+    return SafeYoutubeDL({**ytdlp_options(options, log, cache), **more}, options.allow_private_addresses, logins)
+
+
+def signed_in(url: str, options: SourceOptions) -> tuple[str, SourceOptions]:
+    """A URL without its user and password, and options by which its host gets them."""
+    plain, login = split_login(url)
+    if login is None:
+        return url, options
+    logins = {**options.logins, urlsplit(plain).hostname or "": SecretStr(login)}
+    return plain, options.model_copy(update={"logins": logins})
 
 
 def ytdlp_options(options: SourceOptions, log: YtdlpLog, cache: Path | None = None) -> dict[str, Any]:

@@ -78,7 +78,7 @@ def sample_channel(places: Places) -> Iterator[str]:
 def transcribed(catalogue: Database) -> Iterator[tuple[VideoRow, Transcript]]:
     """The sample's episodes that have a transcript."""
     for episode in world.episodes():
-        for found in catalogue.run(videos.find_videos, f"generic:{episode.id}"):
+        for found in catalogue.run(videos.find_videos, episode.id):
             try:
                 row, _, transcript = catalogue.run(transcripts.transcript_of, found.id)
             except UnknownVideo:

@@ -49,7 +49,7 @@ def run(options: argparse.Namespace) -> int:
 def measured(catalogue: Database) -> Iterator[Measured]:
     """The sample's episodes that have a transcript in the library: what was said in them is known."""
     for episode in world.episodes():
-        for found in catalogue.run(videos.find_videos, f"generic:{episode.id}"):
+        for found in catalogue.run(videos.find_videos, episode.id):
             try:
                 row, _, transcript = catalogue.run(transcripts.transcript_of, found.id)
             except UnknownVideo:

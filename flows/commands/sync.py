@@ -93,6 +93,8 @@ def print_summary(summary: Any) -> None:
         return
     changed = f", {summary.changed} changed" if summary.changed else ""
     say(f"{summary.source}: {summary.listed} listed, {summary.new} new{changed}")
+    for note in summary.notes:
+        say(f"  {note}")
     if summary.stopped:
         say(f"Stopped: {summary.stopped}")
     if summary.incomplete:

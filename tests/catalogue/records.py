@@ -2,50 +2,31 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from datetime import date, datetime
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
 
 from channelscribe.catalogue import leases, listings, publishing, videos
 from channelscribe.catalogue.connection import Database
 from channelscribe.catalogue.tables import VideoRow
+from channelscribe.sources.spool import ListedVideo, Listing
 from channelscribe.transcript import Segment, Transcript, Turn, Word
 
 SITE = "youtube"
 OWNER = "run-1"
 
 
-@dataclass
-class Video:
+def Video(video_id: str, title: str = "A title", **facts: Any) -> ListedVideo:  # noqa: N802 - as if it were the class
     """What a listing says of one video."""
-
-    video_id: str
-    title: str = "A title"
-    site: str = SITE
-    url: str = ""
-    description: str | None = None
-    duration: float | None = 60.0
-    published: date | None = date(2024, 5, 1)
-    live_status: str | None = None
-    position: int = 0
-    availability: str | None = None
-    release_at: datetime | None = None
-    tab: str | None = None
-
-    def __post_init__(self) -> None:
-        self.url = self.url or f"https://www.youtube.com/watch?v={self.video_id}"
+    known = {"site": SITE, "duration": 60.0, "published": date(2024, 5, 1), **facts}
+    known["url"] = known.get("url") or (f"https://www.youtube.com/watch?v={video_id}")
+    return ListedVideo(video_id=video_id, title=title, **known)
 
 
-@dataclass
-class Listed:
-    """A listing; `complete` as in `catalogue.listings.Listing`."""
-
-    videos: list[Video] = field(default_factory=list)
-    site: str = SITE
-    source_id: str = "UC1"
-    url: str = "https://www.youtube.com/@one"
-    title: str = "Channel One"
-    kind: str = "channel"
-    complete: bool = True
+def Listed(videos: Sequence[ListedVideo] = (), **facts: Any) -> Listing:  # noqa: N802
+    """A listing of a channel."""
+    known = {"site": SITE, "source_id": "UC1", "title": "Channel One", "url": "https://www.youtube.com/@one"}
+    return Listing(**{**known, "kind": "channel", **facts}, videos=list(videos))
 
 
 def with_videos(catalogue: Database, count: int) -> list[VideoRow]:
@@ -74,7 +55,9 @@ def spoken(*texts: str, language: str = "en", speaker: str | None = "S0") -> Tra
     return Transcript(language, 2.0 * len(texts), segments, turns, {"recognizer": {"name": "tiny"}})
 
 
-def published(catalogue: Database, transcript: Transcript, video: Video, source: Listed | None = None) -> VideoRow:
+def published(
+    catalogue: Database, transcript: Transcript, video: ListedVideo, source: Listing | None = None
+) -> VideoRow:
     """A video with this transcript, through all that a run does in the catalogue."""
     listing = source or Listed()
     listing.videos = [video]

@@ -31,7 +31,7 @@ LARGEST_WER = 0.05
 
 
 def transcript(library: Database, episode: world.Episode) -> Transcript:
-    return library.run(transcripts.transcript_of, f"generic:{episode.id}")[2]
+    return library.run(transcripts.transcript_of, episode.id)[2]
 
 
 def test_the_demo_shows_what_it_did(demo: Ended, library: Database) -> None:
@@ -107,7 +107,7 @@ def speaker_of(start: float, end: float, episode: world.Episode) -> str:
 def test_each_exported_file_parses(library: Database, data_dir: Path) -> None:
     root = data_dir / "library"
     for episode in SPOKEN:
-        row, version, made = library.run(transcripts.transcript_of, f"generic:{episode.id}")
+        row, version, made = library.run(transcripts.transcript_of, episode.id)
         files = {name: root / key for name, key in version.files.items()}
         assert set(files) == {"txt", "srt", "vtt", "tsv", "json"}
         whole = json.loads(files["json"].read_text(encoding="utf-8"))

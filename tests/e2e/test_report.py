@@ -49,7 +49,7 @@ def test_a_video_with_its_picture(library: Database, cli: Cli, tmp_path: Path) -
 
 
 def test_what_made_it_is_in_the_file_the_row_and_what_is_shown(library: Database, cli: Cli, data_dir: Path) -> None:
-    _, version, transcript = library.run(transcripts.transcript_of, f"generic:{VIDEO}")
+    _, version, transcript = library.run(transcripts.transcript_of, VIDEO)
     published = json.loads((data_dir / "library" / version.files["json"]).read_text(encoding="utf-8"))
     shown = json.loads(cli("show", VIDEO, "--format", "json").out)
     stages = published["channelscribe"]["stages"]
@@ -79,7 +79,7 @@ def test_a_report_needs_no_engine(library: Database, data_dir: Path, tmp_path: P
 
 
 def test_the_run_left_a_page_with_the_picture(library: Database, stack: LocalStack) -> None:
-    row, *_ = library.run(transcripts.transcript_of, f"generic:{VIDEO}")
+    row, *_ = library.run(transcripts.transcript_of, VIDEO)
     with urlopen(f"{stack.addresses.prefect_api_url}/artifacts/transcript-generic-{VIDEO}/latest") as answer:
         artifact = json.load(answer)
     assert artifact["type"] == "markdown"

@@ -30,7 +30,7 @@ def test_the_packaged_config_names_every_setting() -> None:
     def keys(values: dict[str, object], prefix: str = "") -> set[str]:
         found = set()
         for key, value in values.items():
-            nested = isinstance(value, dict) and not key.endswith(("models", "budgets"))
+            nested = isinstance(value, dict) and not key.endswith(("models", "budgets", "logins"))
             found |= keys(value, f"{prefix}{key}.") if nested else {f"{prefix}{key}"}  # type: ignore[arg-type]
         return found
 
@@ -238,9 +238,8 @@ def _without_empty(values: dict[str, object]) -> dict[str, object]:
 
 @pytest.mark.parametrize("key", AccessOptions.model_fields)
 def test_the_access_to_sites_is_the_workers_own(key: str, tmp_path: Path) -> None:
-    given = {"cookies_file": "/x", "player_clients": "web", "extractor_args": "a:b=canary-1", "egress": "home"}.get(
-        key, "http://canary-1"
-    )
+    given = {"cookies_file": "/x", "player_clients": "web", "extractor_args": "a:b=canary-1", "egress": "home"}
+    given = {**given, "logins": "feeds.example.org me:canary-1"}.get(key, "http://canary-1")
     environ = {f"CHANNELSCRIBE_SOURCES__{key.upper()}": given}
     settings = registry(tmp_path, environ=environ).resolve()
     assert getattr(settings.sources, key)

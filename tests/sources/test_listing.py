@@ -14,14 +14,16 @@ from channelscribe.sources.listing import list_source
 
 def test_a_feed(site: SampleServer, options: SourceOptions) -> None:
     listing = list_source(site.feed_url, options)
-    assert (listing.site, listing.kind, listing.title) == ("generic", "feed", "The Channel")
+    assert (listing.site, listing.kind, listing.title) == ("feed", "feed", "The Channel")
     first = next(iter(listing.videos))
-    assert (first.video_id, first.url, first.title) == (
+    assert (first.guid, first.url, first.title) == (
         "tide-tables", f"{site.url}/media/one.mp3", "../../etc/passwd"
     )  # fmt: skip
+    assert first.video_id.startswith("tide-tables-")
     assert (first.duration, first.published, first.description) == (62.0, date(2023, 1, 2), "About tides.")
-    assert [video.position for video in listing.videos] == [0, 1, 2, 3, 4]
-    assert len({video.video_id for video in listing.videos}) == 4  # one is there twice
+    assert [video.position for video in listing.videos] == [0, 1, 2, 3]
+    assert len({video.video_id for video in listing.videos}) == 4
+    assert listing.notes == ["4 listed, 1 without a file to play, 1 there twice"]
     assert all(re.fullmatch(r"[A-Za-z0-9_-]{1,100}", video.video_id) for video in listing.videos)
     assert len(site.requests) == 1
 
