@@ -100,6 +100,13 @@ def parser() -> Parser:
         metavar="REASON",
         help="try again now what failed for this reason (members_only, blocked, …; all); may be repeated",
     )
+    sync.add_argument(
+        "--refetch",
+        action="append",
+        default=[],
+        metavar="VIDEO",
+        help="fetch and transcribe a video of the source anew (id, guid or URL); may be repeated",
+    )
     sync.add_argument("--wait", action="store_true", help="while another run works on a source, wait for its end")
     sync.add_argument("--model", metavar="NAME", help="speech model: sample, small, large-v3-turbo or your own")
 

@@ -63,6 +63,11 @@ class SyncRequest(Form):
         title="Try again",
         description="reason codes whose videos are tried again now, such as members_only; all: every one",
     )
+    refetch: list[Annotated[str, Field(min_length=1, max_length=2000)]] = Field(
+        default_factory=list,
+        title="Fetch anew",
+        description="videos of this source to fetch and transcribe once more; their transcripts stay as versions",
+    )
     wait: bool = Field(
         False, title="Wait", description="while another run works on this source, wait for its end; off: do nothing"
     )

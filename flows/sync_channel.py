@@ -19,7 +19,7 @@ from flows.pipeline import work_through
 from flows.summary import busy, run_name, summarize, summarize_dry_run, sync_name
 from tasks.artifacts import followed, show_sync, source_key
 from tasks.dask_runner import dask_task_runner
-from tasks.listing import dry_run, list_source, make_due
+from tasks.listing import dry_run, list_source, make_due, refetch
 from tasks.queue import due_videos, only_sync_of
 from tasks.resources import run_settings, store
 from tasks.site_guard import unblock
@@ -41,6 +41,8 @@ def sync_channel(request: SyncRequest) -> SyncSummary:
         listed = list_source(request.source, options, request.full)
         if request.again:
             make_due(listed.source_pk, request.again)
+        if request.refetch:
+            refetch(listed.source_pk, request.refetch)
         owner = str(flow_run.id)
         begun = datetime.now(UTC)
         videos = due_videos(listed, owner, settings, request.limit)

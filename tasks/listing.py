@@ -7,7 +7,7 @@ from typing import Any
 
 from prefect import task
 
-from channelscribe.catalogue import leases, listings, triage
+from channelscribe.catalogue import leases, listings, triage, videos
 from channelscribe.catalogue.listings import ListingReport
 from channelscribe.catalogue.triage import DryRun, Judge, record_listing
 from channelscribe.errors import SourceBlocked
@@ -70,11 +70,17 @@ def make_due(source_pk: int, reasons: list[str]) -> int:
     return catalogue().run(leases.make_due, source_pk, reasons)
 
 
+def refetch(source_pk: int, wanted: list[str]) -> int:
+    """Have videos of the source fetched and transcribed anew; returns how many. Raises UnknownVideo."""
+    pks = [pk for word in wanted for pk in catalogue().run(videos.of_source, source_pk, word)]
+    return catalogue().run(leases.refetch, pks)
+
+
 def read_listing(source: str, options: Options, full: bool) -> Listing:
     """To its end when that is due, else a channel's newest only."""
     sources = source_options(options)
     whole = full or catalogue().run(listings.full_listing_due, source, sources.full_listing_hours)
-    all_known = None if whole else (lambda videos: catalogue().run(listings.all_listed, source, videos))
+    all_known = None if whole else (lambda seen: catalogue().run(listings.all_listed, source, seen))
     memory = catalogue().run(listings.memory_of, source)
     if full:
         memory.pop("reader", None)  # asked for whole, changed or not

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from channelscribe.catalogue.connection import clean_text, execute
@@ -32,12 +32,14 @@ SUSPICIONS = 3
 # Two reports of one ban arrive together when two downloads run: an open breaker is not opened once more.
 OPEN = """
 INSERT INTO breaker AS known (scope, egress, strikes, open_until, reason, message, remedy)
-VALUES (:scope, :egress, 1, greatest(now() + make_interval(secs => :first), :not_before), :reason, :message, :remedy)
+VALUES (:scope, :egress, 1, coalesce(CAST(:not_before AS timestamptz), now() + make_interval(secs => :first)),
+    :reason, :message, :remedy)
 ON CONFLICT (scope, egress) DO UPDATE SET
     strikes = CASE WHEN known.open_until > now() THEN known.strikes ELSE known.strikes + 1 END,
-    open_until = greatest(:not_before, known.open_until, CASE WHEN known.open_until > now() THEN known.open_until
-        ELSE now() + least(make_interval(secs => :first) * power(2, least(known.strikes, 10)),
-            make_interval(secs => :longest)) END),
+    open_until = greatest(known.open_until, CAST(:not_before AS timestamptz),
+        CASE WHEN CAST(:not_before AS timestamptz) IS NULL AND coalesce(known.open_until <= now(), true)
+            THEN now() + least(make_interval(secs => :first) * power(2, least(known.strikes, 10)),
+                make_interval(secs => :longest)) END),
     probe_until = NULL, suspicions = 0,
     reason = excluded.reason, message = excluded.message, remedy = excluded.remedy
 RETURNING scope, egress, strikes, open_until AS until, reason, message, remedy
@@ -107,7 +109,8 @@ def note_block(session: Session, scope: str, egress: str, error: ChannelscribeEr
         egress=egress,
         first=FIRST_HOURS * 3600 * random.uniform(1, 1 + JITTER),
         longest=LONGEST_HOURS * 3600,
-        not_before=error.not_before,
+        # What the site says counts, however short it is; a time that has passed says nothing.
+        not_before=error.not_before if error.not_before and error.not_before > datetime.now(UTC) else None,
         reason=error.reason,
         message=clean_text(error.message),
         remedy=clean_text(error.remedy),

@@ -28,6 +28,7 @@ from channelscribe.errors import (
     SourceNotFound,
     Then,
     TruncatedMedia,
+    UnknownVideo,
     as_ours,
     stops_run,
 )
@@ -126,6 +127,16 @@ def find_videos(session: Session, wanted: str) -> list[VideoRow]:
     if not rows and wanted.isascii() and wanted.isdigit() and int(wanted) <= LARGEST_KEY:
         rows = list(session.exec(select(VideoRow).where(VideoRow.id == int(wanted))).all())
     return rows
+
+
+def of_source(session: Session, source_pk: int, wanted: str) -> list[int]:
+    """The numbers of the videos of one source that `find_videos` finds. Raises UnknownVideo where it lists none."""
+    found = [row.id for row in find_videos(session, wanted)]
+    query = "SELECT video_pk FROM source_video WHERE source_pk = :source AND video_pk = ANY(:videos)"
+    listed = [int(pk) for pk in execute(session, query, source=source_pk, videos=found).scalars()]
+    if not listed:
+        raise UnknownVideo(f"The source lists no video {wanted[:200]!r}.", remedy="Give its id, guid or URL.")
+    return listed
 
 
 _page = col(VideoRow.about)["page"].astext

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import re
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
@@ -44,7 +44,7 @@ from channelscribe.sources.error_patterns import (
     WORDINGS,
 )
 
-__all__ = ["classify"]
+__all__ = ["classify", "retry_after"]
 
 _log = logging.getLogger(__name__)
 
@@ -87,7 +87,7 @@ def classify(error: BaseException, url: str) -> ChannelscribeError:
     if isinstance(failure, NotYet):
         failure.not_before = _start(words)
     elif isinstance(failure, SourceBlocked | SourceUnreachable):
-        failure.not_before = _retry_after(chain)
+        failure.not_before = retry_after(chain)
     return failure
 
 
@@ -175,7 +175,7 @@ def _start(words: str) -> datetime | None:
     return datetime.now(UTC) + _SHORTLY if _SOON.search(words) else None
 
 
-def _retry_after(chain: list[BaseException]) -> datetime | None:
+def retry_after(chain: Iterable[BaseException]) -> datetime | None:
     """What a Retry-After of status 429 or 503 asks for (RFC 9110, section 10.2.3), a week at most."""
     for each in chain:
         if isinstance(each, HTTPError) and each.status in (429, 503):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -25,7 +26,7 @@ from channelscribe.errors import ChannelscribeError, NoMedia, SourceError, Sourc
 from channelscribe.settings.options import SourceOptions
 from channelscribe.sources.addresses import display_url
 from channelscribe.sources.entries import day_of
-from channelscribe.sources.error_classification import classify
+from channelscribe.sources.error_classification import classify, retry_after
 from channelscribe.sources.feeds import Episode, Feed, MediaFile, Shows, chosen, read_feed
 from channelscribe.sources.identifiers import FEED, episode_id, feed_key, file_of, former_id, guid_of, safe_id
 from channelscribe.sources.spool import ListedVideo, Listing
@@ -39,6 +40,7 @@ LARGEST_BYTES = 64 << 20
 MOST_PAGES = 5000
 _MOST_ANNOUNCED = 5
 _MOST_SHOWN = 5
+_WAITS, _LONGEST_WAIT_SECONDS = 2, 20.0
 _ACCEPT = "application/rss+xml, application/atom+xml, application/feed+json, application/xml;q=0.9, */*;q=0.8"
 _NOT_OURS = ("audio/", "video/", "image/", "application/ogg", "application/pdf", "application/zip", "multipart/")
 _PERMANENT = (301, 308)
@@ -327,7 +329,7 @@ def get(ydl: SafeYoutubeDL, url: str, memory: Mapping[str, Any]) -> Answer:
         if memory.get(key):
             headers[name] = str(memory[key])
     try:
-        with ydl.urlopen(Request(url, headers=headers)) as response:
+        with _opened(ydl, url, headers) as response:
             content = _whole(response, url)
     except HTTPError as error:
         if error.status == 304 and len(headers) > 1:
@@ -348,6 +350,21 @@ def get(ydl: SafeYoutubeDL, url: str, memory: Mapping[str, Any]) -> Answer:
         modified=response.headers.get("Last-Modified"),
         moved_to=_moved_to(response),
     )
+
+
+def _opened(ydl: SafeYoutubeDL, url: str, headers: Mapping[str, str]) -> Any:
+    """The answer. One that asks for a moment gets it; longer waits are the breaker's."""
+    for _ in range(_WAITS):
+        try:
+            return ydl.urlopen(Request(url, headers=headers))
+        except HTTPError as error:
+            until = retry_after([error])
+            seconds = (until - datetime.now(UTC)).total_seconds() if until else _LONGEST_WAIT_SECONDS + 1
+            if seconds > _LONGEST_WAIT_SECONDS:
+                raise
+            error.close()
+            time.sleep(max(0.0, seconds))
+    return ydl.urlopen(Request(url, headers=headers))
 
 
 def _whole(response: Any, url: str) -> bytes:

@@ -75,6 +75,7 @@ def sync_one(source: str, options: Any, given: Mapping[str, Any], catalogue: Dat
         dry_run=options.dry_run,
         full=options.full,
         again=options.again,
+        refetch=options.refetch,
         wait=options.wait,
         settings=dict(given),
     )

@@ -71,6 +71,18 @@ def test_a_longer_time_that_the_site_tells_counts(catalogue: Database) -> None:
     assert catalogue.run(breakers.note_block, "youtube", "home", SourceBlocked("429", not_before=soon)).until == told
 
 
+def test_a_shorter_time_that_the_site_tells_counts_too(catalogue: Database, one_database: str) -> None:
+    """Retry-After: 4 is four seconds, not an hour."""
+    soon = datetime.now(UTC) + timedelta(seconds=4)
+    assert catalogue.run(breakers.note_block, "youtube", "home", SourceBlocked("429", not_before=soon)).until == soon
+    expire(one_database)
+    soon += timedelta(seconds=1)
+    assert catalogue.run(breakers.note_block, "youtube", "home", SourceBlocked("429", not_before=soon)).until == soon
+    expire(one_database)
+    past = SourceBlocked("429", not_before=datetime.now(UTC) - HOUR)
+    assert catalogue.run(breakers.note_block, "youtube", "home", past).until > datetime.now(UTC) + HOUR
+
+
 def test_suspicions_in_a_row_open_it_and_a_success_between_forgets_them(catalogue: Database) -> None:
     gone = SuspectedBlock("Video unavailable. This content isn't available.")
     assert [catalogue.run(breakers.note_suspicion, "youtube", "home", gone) for _ in range(2)] == [None, None]

@@ -5,13 +5,14 @@ from __future__ import annotations
 import gzip
 from base64 import b64encode
 from collections.abc import Callable
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import brotli  # type: ignore[import-untyped]
 import pytest
 
-from channelscribe.errors import NoMedia, SignInRequired, SourceError, SourceNotFound
+from channelscribe.errors import NoMedia, SignInRequired, SourceBlocked, SourceError, SourceNotFound
 from channelscribe.sample.server import SampleServer
 from channelscribe.settings.options import SourceOptions
 from channelscribe.sources import polling
@@ -105,6 +106,27 @@ def test_what_unpacks_to_more_than_a_feed_can_be_is_refused(
     site.extra["/f"] = answer(200, gzip.compress(b"<rss>" + b" " * (2 << 20)), Content_Encoding="gzip")
     with pytest.raises(NoMedia, match="larger than 1 MB"):
         poll()
+
+
+@pytest.mark.parametrize(("status", "told"), [(429, "4"), (503, "0")])
+def test_a_moment_that_is_asked_for_is_given(
+    site: SampleServer, poll: Poll, monkeypatch: pytest.MonkeyPatch, status: int, told: str
+) -> None:
+    waited: list[float] = []
+    monkeypatch.setattr(polling.time, "sleep", waited.append)
+    answers = iter([answer(status, Retry_After=told), answer(200, feed("a"))])
+    site.extra["/f"] = lambda request: next(answers)(request)
+    assert titles(poll()) == ["a"]
+    assert len(waited) == 1 and waited[0] <= int(told)
+
+
+def test_a_longer_one_is_told(site: SampleServer, poll: Poll, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(polling.time, "sleep", None)
+    site.extra["/f"] = answer(429, Retry_After="300")
+    with pytest.raises(SourceBlocked) as caught:
+        poll()
+    assert caught.value.not_before is not None
+    assert 290 < (caught.value.not_before - datetime.now(UTC)).total_seconds() <= 300
 
 
 def test_permanent_redirects_are_remembered_others_are_not(site: SampleServer, poll: Poll) -> None:
