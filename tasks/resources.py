@@ -16,6 +16,7 @@ from prefect.client.orchestration import get_client
 
 from blocks import CatalogueBlock, MediaStoreBlock, SiteAccessBlock, SpeechModelsBlock
 from channelscribe.catalogue.connection import Database
+from channelscribe.catalogue.schema import open_checked
 from channelscribe.errors import CatalogueUnreachable, InvalidSetting, StackError
 from channelscribe.local_stack.places import places_of
 from channelscribe.settings import Settings, SourceOptions
@@ -117,7 +118,7 @@ def catalogue() -> Database:
             "This worker has no database.",
             remedy="Set database.url or database.block for every worker, or use the channelscribe command.",
         )
-    return Database(url.get_secret_value())
+    return open_checked(url.get_secret_value())
 
 
 @cache

@@ -106,3 +106,8 @@ def _leftovers(library: Library, name: tuple[str, str], keys: Sequence[str], rep
         report.add("taken_down", "results", path.name, path.stat().st_size)
         if report.deleted:
             path.unlink(missing_ok=True)
+    # Which videos they hold is not looked up: whoever takes one down wants no row of it to be put back.
+    for copy in sorted(library.copies.glob("schema-*")) if library.copies else []:
+        report.add("taken_down", "copies of rows", copy.name, size_of(copy))
+        if report.deleted:
+            shutil.rmtree(copy, ignore_errors=True)

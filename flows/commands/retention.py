@@ -22,7 +22,7 @@ from flows.session import asking_prefect, database, joined, quiet_terminal, run_
 
 def sweep(options: argparse.Namespace) -> int:
     settings, _ = run_settings(options)
-    with database(settings, "sweep") as catalogue:
+    with database(settings, "sweep", writes=options.delete) as catalogue:
         lost_runs = close_lost_runs(settings, catalogue, delete=options.delete)
         report = sweeping.sweep(Library.of(settings, catalogue), settings.retention, delete=options.delete)
     if options.json:
@@ -67,7 +67,7 @@ WHY = {
 
 def takedown(options: argparse.Namespace) -> int:
     settings, _ = run_settings(options)
-    with database(settings, "takedown") as catalogue:
+    with database(settings, "takedown", writes=options.yes) as catalogue:
         library = Library.of(settings, catalogue)
         report = take_down(library, find_one(library, options.video), delete=options.yes)
     forgotten = forget(settings, report.video) if options.yes else 0

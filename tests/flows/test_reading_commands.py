@@ -148,3 +148,17 @@ def test_a_database_in_the_way_is_told(
         connection.execute("UPDATE channelscribe_schema SET version_num = '9999'")
     one_line(answer(*command, url=url), "newer channelscribe", "Update")
     assert not (tmp_path / "made.parquet").exists()
+
+
+def test_an_older_schema_is_read_as_far_as_it_goes_and_stays(empty_database: NewDatabase, answer: Answer) -> None:
+    url = empty_database()
+    schema.migrate(Database(url), "0004")
+    with psycopg.connect(url) as connection:
+        connection.execute("INSERT INTO video (site, video_id, url) VALUES ('youtube', 'old', 'https://x/old')")
+    code, out, err = answer("status", "--json", url=url)
+    assert (code, json.loads(out)["videos"], err.count("older schema 0004"), err.count("\n")) == (0, 1, 1, 1)
+    code, _, err = answer("search", "nothing", url=url)
+    assert code == 0 and "channelscribe sync" in err
+    code, out, err = answer("show", "old", url=url)
+    assert (code, out) == (1, "") and "sync" in err
+    assert schema.revision_of(Database(url)) == "0004"

@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 
 from channelscribe.catalogue import schema
-from channelscribe.catalogue.connection import Database
+from channelscribe.catalogue.connection import Database, execute
 from channelscribe.local_stack import LocalStack
+from channelscribe.local_stack.places import places_of
 from channelscribe.retention import Library
 from channelscribe.retention.kinds import CHECKPOINTS, KINDS
 from channelscribe.settings import RetentionOptions, Settings
@@ -99,3 +100,28 @@ def test_what_the_page_names_is_there() -> None:
         assert name in DOC, name
     for prefix in (*KINDS, CHECKPOINTS):
         assert f"`{prefix}/`" in DOC, prefix
+
+
+def test_the_schema_changes_for_what_writes_and_can_be_put_back(
+    data: Path, run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with LocalStack(Settings(data_dir=data), ["database"]) as stack:
+        stack.wait_ready()
+        catalogue = Database(stack.addresses.database_url or "")
+        schema.migrate(catalogue, "0004")
+        with catalogue.connection() as connection:
+            execute(connection, "INSERT INTO video (site, video_id, url) VALUES ('youtube', 'old', 'https://x/old')")
+        for reading in ("status", "search nothing", "sweep"):
+            run(data, f"channelscribe {reading}")
+            assert schema.revision_of(catalogue) == "0004", reading
+        assert not places_of(data).copies.exists()
+        run(data, "channelscribe sweep --delete")
+        catalogue.read(schema.check_schema)
+        catalogue.close()
+    (copy,) = places_of(data).copies.iterdir()
+    assert copy.name.startswith("schema-0004-")
+    places_of(data).postgres.rename(data / "postgres-newer")
+    assert "brought back" in run(data, f"channelscribe restore {copy}")
+    assert '"videos": 1' in run(data, "channelscribe status --json")
+    run(data, "channelscribe takedown old --yes")
+    assert not list(places_of(data).copies.iterdir())
