@@ -23,6 +23,7 @@ from channelscribe.settings import Settings, SourceOptions
 from channelscribe.settings.registry import SettingsRegistry
 from channelscribe.settings.travel import on_arrival, refuse_own
 from channelscribe.store import MediaStore
+from tasks.logs import tell_runs
 
 B = TypeVar("B", bound=Block)
 
@@ -35,6 +36,7 @@ FRESH_SECONDS = 60.0
 
 def run_settings(given: Mapping[str, Any]) -> Settings:
     """All layers up to the parameters of a run. Raises UnknownSetting or InvalidSetting, naming key and origin."""
+    tell_runs(own_settings().log_level)
     dynamic = dynamic_settings()
     settings = SettingsRegistry(dynamic=dynamic, run=given).resolve()
     refuse_own(given, "the parameters of a run")

@@ -28,7 +28,7 @@ def audio(name):
     rest = dict(archive_key=key, format_id="0", bytes=1, loudness=None, options_key="")
     return PreparedAudio(source_sha256=sha256, speech_sha256=sha256, speech_key=key, seconds=6, **rest)
 
-@flow(task_runner=dask_task_runner())
+@flow(task_runner=OnDask())
 def transcribed(work, options):
     videos, tracks = zip(*work)
     batch = submit("GPU", recognize_together, list(videos), list(tracks), options)

@@ -17,7 +17,7 @@ from channelscribe.errors import InvalidSetting
 from channelscribe.local_stack import LocalStack
 from channelscribe.local_stack.services import free_port, prefect_environment
 from channelscribe.settings.options import DaskOptions
-from tasks.dask_runner import tls
+from tasks.dask_cluster import tls
 from tests.conftest import clean_environment
 
 pytestmark = pytest.mark.stack
@@ -29,7 +29,7 @@ from prefect import flow, get_run_logger, tags, task
 from prefect.runtime import flow_run, task_run
 from prefect.settings import get_current_settings
 from tasks.batching import failure_of
-from tasks.dask_runner import dask_task_runner, submit
+from tasks.dask_runner import OnDask, submit
 
 @task
 def place(resource, number):
@@ -51,7 +51,7 @@ def joined(first, second):
 def fails(number):
     raise ZeroDivisionError(number)
 
-@flow(task_runner=dask_task_runner())
+@flow(task_runner=OnDask())
 def everywhere():
     with tags("a-tag"):
         cpu = [submit("CPU", place, "CPU", number) for number in range(8)]
