@@ -12,6 +12,7 @@ from typing import Any
 
 from channelscribe.errors import ChannelscribeError, NoMedia, Then, UsageError
 from channelscribe.settings import SourceOptions
+from channelscribe.sources.addresses import display_url, public_url
 from channelscribe.sources.canary import try_canary
 from channelscribe.sources.download import Download, ProgressCallback
 from channelscribe.sources.download import download as fetch
@@ -43,10 +44,10 @@ def download(options: argparse.Namespace) -> int:
         tell(f"channelscribe: the listing broke off: {listing.error}")
     videos = list(each_once(listing.videos, options.limit))
     if not videos:
-        raise listing.error or NoMedia(f"{options.url} lists no video.", remedy="Check the address.")
+        raise listing.error or NoMedia(f"{display_url(options.url)} lists no video.", remedy="Check the address.")
     files, failures = fetch_all(videos, folder, sources)
     if options.json:
-        print_json({"source": options.url, "listed": len(videos), "files": files, "failures": failures})
+        print_json({"source": public_url(options.url), "listed": len(videos), "files": files, "failures": failures})
     else:
         show(files, failures)
     return some_failed(files, failures) or (EXIT_SOME_FAILED if listing.error else EXIT_DONE)

@@ -8,9 +8,10 @@ from datetime import datetime
 from typing import Any
 
 from channelscribe.catalogue.connection import Database
+from channelscribe.catalogue.listings import keep_address
 from channelscribe.errors import ChannelscribeError
 from channelscribe.settings import Settings
-from channelscribe.sources.addresses import check_url
+from channelscribe.sources.addresses import check_url, display_url
 from channelscribe.sources.budgets import budgets
 from channelscribe.speech.registry import resolve_model
 from flows.display import Display
@@ -25,13 +26,13 @@ def run(options: argparse.Namespace) -> int:
         sources = settings.sources
         check_url(source, sources.allow_private_addresses, proxied=sources.proxy is not None or None)
     tell("Starting the database, the Prefect server and the Dask workers …")
-    with engine(settings, f"sync {' '.join(options.source)}") as (stack, catalogue):
+    with engine(settings, f"sync {' '.join(map(display_url, options.source))}") as (stack, catalogue):
         provide_limits(settings)
         for other in stack.shared_with:
             tell(f"Sharing what runs with process {other.get('pid')} ({other.get('command')}).")
         tell(f"Ready. Watch it in the Prefect UI: {ui_url(stack.addresses.prefect_api_url)}")
         summaries, errors = [], []
-        for source in options.source:
+        for source in [catalogue.run(keep_address, each) for each in options.source]:
             try:
                 summaries.append(sync_one(source, options, given, catalogue))
                 if summaries[-1].stopped:
