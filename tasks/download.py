@@ -39,7 +39,7 @@ def download(video: VideoWork, options: dict[str, Any]) -> Original:
         asking(scope_of_video(video.site, video.url), sources),
     ):
         got = download_media(
-            video.url,
+            catalogue().run(videos.whole_address, video.pk),
             folder,
             video.video_id,
             sources,

@@ -8,8 +8,9 @@ from datetime import datetime
 from typing import Any
 
 from channelscribe.catalogue.connection import Database
+from channelscribe.catalogue.listings import keep_address
 from channelscribe.errors import ChannelscribeError
-from channelscribe.sources.addresses import check_url
+from channelscribe.sources.addresses import check_url, display_url
 from channelscribe.speech.registry import resolve_model
 from flows.display import Display
 from flows.output import EXIT_DONE, EXIT_FAILED, EXIT_SOME_FAILED, duration, print_json, say, tell
@@ -23,7 +24,7 @@ def run(options: argparse.Namespace) -> int:
         sources = settings.sources
         check_url(source, sources.allow_private_addresses, proxied=sources.proxy is not None or None)
     tell("Starting the database, the Prefect server and the Dask workers …")
-    with engine(settings, f"sync {' '.join(options.source)}") as (stack, catalogue):
+    with engine(settings, f"sync {' '.join(map(display_url, options.source))}") as (stack, catalogue):
         from tasks.site_guard import provide_budgets
 
         provide_budgets(settings.sources)
@@ -31,7 +32,7 @@ def run(options: argparse.Namespace) -> int:
             tell(f"Sharing what runs with process {other.get('pid')} ({other.get('command')}).")
         tell(f"Ready. Watch it in the Prefect UI: {ui_url(stack.addresses.prefect_api_url)}")
         summaries, errors = [], []
-        for source in options.source:
+        for source in [catalogue.run(keep_address, each) for each in options.source]:
             try:
                 summaries.append(sync_one(source, options, given, catalogue))
                 if summaries[-1].stopped:
