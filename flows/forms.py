@@ -122,6 +122,9 @@ class SweepRequest(Form):
     """What a sweep may do. By the settings under `retention`."""
 
     dry_run: bool = Field(True, title="Dry run", description="only say what would be deleted; switch it off to delete")
+    repair: bool = Field(
+        False, title="Repair", description="make files of published videos again that the store has lost"
+    )
     settings: RunSettings = Field(
         default_factory=dict,
         title="Settings",

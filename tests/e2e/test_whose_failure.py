@@ -20,7 +20,7 @@ import pytest
 from channelscribe.audio.ffmpeg import ffmpeg_path
 from channelscribe.catalogue import videos
 from channelscribe.catalogue.connection import Database
-from channelscribe.local_stack.looking import running_addresses
+from channelscribe.local_stack import running_addresses
 from channelscribe.preflight import LEAST_BYTES
 from channelscribe.sample import world
 from channelscribe.sample.feed import sample_items
