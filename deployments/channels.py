@@ -1,4 +1,4 @@
-"""The channels that are kept in sync: each entry of `channels.yaml` is a schedule of `sync-channel/default`.
+"""The channels that are kept in sync: each entry of `channels.yaml` is a schedule of `sync-channel/channel-sync`.
 
 The file is in git; what is wrong in it is told with its line before a server hears of it.
 """

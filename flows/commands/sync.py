@@ -9,9 +9,7 @@ from typing import Any
 
 from channelscribe.catalogue.connection import Database
 from channelscribe.errors import ChannelscribeError
-from channelscribe.settings import Settings
 from channelscribe.sources.addresses import check_url
-from channelscribe.sources.budgets import budgets
 from channelscribe.speech.registry import resolve_model
 from flows.display import Display
 from flows.output import EXIT_DONE, EXIT_FAILED, EXIT_SOME_FAILED, duration, print_json, say, tell
@@ -26,7 +24,9 @@ def run(options: argparse.Namespace) -> int:
         check_url(source, sources.allow_private_addresses, proxied=sources.proxy is not None or None)
     tell("Starting the database, the Prefect server and the Dask workers …")
     with engine(settings, f"sync {' '.join(options.source)}") as (stack, catalogue):
-        provide_limits(settings)
+        from tasks.site_guard import provide_budgets
+
+        provide_budgets(settings.sources)
         for other in stack.shared_with:
             tell(f"Sharing what runs with process {other.get('pid')} ({other.get('command')}).")
         tell(f"Ready. Watch it in the Prefect UI: {ui_url(stack.addresses.prefect_api_url)}")
@@ -54,13 +54,6 @@ def run(options: argparse.Namespace) -> int:
         return EXIT_FAILED
     not_all = any(summary.failed or summary.incomplete or summary.held or summary.busy for summary in summaries)
     return EXIT_SOME_FAILED if errors or not_all else EXIT_DONE
-
-
-def provide_limits(settings: Settings) -> None:
-    """The rate limits of the budgets, on the server of this run."""
-    from deployments.limits import provision_limits
-
-    provision_limits(budgets(settings.sources))
 
 
 def sync_one(source: str, options: Any, given: Mapping[str, Any], catalogue: Database) -> Any:
