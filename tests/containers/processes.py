@@ -193,8 +193,9 @@ def postgres(host: Host, service: Service, environment: dict[str, str]) -> Comma
     """A cluster with the script of the image run once; passwords are asked for over TCP."""
     server = prepare(host.mounted(service)["/var/lib/postgresql/data"], durable=False)
     rules = server.folder / "pg_hba.conf"
-    if "scram" not in rules.read_text():
-        rules.write_text("local all all trust\nhost all all all scram-sha-256\n")
+    own_rules = "local all all trust\nhost all all all scram-sha-256\n"
+    if rules.read_text() != own_rules:
+        rules.write_text(own_rules)
         hand_over(server.folder, server.user)
         with host.log(service.name).open("ab") as log, running(server.argv, log, **server.popen_options):
             server.wait_ready()
