@@ -5,6 +5,7 @@ The supervisor is the real one, in a thread; its services are `sleep`, which can
 
 from __future__ import annotations
 
+import os
 import queue
 import signal
 import subprocess
@@ -48,6 +49,8 @@ class Stood(supervisor.Supervisor):
 def stood(tmp_path: Path) -> Iterator[Stood]:
     """A supervisor that serves the data folder of the test."""
     places = places_of(tmp_path).create()
+    lock = supervisor.take_lock(places)  # a command that comes before it listens starts no other one
+    assert lock is not None
     made = Stood(places)
     made.asked = []
     thread = threading.Thread(target=made.serve)
@@ -56,6 +59,7 @@ def stood(tmp_path: Path) -> Iterator[Stood]:
     yield made
     made.stopping = "the test ended"
     thread.join(20)
+    os.close(lock)
     assert not thread.is_alive()
 
 
