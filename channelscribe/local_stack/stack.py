@@ -390,6 +390,7 @@ def running_addresses(settings: Settings) -> Addresses:
 
 def _look_at_prefect(api_url: str) -> None:
     """Raises StackError where no Prefect API answers. What answers in other ways is for Prefect's own client."""
+    api_url = re.sub("//[^/@]*@", "//", api_url)  # a password is not needed to look, and not shown
     for attempt in range(2):
         why = ""
         try:
@@ -407,7 +408,7 @@ def _look_at_prefect(api_url: str) -> None:
         if attempt == 0:
             time.sleep(1)  # it may be starting again
     raise StackError(
-        f"The Prefect server at {re.sub('//[^/@]*@', '//', api_url)} does not answer: {why}.",
+        f"The Prefect server at {api_url} does not answer: {why}.",
         remedy="Start it, or correct prefect.api_url (empty: a local server for this run).",
     )
 

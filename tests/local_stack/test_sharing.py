@@ -5,12 +5,14 @@ The supervisor is the real one, in a thread; its services are `sleep`, which can
 
 from __future__ import annotations
 
+import os
 import queue
 import signal
 import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,7 @@ from pydantic import SecretStr
 from channelscribe.errors import EngineDied, StackError
 from channelscribe.local_stack import LocalStack, running_addresses, supervisor
 from channelscribe.local_stack.places import places_of
-from channelscribe.local_stack.services import Service, StackOptions
+from channelscribe.local_stack.services import Service, StackOptions, prefect_server
 from channelscribe.local_stack.supervisor import MOST_DEATHS, MOST_DEATHS_OF_WORKERS, STEADY_SECONDS, Process
 from channelscribe.settings import Settings
 from channelscribe.settings.options import DaskOptions, StoreOptions
@@ -47,6 +49,8 @@ class Stood(supervisor.Supervisor):
 def stood(tmp_path: Path) -> Iterator[Stood]:
     """A supervisor that serves the data folder of the test."""
     places = places_of(tmp_path).create()
+    lock = supervisor.take_lock(places)  # a command that comes before it listens starts no other one
+    assert lock is not None
     made = Stood(places)
     made.asked = []
     thread = threading.Thread(target=made.serve)
@@ -55,6 +59,7 @@ def stood(tmp_path: Path) -> Iterator[Stood]:
     yield made
     made.stopping = "the test ended"
     thread.join(20)
+    os.close(lock)
     assert not thread.is_alive()
 
 
@@ -191,6 +196,56 @@ def test_looking_starts_nothing(stood: Stood, tmp_path: Path) -> None:
     stood.addresses = supervisor.Addresses(prefect_api_url="http://127.0.0.1:1/api")
     assert running_addresses(settings(tmp_path)).prefect_api_url == "http://127.0.0.1:1/api"
     assert stood.asked == []
+
+
+# Servers that the settings name
+
+
+class Answers(BaseHTTPRequestHandler):
+    """A server whose answer is the code of its path."""
+
+    def do_GET(self) -> None:
+        self.send_response(int(self.path.split("/")[1]))
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+@pytest.fixture
+def server() -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answers) as made:
+        threading.Thread(target=made.serve_forever, daemon=True).start()
+        yield f"127.0.0.1:{made.server_port}"
+        made.shutdown()
+
+
+def test_what_is_not_there_is_told_before_anything_is_started(tmp_path: Path, server: str) -> None:
+    data = tmp_path / "data"
+    for api_url, why in (("http://me:hunter2@127.0.0.1:9/api", "refused"), (f"http://{server}/404", "no Prefect API")):
+        with pytest.raises(StackError, match=why) as caught, LocalStack(settings(data, prefect={"api_url": api_url})):
+            pass
+        assert "prefect.api_url" in caught.value.remedy
+        assert "hunter2" not in str(caught.value)
+    away = LocalStack(settings(data, dask={"scheduler": "tcp://127.0.0.1:9"}))
+    with pytest.raises(StackError, match=r"dask\.scheduler"), away:
+        pass
+    assert not data.exists()
+
+
+@pytest.mark.parametrize("code", [200, 401, 503])
+def test_what_answers_is_for_prefects_own_client(tmp_path: Path, server: str, code: int) -> None:
+    with LocalStack(
+        settings(tmp_path, prefect={"api_url": f"http://me:hunter2@{server}/{code}"}), ["prefect"]
+    ) as stack:
+        assert stack.want == []
+
+
+def test_a_port_that_is_taken_is_named(tmp_path: Path, server: str) -> None:
+    port = int(server.rpartition(":")[2])
+    with pytest.raises(StackError, match=f"port {port}") as caught:
+        prefect_server(places_of(tmp_path), port, None)
+    assert "prefect.port" in caught.value.remedy
 
 
 # When a service that died is started again
