@@ -171,8 +171,10 @@ def initialize(folder: Path, programs: Path, user: str | None) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
     if not folder.exists():
         for older in folder.parent.glob(f"{folder.name}-*/PG_VERSION"):  # carried over, but for the last step
-            older.parent.rename(folder)
-            break
+            version = older.read_text().strip()
+            if version != MAJOR and older.parent.name == f"{folder.name}-{version}":  # not what a person moved away
+                older.parent.rename(folder)
+                break
     if not (folder / "PG_VERSION").exists():
         if folder.exists() and any(folder.iterdir()):
             raise StackError(f"{folder} is not empty and is no PostgreSQL data folder.", remedy="Move it away.")
