@@ -19,7 +19,6 @@ from channelscribe.settings import Settings
 from channelscribe.settings.travel import to_travel
 from flows.forms import SweepRequest
 from tasks import maintenance
-from tasks.batching import failure_of
 from tasks.leases import kept_leases
 from tasks.queue import chosen_videos
 from tasks.resources import run_settings
@@ -50,11 +49,11 @@ def repair(settings: Settings) -> Repaired:
     with kept_leases(owner):
         for some in queue.batches(AT_ONCE):
             for video, future in [(each, maintenance.repair.submit(each, lost[each.pk], options)) for each in some]:
-                error = failure_of([future])
-                if error is None:
-                    done.add(future.result())
+                answer: Any = future.result(raise_on_failure=False)
+                if isinstance(answer, Repaired):
+                    done.add(answer)
                     continue
-                done.left[f"{video.site}:{video.video_id}"] = str(error)
-                if stops_run(error):
+                done.left[f"{video.site}:{video.video_id}"] = str(answer)
+                if stops_run(answer):
                     queue.stop()
     return done

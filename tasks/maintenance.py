@@ -14,7 +14,7 @@ from channelscribe.retention import Library
 from channelscribe.retention.repair import Repaired, repair_from_rows, speech_of_archive
 from channelscribe.retention.sweep import Missing, missing
 from channelscribe.retention.sweep import sweep as sweep_library
-from channelscribe.retention.takedown import find_one, take_down
+from channelscribe.retention.takedown import find_one, named, take_down
 from channelscribe.settings import RetentionOptions
 from channelscribe.store.layout import RESULTS, speech_key
 from channelscribe.text.reading import read as read_transcript
@@ -154,7 +154,10 @@ def takedown(video: str, dry_run: bool) -> dict[str, Any]:
     """Everything of one video, and what this Prefect server remembers of it; returns what went, or would go."""
     row = find_one(library(), video)
     report = take_down(library(), row, delete=not dry_run).to_dict()
-    return report if dry_run else {**report, "forgotten": forget_video(row.site, row.video_id)}
+    if dry_run:
+        return report
+    forgotten = forget_video(row.site, row.video_id, named(row.site, row.video_id, row.url, row.title))
+    return {**report, "forgotten": forgotten.count, "left": [*report["left"], *forgotten.left]}
 
 
 def library() -> Library:

@@ -18,12 +18,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from channelscribe.catalogue import dump, schema
+from channelscribe.catalogue import dump, leases, schema
 from channelscribe.catalogue.connection import Database
 from channelscribe.errors import ObjectMissing, StoreError, StoreNotWritable, UsageError
 from channelscribe.files import atomic_write
 from channelscribe.retention.library import Library
 from channelscribe.store import MediaStore, ObjectInfo
+from channelscribe.store.layout import CHECKPOINTS, KINDS, is_ours
 
 __all__ = ["BackupReport", "back_up", "bring_up_to_date", "restore"]
 
@@ -31,8 +32,6 @@ FORMAT = 1
 MANIFEST = "manifest.json"
 KEPT_COPIES = 3
 """Of rows from before a change of the schema."""
-NOT_COPIED = ("results/", "doctor/")
-"""What a machine remembers of steps, and what `doctor` writes, are no part of a library."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +100,7 @@ def _copy_rows(catalogue: Database, folder: Path) -> dict[str, Any]:
 
 
 def restore(library: Library, folder: Path) -> BackupReport:
-    """Fill an empty library. Raises UsageError where there is no whole copy."""
+    """Fill an empty library; nothing of it is in work then. Raises UsageError where there is no whole copy."""
     manifest = _read_manifest(folder)
     copy = MediaStore(str(folder / "library"))
     there = {found.key: found.bytes for found in _objects(library.store)}
@@ -114,11 +113,14 @@ def restore(library: Library, folder: Path) -> BackupReport:
         else:
             done, size = done + 1, size + found.bytes
     dump.load(library.catalogue, folder / manifest["catalogue"], manifest)
+    library.catalogue.run(leases.release_all)  # who worked on it on the day of the backup does not do so here
     return BackupReport({name: facts["rows"] for name, facts in manifest["tables"].items()}, done, size, known)
 
 
 def _objects(store: MediaStore) -> Iterator[ObjectInfo]:
-    return (found for found in store.objects() if not found.key.startswith(NOT_COPIED))
+    """What is ours: a bucket or folder may hold other people's things, too."""
+    for folder in (*KINDS, CHECKPOINTS):
+        yield from (found for found in store.objects(folder) if is_ours(found.key))
 
 
 def _is_same(found: ObjectInfo, copied: ObjectInfo | None) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from channelscribe.local_stack.places import places_of
 from channelscribe.retention import Library, Report, Tally
 from channelscribe.retention import backup as copies
 from channelscribe.retention import sweep as sweeping
-from channelscribe.retention.takedown import find_one, take_down
+from channelscribe.retention.takedown import find_one, named, take_down
 from channelscribe.settings import Settings
 from flows.output import EXIT_DONE, EXIT_SOME_FAILED, print_json, say, table, tell
 from flows.session import asking_prefect, call, database, engine, joined, quiet_terminal, run_settings
@@ -103,8 +104,13 @@ def takedown(options: argparse.Namespace) -> int:
     settings, _ = run_settings(options)
     with database(settings, "takedown", writes=options.yes) as catalogue:
         library = Library.of(settings, catalogue)
-        report = take_down(library, find_one(library, options.video), delete=options.yes)
-    forgotten = forget(settings, report.video) if options.yes else 0
+        row = find_one(library, options.video)
+        words = named(row.site, row.video_id, row.url, row.title)
+        report = take_down(library, row, delete=options.yes)
+    forgotten = 0
+    if options.yes:
+        forgotten, left = forget(settings, row.site, row.video_id, words)
+        report.left.extend(left)
     if options.json:
         print_json({**report.to_dict(), **({"forgotten": forgotten} if options.yes else {})})
         return 0
@@ -124,17 +130,17 @@ def takedown(options: argparse.Namespace) -> int:
     return 0
 
 
-def forget(settings: Settings, video: str) -> int:
+def forget(settings: Settings, site: str, video_id: str, words: re.Pattern[str]) -> tuple[int, list[str]]:
     """What the Prefect server remembers of it; there is nothing to forget where none ever ran."""
     if settings.prefect.api_url is None and not list(places_of(settings.data_dir).prefect.glob("*.db")):
-        return 0
+        return 0, []
     with joined(settings, ["prefect"], "takedown") as stack:
         stack.wait_ready()
         from tasks.prefect_history import forget_video
 
         quiet_terminal()
-        site, _, video_id = video.partition(":")
-        return forget_video(site, video_id)
+        done = forget_video(site, video_id, words)
+        return done.count, done.left
 
 
 def print_report(report: Report) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from channelscribe.catalogue import dump, schema, search, transcripts, videos
+from channelscribe.catalogue import dump, leases, schema, search, transcripts, videos
 from channelscribe.catalogue.connection import Database
 from channelscribe.catalogue.schema import migrate
 from channelscribe.catalogue.search_query import Question
@@ -19,7 +19,8 @@ from channelscribe.retention.backup import back_up, bring_up_to_date, restore
 from channelscribe.retention.takedown import take_down
 from channelscribe.store import MediaStore
 from tests.catalogue.conftest import NewDatabase
-from tests.retention.filling import TEXT, content, prepared, published, rows
+from tests.catalogue.records import OWNER
+from tests.retention.filling import TEXT, everything, prepared, published, rows
 
 TABLES = (
     *("source", "video", "source_video", "audio", "transcript", "checkpoint"),
@@ -40,12 +41,16 @@ def test_there_and_back(any_library: Library, elsewhere: Library, tmp_path: Path
     published(any_library, "a", made="2")
     prepared(any_library, "unfinished")
     take_down(any_library, any_library.catalogue.run(videos.find_videos, "b")[0], delete=True)
+    kept = everything(any_library)
+    for key in ("dump.tar", "originals/photo.raw", "backups/2026/originals.zip"):  # in the same bucket or folder
+        any_library.store.put_bytes(b"of somebody else", key)
     folder = tmp_path / "copy"
     done = back_up(any_library, folder)
-    assert (done.objects, done.known) == (len(content(any_library)), 0)
+    assert (done.objects, done.known) == (len(kept), 0)
     back = restore(elsewhere, folder)
     assert back.objects == done.objects
-    assert content(elsewhere) == content(any_library)
+    assert everything(elsewhere) == kept
+    any_library.catalogue.run(leases.release_all)  # a copy is in nobody's hands
     assert rows(elsewhere, *TABLES) == rows(any_library, *TABLES)
     elsewhere.catalogue.read(schema.check_schema)
     assert (
@@ -58,6 +63,16 @@ def test_there_and_back(any_library: Library, elsewhere: Library, tmp_path: Path
     assert published(elsewhere, "new").id > elsewhere.catalogue.run(videos.find_videos, "a")[0].id  # numbers go on
     with pytest.raises(CatalogueError, match="not empty"):
         restore(elsewhere, folder)
+
+
+def test_what_was_in_work_on_that_day_is_free(library: Library, elsewhere: Library, tmp_path: Path) -> None:
+    row = prepared(library, "a")
+    library.catalogue.run(leases.renew, row.id, OWNER, 10**9, "recognize", 0.5)
+    back_up(library, tmp_path / "copy")
+    restore(elsewhere, tmp_path / "copy")
+    (found,) = elsewhere.catalogue.run(videos.find_videos, "a")
+    assert (found.state, found.lease_owner, found.step) == ("downloaded", None, None)
+    assert [each.id for each in elsewhere.catalogue.run(leases.claim, [found.id], "another run", 60)] == [found.id]
 
 
 def test_again_copies_what_is_new_and_prunes_on_request(library: Library, tmp_path: Path) -> None:
@@ -114,7 +129,7 @@ def test_a_restore_that_was_broken_off_goes_on(
         restore(elsewhere, folder)
     assert elsewhere.catalogue.run(videos.find_videos, "a") == [] or not rows(elsewhere, "video")["video"]
     restore(elsewhere, folder)
-    assert content(elsewhere) == content(library)
+    assert everything(elsewhere) == everything(library)
     assert rows(elsewhere, *TABLES) == rows(library, *TABLES)
 
 

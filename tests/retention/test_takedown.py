@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import platform
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import boto3  # type: ignore[import-untyped]
 import pytest
 
-from channelscribe.catalogue import leases, listings, publishing, triage, videos
+from channelscribe.catalogue import leases, listings, publishing, stats, triage, videos
 from channelscribe.catalogue.connection import Database, execute
 from channelscribe.catalogue.tables import State
 from channelscribe.errors import CatalogueError, LeaseLost, UnknownVideo, UsageError
 from channelscribe.retention import Library
 from channelscribe.retention.sweep import sweep
-from channelscribe.retention.takedown import find_one, take_down
+from channelscribe.retention.takedown import find_one, named, take_down
 from channelscribe.settings import RetentionOptions
+from channelscribe.settings.options import StoreOptions
 from channelscribe.sources.filters import Facts
-from channelscribe.store import layout
+from channelscribe.store import MediaStore, layout
 from tests.catalogue.records import OWNER, SITE, Listed, Video, spoken
 from tests.retention.filling import broken_off, content, digits, everything, old_result, published, recognized, rows
 
@@ -176,3 +180,49 @@ def test_which_video_is_meant(library: Library) -> None:
     with pytest.raises(UsageError, match="vimeo:x"):
         find_one(library, "x")
     assert find_one(library, "vimeo:x").site == "vimeo"
+
+
+def test_lines_of_this_machines_logs_go(library: Library) -> None:
+    """Those that name it, by its id, address or title, and no others; who has the file open goes on at its end."""
+    row = published(library, "dQw4w9WgXcQ")
+    assert library.logs is not None
+    library.logs.mkdir()
+    log = library.logs / "cpu-worker.log"
+    kept = ["started", "download dQw4w9WgXcQx", "prepare xdQw4w9WgXcQ", "caf\udce9"]
+    gone = ["download dQw4w9WgXcQ", "results/youtube/dQw4w9WgXcQ/x.json", f"got {row.url}&t=1", f"{row.title}: done"]
+    log.write_text("\n".join([*kept, *gone, "last"]) + "\n", encoding="utf-8", errors="surrogateescape")
+    (library.logs / "cpu-worker.log.1").write_text("\n".join(gone) + "\n")
+    with log.open("a") as still_open:
+        told = take_down(library, row, delete=False)
+        take_down(library, row, delete=True)
+        still_open.write("later\n")
+    assert [each.count for each in told.going.tallies if each.kind == "lines of logs"] == [2 * len(gone)]
+    left = log.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+    assert left == [*kept, "last", "later"]
+    assert (library.logs / "cpu-worker.log.1").read_text() == ""
+
+
+def test_a_short_id_is_found_where_it_is_an_id() -> None:
+    wanted = named("youtube", "1", "https://x/watch?v=1")
+    assert wanted.search("results/youtube/1/x.json") and wanted.search("got https://x/watch?v=1")
+    assert not wanted.search("1 video") and not wanted.search("youtube/12/x")
+
+
+def test_what_may_be_elsewhere_is_told(library: Library) -> None:
+    row = published(library, "a")
+    for worker in ("gpu-1:77", f"{platform.node()}:78"):
+        library.catalogue.run(stats.record_stage, row.id, "recognize", "done", 1.0, 1, worker)
+    (left,) = take_down(library, row, delete=True).left
+    assert left.startswith("gpu-1 has worked on it") and f"{SITE}-a" in left
+
+
+def test_a_bucket_that_keeps_versions_is_told(library: Library, s3: StoreOptions, bucket: str) -> None:
+    url = f"s3://{bucket}/library"
+    row = published(library, "a")
+    other = replace(library, store=MediaStore(url, s3))
+    assert take_down(other, row, delete=False).left == []
+    keys = {"aws_access_key_id": "key", "aws_secret_access_key": "canary-secret"}
+    client = boto3.client("s3", endpoint_url=s3.endpoint_url, region_name=s3.region, **keys)
+    client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    (left,) = take_down(other, row, delete=False).left
+    assert left.startswith(f"{url} keeps versions")
