@@ -6,13 +6,13 @@ import argparse
 import re
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from channelscribe.errors import ChannelscribeError, NoMedia, Then, UsageError, stops_run
 from channelscribe.settings import SourceOptions
-from channelscribe.sources.addresses import display_url, public_url, with_login
+from channelscribe.sources.addresses import display_url, public_url
 from channelscribe.sources.canary import try_canary
 from channelscribe.sources.download import Download, ProgressCallback
 from channelscribe.sources.download import download as fetch
@@ -45,7 +45,7 @@ def download(options: argparse.Namespace) -> int:
     videos = list(each_once(listing.videos, options.limit))
     if not videos:
         raise listing.error or NoMedia(f"{display_url(options.url)} lists no video.", remedy="Check the address.")
-    files, failures, stopped = fetch_all([with_login_of(options.url, video) for video in videos], folder, sources)
+    files, failures, stopped = fetch_all(videos, folder, sources)
     if options.json:
         print_json({"source": public_url(options.url), "listed": len(videos), "files": files, "failures": failures})
     else:
@@ -53,11 +53,6 @@ def download(options: argparse.Namespace) -> int:
     if stopped is not None and stops_run(stopped):
         return EXIT_FAILED
     return some_failed(files, failures) or (EXIT_SOME_FAILED if listing.error else EXIT_DONE)
-
-
-def with_login_of(source: str, video: ListedVideo) -> ListedVideo:
-    """What is listed under the source's own host is behind its password, too."""
-    return replace(video, url=with_login(video.url, source))
 
 
 def each_once(videos: Any, limit: int | None) -> Iterator[ListedVideo]:

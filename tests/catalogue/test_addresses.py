@@ -35,11 +35,11 @@ def test_what_is_shown_holds_no_secret(catalogue: Database) -> None:
 
 def test_a_token_that_is_made_anew_each_time_is_no_change(catalogue: Database) -> None:
     catalogue.run(listings.record_listing, feed())
-    listing = feed()
-    listing.videos[0].url = fresh = AUDIO.replace("t0ken", "another")
+    listing, fresh = feed(), AUDIO.replace("t0ken", "another")
+    listing.videos = [Video("e1", site="generic", url=fresh)]
     assert catalogue.run(listings.record_listing, listing).changed == 0
     assert catalogue.run(videos.find_videos, "e1")[0].private_url == fresh
-    listing.videos[0].url = "https://media.example.org/e1.mp3?n=1"
+    listing.videos = [Video("e1", site="generic", url="https://media.example.org/e1.mp3?n=1")]
     catalogue.run(listings.record_listing, listing)
     row = catalogue.run(videos.find_videos, "e1")[0]
     assert (row.url, row.private_url) == ("https://media.example.org/e1.mp3?n=1", None)
