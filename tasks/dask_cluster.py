@@ -1,4 +1,4 @@
-"""The Dask side of a run: its scheduler, the configured one or the local stack's, and the client that submits its steps.
+"""The Dask side of a run: its scheduler, that of the settings or of the local stack, and the client that submits steps.
 
 Submitting costs a fraction of what prefect-dask's client takes, and sends no secrets. That one sends all of Prefect's
 settings with every task (API keys among them), serializes and hashes them each time, and builds them and an SSL
