@@ -9,6 +9,12 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+FILE_FORMATS = ("txt", "srt", "vtt", "tsv", "json")
+"""What a transcript is written as (`channelscribe.export`): names, and the endings of files."""
+
+CORPUS_FORMATS = ("jsonl", "parquet")
+"""What a whole channel is written as (`channelscribe.export.corpus`)."""
+
 
 @dataclass(frozen=True, slots=True)
 class VideoMeta:

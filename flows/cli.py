@@ -16,7 +16,7 @@ from typing import NoReturn
 
 from channelscribe import __version__
 from channelscribe.errors import ChannelscribeError, UsageError, did_you_mean
-from channelscribe.export import CORPUS_FORMATS, FORMATS, known_formats
+from channelscribe.transcript import CORPUS_FORMATS, FILE_FORMATS
 from flows.output import EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE
 
 WITHIN = {
@@ -60,6 +60,8 @@ def count(text: str) -> int:
 
 
 def formats(text: str) -> tuple[str, ...]:
+    from channelscribe.export import known_formats
+
     try:
         return tuple(known_formats(text))
     except UsageError as error:
@@ -129,7 +131,7 @@ def parser() -> Parser:
     speech.add_argument("--model", metavar="NAME", help="speech model: sample, small, large-v3-turbo or your own")
     speech.add_argument("--language", metavar="CODE", help="such as en; default: detected")
     speech.add_argument("--speakers", metavar="N|MIN-MAX", help="how many there are; default: found out")
-    speech.add_argument("--formats", default=",".join(FORMATS), metavar="LIST", help="default: all of them")
+    speech.add_argument("--formats", default=",".join(FILE_FORMATS), metavar="LIST", help="default: all of them")
     speech.add_argument("--out", default=".", metavar="DIR", help="folder of the transcripts (default: here)")
     speech.add_argument("--raw", action="store_true", help="subtitles as whisperX cuts them; default: for readers")
     speech.add_argument("--max-line-width", type=count, metavar="N", help="characters of a line of a subtitle")
@@ -153,7 +155,7 @@ def parser() -> Parser:
 
     show = command("show", "print transcripts, or write them into a folder")
     show.add_argument("video", nargs="+", metavar="VIDEO", help="the video's id, site:id or URL")
-    named = f"{', '.join(FORMATS)}; several with commas (default: txt)"
+    named = f"{', '.join(FILE_FORMATS)}; several with commas (default: txt)"
     show.add_argument("--format", type=formats, default=("txt",), metavar="FORMAT", help=named)
     show.add_argument("--version", type=count, metavar="N", help="an older version; default: the current one")
     show.add_argument("--out", metavar="DIR", help="write a file for each video and format into this folder")

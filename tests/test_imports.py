@@ -40,7 +40,7 @@ MAY = {
     "flows.commands.process": (*SETTINGS, "numpy"),
     "flows.commands.fetching": (*SETTINGS, "yt_dlp", "av"),
     "tasks.dask_step": (),
-    "channelscribe.local_stack.supervisor": (*SETTINGS, "psycopg"),
+    "channelscribe.local_stack.supervisor": (),
 }
 """What a module may load of HEAVY by being imported. Commands import the rest when they come to it."""
 

@@ -12,21 +12,18 @@ from channelscribe.errors import UsageError
 from channelscribe.export import plain_text, subtitles, whisperx_json
 from channelscribe.export.cues import Layout
 from channelscribe.settings.options import SubtitleOptions
-from channelscribe.transcript import Transcript, VideoMeta
+from channelscribe.transcript import FILE_FORMATS, Transcript, VideoMeta
 
-__all__ = ["CORPUS_FORMATS", "FORMATS", "Layout", "VideoMeta", "known_formats", "render"]
+__all__ = ["FORMATS", "Layout", "VideoMeta", "known_formats", "render"]
 
-FORMATS: Mapping[str, Callable[[Transcript, VideoMeta, Layout | None, SubtitleOptions], str]] = {
-    "txt": plain_text.render,
-    "srt": subtitles.render_srt,
-    "vtt": subtitles.render_vtt,
-    "tsv": subtitles.render_tsv,
-    "json": whisperx_json.render,
-}
-"""The formats of a transcript by name, which is also the file name's ending."""
-
-CORPUS_FORMATS = ("jsonl", "parquet")
-"""Those of a channel (`channelscribe.export.corpus`)."""
+FORMATS: Mapping[str, Callable[[Transcript, VideoMeta, Layout | None, SubtitleOptions], str]] = dict(
+    zip(
+        FILE_FORMATS,
+        (plain_text.render, subtitles.render_srt, subtitles.render_vtt, subtitles.render_tsv, whisperx_json.render),
+        strict=True,
+    )
+)
+"""What writes each format."""
 
 
 def render(
