@@ -94,7 +94,11 @@ def repair_audio(video: VideoWork, lost: Missing, options: Options, done: Repair
     """
     row = catalogue().run(videos.audio_of, video.pk)
     original = known_original(video)
-    if row is None or (original is None and lost.keys.keys() == {RESULTS}):
+    if row is None:
+        return
+    if lost.keys.keys() == {RESULTS}:  # all files are there; that the site need not be asked is to be known again
+        if original is not None:
+            DOWNLOAD.remember({"video": video}, original)
         return
     if original is None and not lost.keys.keys() & FROM_SITE:
         repair_speech(video, row, options, done)
