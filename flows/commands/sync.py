@@ -12,6 +12,7 @@ from channelscribe.errors import ChannelscribeError
 from channelscribe.settings import Settings
 from channelscribe.sources.addresses import check_url
 from channelscribe.sources.budgets import budgets
+from channelscribe.sources.subscriptions import expand
 from channelscribe.speech.registry import resolve_model
 from flows.display import Display
 from flows.output import EXIT_DONE, EXIT_FAILED, EXIT_SOME_FAILED, duration, print_json, say, tell
@@ -21,6 +22,7 @@ from flows.session import call, engine, run_settings
 def run(options: argparse.Namespace) -> int:
     settings, given = run_settings(options, speech__model=options.model)
     resolve_model(settings.speech)  # an unknown model is told before anything starts
+    options.source = expand(options.source)
     for source in options.source:
         sources = settings.sources
         check_url(source, sources.allow_private_addresses, proxied=sources.proxy is not None or None)
