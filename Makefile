@@ -61,8 +61,9 @@ bench: setup  ## make bench NAME=name: one benchmark of benchmarks/; its figures
 bench-report: setup  ## write the README's table "What it costs" from benchmarks/results/
 	$(BIN)/python -m benchmarks.readme
 
-containers-check: setup  ## what can be told of docker/ without building it: linters, names, nginx and Prometheus
-	$(BIN)/python -m deployments.containers.check
+containers-check: setup  ## what can be told of docker/ without building it: linters, compose, Prometheus, nginx
+	docker/check $(BIN)
+	$(BIN)/pytest -m "not long" tests/containers
 
 chaos: setup  ## kill any process at any step, then the same again: a table; half an hour
 	$(BIN)/python -m tests.chaos $(if $(VICTIM),--victim $(VICTIM)) $(if $(STEP),--step $(STEP))

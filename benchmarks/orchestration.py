@@ -40,7 +40,7 @@ import json, os, sys, time
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 from prefect_dask import DaskTaskRunner
-from tasks.dask_runner import StepRunner
+from tasks.dask_cluster import StepRunner
 
 kind, tasks, seconds = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
 runner = {"ours": StepRunner, "stock": DaskTaskRunner}[kind]

@@ -20,12 +20,12 @@ class CatalogueBlock(Block):
 
     def catalogue(self) -> Database:
         """The library's catalogue."""
-        return Database(self.url.get_secret_value())
+        return schema.open_checked(self.url.get_secret_value())
 
     def check_reachable(self) -> None:
         """Raises CatalogueUnreachable, or SchemaMismatch when its tables are not this program's."""
         catalogue = self.catalogue()
         try:
-            schema.check_schema(catalogue)
+            catalogue.read(schema.check_schema)
         finally:
             catalogue.close()

@@ -1,4 +1,4 @@
-"""The channels that are kept in sync: each entry of `channels.yaml` is a schedule of `sync-channel/default`.
+"""The channels that are kept in sync: each entry of `channels.yaml` is a schedule of `sync-channel/channel-sync`.
 
 The file is in git; what is wrong in it is told with its line before a server hears of it.
 """
@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
 import yaml
@@ -36,6 +37,16 @@ class Channel(Strict):
     since: date | None = None
     full: bool = False
     settings: dict[str, Any] = Field(default_factory=dict)
+
+    @field_validator("source")
+    @classmethod
+    def _is_public(cls, value: str) -> str:
+        if "@" in urlsplit(value).netloc:
+            raise ValueError(
+                "has a user or a password in it, which all would see; sync it once with `channelscribe sync`, which "
+                "keeps them, and write it here without"
+            )
+        return value
 
     @field_validator("timezone")
     @classmethod

@@ -8,12 +8,12 @@ never tells what it would do. The file stays one that `prefect deploy` reads.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
+from prefect.client.schemas.objects import ConcurrencyLimitConfig
 from prefect.client.schemas.schedules import CronSchedule
 from prefect.flows import Flow
 from prefect.utilities.callables import parameter_schema
@@ -21,8 +21,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from channelscribe.errors import InvalidSetting
 from channelscribe.project import project_folder
+from deployments.capacity import POOLS, QUEUES
 
-TAG = "channelscribe"
 FILE = project_folder() / "prefect.yaml"
 
 FROM_GIT = "git-"
@@ -35,8 +35,11 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class PoolName(Strict):
+class WorkPool(Strict):
+    """Where runs wait for a worker; each pool has the queue `default`."""
+
     name: str
+    work_queue_name: str = "default"
 
 
 class DeclaredSchedule(Strict):
@@ -59,10 +62,10 @@ class Entry(Strict):
     name: str
     description: str
     entrypoint: str = Field(pattern=r"^flows\.[a-z_]+\.[a-z_]+$")
-    work_pool: PoolName
+    work_pool: WorkPool
     tags: list[str] = []
     parameters: dict[str, Any] = {}
-    concurrency_limit: int | None = None
+    concurrency_limit: ConcurrencyLimitConfig | None = None
     schedules: list[DeclaredSchedule] = []
 
 
@@ -81,12 +84,12 @@ class Declared:
         return f"{self.flow.name}/{self.entry.name}"
 
 
-def declared(pools: Sequence[str], file: Path = FILE) -> list[Declared]:
+def declared(file: Path = FILE) -> list[Declared]:
     """All deployments. Raises InvalidSetting that names the entry: an unknown pool, no such flow, wrong parameters."""
     if not file.is_file():
         raise InvalidSetting(f"There is no {file}.", remedy="Deploy from a checkout of channelscribe.")
     content = yaml.safe_load(file.read_text(encoding="utf-8"))
-    found = [read_entry(entry, content["pull"], pools, file) for entry in content["deployments"]]
+    found = [read_entry(entry, content["pull"], file) for entry in content["deployments"]]
     names = [each.name for each in found]
     slugs = [f"{each.name}:{schedule.slug}" for each in found for schedule in each.entry.schedules]
     for twice in (each for each in [*names, *slugs] if [*names, *slugs].count(each) > 1):
@@ -94,7 +97,7 @@ def declared(pools: Sequence[str], file: Path = FILE) -> list[Declared]:
     return found
 
 
-def read_entry(content: dict[str, Any], pull: list[dict[str, Any]], pools: Sequence[str], file: Path) -> Declared:
+def read_entry(content: dict[str, Any], pull: list[dict[str, Any]], file: Path) -> Declared:
     where = f"{file}, {content.get('entrypoint')}"
     try:
         entry = Entry.model_validate(content)
@@ -103,8 +106,9 @@ def read_entry(content: dict[str, Any], pull: list[dict[str, Any]], pools: Seque
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         raise InvalidSetting(f"{where}: {'.'.join(map(str, first['loc']))}: {first['msg']}.", remedy=REMEDY) from None
-    if entry.work_pool.name not in pools:
-        raise InvalidSetting(f"{where}: there is no pool {entry.work_pool.name}.", remedy=REMEDY)
+    pool, queue = entry.work_pool.name, entry.work_pool.work_queue_name
+    if pool not in POOLS or (queue != "default" and (pool, queue) not in QUEUES):
+        raise InvalidSetting(f"{where}: there is no pool {pool} with a queue {queue}.", remedy=REMEDY)
     flow = flow_of(entry.entrypoint, where)
     schema = parameter_schema(flow).model_dump(mode="json", exclude_unset=True)
     for parameters in (entry.parameters, *(schedule.parameters for schedule in entry.schedules)):

@@ -13,13 +13,13 @@ from typing import Any
 
 import httpx
 from prefect.blocks.core import Block
-from prefect.exceptions import ObjectNotFound
+from prefect.client.schemas.objects import BlockDocument
 
 from blocks import BLOCKS, CatalogueBlock, MediaStoreBlock, SiteAccessBlock, SpeechModelsBlock
 from channelscribe.errors import ChannelscribeError, StackError
 from channelscribe.settings import Settings
 from channelscribe.settings.access import AccessOptions
-from deployments.plan import Plan
+from deployments.plan import Plan, found
 from tasks.resources import loaded
 
 DEFAULT = "default"
@@ -105,36 +105,37 @@ def speech_models(settings: Settings) -> Block | None:
 def deploy_blocks(plan: Plan, wanted: list[Document]) -> None:
     """Types first. Their schemas have new checksums when a field changes; documents keep what they hold."""
     for kind in BLOCKS:
-        slug = kind.get_block_type_slug()
-        try:
-            plan.client.read_block_type_by_slug(slug)
-        except ObjectNotFound:
-            plan.create("block type", slug, kind.register_type_and_schema)
-            continue
-        try:
-            plan.client.read_block_schema_by_checksum(kind._calculate_schema_checksum())
-        except ObjectNotFound:
-            plan.update("block type", slug, ["schema"], kind.register_type_and_schema)
+        deploy_block_type(plan, kind)
     for document in wanted:
-        if not exists(plan, document) and (made := document.make()) is not None:
+        if there_is(plan, document) is None and (made := document.make()) is not None:
             plan.create("block", document.title, partial(made.save, document.name))
 
 
-def exists(plan: Plan, document: Document) -> bool:
-    try:
-        plan.client.read_block_document_by_name(document.name, document.kind.get_block_type_slug())
-    except ObjectNotFound:
-        return False
-    return True
+def deploy_block_type(plan: Plan, kind: type[Block]) -> None:
+    slug = kind.get_block_type_slug()
+    schema = found(plan.client.read_block_schema_by_checksum, kind._calculate_schema_checksum())
+    plan.bring(
+        "block type",
+        slug,
+        {"schema": True},
+        found(plan.client.read_block_type_by_slug, slug),
+        create=kind.register_type_and_schema,
+        update=lambda _: kind.register_type_and_schema(),
+        fields=lambda _: {"schema": schema is not None},
+    )
+
+
+def there_is(plan: Plan, document: Document) -> BlockDocument | None:
+    return found(plan.client.read_block_document_by_name, document.name, document.kind.get_block_type_slug())
 
 
 def unreachable(plan: Plan, wanted: list[Document]) -> dict[str, ChannelscribeError]:
     """The documents that are there and whose connection does not work from this machine, each with its error."""
-    found = {}
+    failed = {}
     for document in wanted:
-        if exists(plan, document):
+        if there_is(plan, document):
             try:
                 document.check()
             except ChannelscribeError as error:
-                found[document.title] = error
-    return found
+                failed[document.title] = error
+    return failed

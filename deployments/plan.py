@@ -6,32 +6,40 @@ declared is removed by the next deploy; what people made by hand is not in there
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.actions import VariableCreate, VariableUpdate
 from prefect.exceptions import ObjectNotFound
 
 MEMORY = "channelscribe_deployed"
-REMEMBERED = ("pool", "limit", "deployment", "automation")
+REMEMBERED = ("pool", "queue", "limit", "deployment", "automation")
 """Kinds that are pruned by what is remembered. Schedules tell by their slug; blocks are never removed."""
 
-Action = Literal["create", "update", "remove"]
 Made = dict[str, list[str]]
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
     """One object of the server. `detail` names the fields of an update."""
 
-    action: Action
+    action: Literal["create", "update", "remove"]
     kind: str
     name: str
     detail: str = ""
+
+
+def found(read: Callable[..., Found], *names: str) -> Found | None:
+    """What the server has under a name, or None."""
+    try:
+        return read(*names)
+    except ObjectNotFound:
+        return None
 
 
 class Plan:
@@ -47,8 +55,8 @@ class Plan:
     @contextmanager
     def remembering(self) -> Iterator[None]:
         """Around all changes. What a deploy that failed half-way made is remembered with what was there before."""
-        found = self.client.read_variable_by_name(MEMORY)
-        before = found.value if found is not None else None
+        variable = self.client.read_variable_by_name(MEMORY)
+        before = variable.value if variable is not None else None
         self._remembered = before if isinstance(before, dict) else None
         try:
             yield
@@ -59,24 +67,41 @@ class Plan:
         finally:
             self._remember()
 
-    def create(self, kind: str, name: str, make: Callable[[], Any]) -> None:
-        self._do(Change("create", kind, name), make)
+    def bring(
+        self,
+        kind: str,
+        name: str,
+        wanted: Mapping[str, Any],
+        there: Found | None,
+        *,
+        create: Callable[[], Any],
+        update: Callable[[Found], Any],
+        fields: Callable[[Found], Mapping[str, Any]] = vars,
+    ) -> None:
+        """Make what is not `there`, or write it where one of its `fields` is not as `wanted`."""
+        if there is None:
+            self.create(kind, name, create)
+            return
+        known = fields(there)
+        if changed := [field for field, value in wanted.items() if known[field] != value]:
+            self._do(Change("update", kind, name, ", ".join(changed)), lambda: update(there))
 
-    def update(self, kind: str, name: str, fields: Iterable[str], make: Callable[[], Any]) -> None:
-        self._do(Change("update", kind, name, ", ".join(fields)), make)
+    def create(self, kind: str, name: str, create: Callable[[], Any]) -> None:
+        self._do(Change("create", kind, name), create)
 
-    def remove(self, kind: str, name: str, make: Callable[[], Any]) -> None:
+    def remove(self, kind: str, name: str, remove: Callable[[], Any]) -> None:
         """Somebody may have removed it already: then nothing changes."""
         try:
-            self._do(Change("remove", kind, name), make)
+            self._do(Change("remove", kind, name), remove)
         except ObjectNotFound:
             return
 
     def prune(self, kind: str, wanted: Sequence[str], remove: Callable[[str], Any]) -> None:
         """Remember what is wanted; remove what an earlier deploy made and is not."""
         self._made[kind] = sorted(wanted)
+        gone = {change.name for change in self.changes if (change.action, change.kind) == ("remove", kind)}
         for name in (self._remembered or {}).get(kind, []):
-            if name not in wanted:
+            if name not in wanted and name not in gone:
                 self.remove(kind, name, partial(remove, name))
 
     def _do(self, change: Change, make: Callable[[], Any]) -> None:

@@ -143,7 +143,7 @@ def pictures(page: Page, ui: str, source: str) -> None:
         },
     }
     with get_client(sync_client=True) as client:
-        deployment = client.read_deployment_by_name("sync-channel/default")
+        deployment = client.read_deployment_by_name("sync-channel/channel-sync")
         page.open(f"{ui}/deployments/deployment/{deployment.id}/run", "Source", "Dry run")
         page.shoot("form", 1560)
         page.open(f"{ui}/deployments", "sync-channel", "transcribe-audio")

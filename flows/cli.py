@@ -209,8 +209,9 @@ def parser() -> Parser:
     metrics = command("metrics", "figures for Prometheus: once on stdout, or over HTTP")
     metrics.add_argument("--listen", metavar="HOST:PORT", help="serve them on /metrics there, until stopped")
 
-    sweep = command("sweep", "what retention and orphan sweep would delete; gives lost work back")
+    sweep = command("sweep", "what retention and orphan sweep would delete, what is missing; gives lost work back")
     sweep.add_argument("--delete", action="store_true", help="delete it")
+    sweep.add_argument("--repair", action="store_true", help="make again what the store has lost of published videos")
     takedown = command("takedown", "everything of one video, everywhere, for good")
     takedown.add_argument("video", metavar="VIDEO", help="the video's id, site:id or URL")
     takedown.add_argument("--yes", action="store_true", help="delete it; without, only say what there is")

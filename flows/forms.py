@@ -14,7 +14,8 @@ from channelscribe.catalogue.transcripts import Wanted
 from channelscribe.settings.travel import TRAVELLING
 from tasks.records import Options, PreparedAudio, VideoWork
 
-WEB_ADDRESS = r"^[Hh][Tt][Tt][Pp][Ss]?://\S+$"
+# Without a user or a password: parameters of runs are seen by whoever sees the Prefect UI.
+WEB_ADDRESS = r"^[Hh][Tt][Tt][Pp][Ss]?://[^\s/?#@]+([/?#]\S*)?$"
 
 # The server knows of a day that it is a string, and looks at nothing but its pattern.
 Day = Annotated[date, Field(json_schema_extra={"pattern": r"^\d{4}-\d{2}-\d{2}"})]
@@ -35,7 +36,7 @@ def in_order(schema: dict[str, Any]) -> None:
 class Form(BaseModel):
     """The parameters of a flow. A field that nobody knows is refused."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra=in_order)
+    model_config = ConfigDict(extra="forbid", json_schema_extra=in_order, hide_input_in_errors=True)
 
 
 class SyncRequest(Form):
@@ -121,6 +122,9 @@ class SweepRequest(Form):
     """What a sweep may do. By the settings under `retention`."""
 
     dry_run: bool = Field(True, title="Dry run", description="only say what would be deleted; switch it off to delete")
+    repair: bool = Field(
+        False, title="Repair", description="make files of published videos again that the store has lost"
+    )
     settings: RunSettings = Field(
         default_factory=dict,
         title="Settings",

@@ -16,12 +16,12 @@ from flows.pipeline import work_through
 from flows.summary import completed, failures_of
 from tasks.artifacts import followed
 from tasks.choosing import choose_transcripts, hours_of_work, video_of
-from tasks.dask_runner import dask_task_runner
+from tasks.dask_runner import OnDask
 from tasks.queue import chosen_videos
 from tasks.resources import run_settings, store
 
 
-@flow(name="retranscribe", task_runner=dask_task_runner(), persist_result=False)
+@flow(name="retranscribe", task_runner=OnDask(), persist_result=False)
 def retranscribe(request: RetranscribeRequest) -> RetranscribeSummary:
     """Transcribe what is chosen again; a video that fails keeps the transcript that it had."""
     settings = run_settings(request.settings)

@@ -59,8 +59,8 @@ def run_settings(options: argparse.Namespace, **more: Any) -> tuple[Settings, di
 
 
 @contextmanager
-def database(settings: Settings, command: str) -> Iterator[Database]:
-    """Only the catalogue: for commands that read."""
+def database(settings: Settings, command: str, *, writes: bool = False) -> Iterator[Database]:
+    """Only the catalogue: for commands without an engine. Its schema changes only for those that write."""
     from channelscribe.catalogue import schema
     from channelscribe.catalogue.connection import Database
     from channelscribe.local_stack import LocalStack
@@ -69,12 +69,14 @@ def database(settings: Settings, command: str) -> Iterator[Database]:
     with LocalStack(settings, ["database"], command=command, lost=end_process) as stack:
         stack.wait_ready()
         catalogue = Database(stack.addresses.database_url or "")
-        if settings.database.url is None:
-            schema.migrate(catalogue)
-        else:
-            # Others may use a server's database with the program that it was made for: only a sync changes it.
-            schema.check_schema(catalogue)
         try:
+            if settings.database.url is None and (writes or schema.revision_of(catalogue) is None):
+                bring_up_to_date(catalogue, stack)
+            elif writes:
+                # Others may use a server's database with the program that it was made for: only a sync changes it.
+                catalogue.read(schema.check_schema)
+            elif note := schema.note_if_older(catalogue):
+                tell(f"channelscribe: {note}")
             yield catalogue
         finally:
             catalogue.close()
@@ -93,7 +95,10 @@ def engine(settings: Settings, command: str, told: Told | None = None) -> Iterat
         quiet_terminal()
         stack.wait_ready(["database"])
         catalogue = Database(stack.addresses.database_url or "")
-        schema.migrate(catalogue)
+        if settings.database.url is None:
+            bring_up_to_date(catalogue, stack)
+        else:
+            schema.migrate(catalogue)
         if "database" in stack.want and not stack.shared_with:
             # Nobody else runs on this database: what is still leased belonged to a process that was killed.
             catalogue.run(leases.release_all)
@@ -112,6 +117,14 @@ def call(flow: Flow[[R], S], request: R) -> S:
     if isinstance(answer, Exception):
         raise answer
     return cast(S, answer)
+
+
+def bring_up_to_date(catalogue: Database, stack: LocalStack) -> None:
+    """The embedded database gets this program's schema; what it had is copied first."""
+    from channelscribe.retention.backup import bring_up_to_date as migrate_with_copy
+
+    if copy := migrate_with_copy(catalogue, stack.places.copies):
+        tell(f"channelscribe: the catalogue has a newer schema now; its rows as they were are in {copy}.")
 
 
 def settle() -> None:

@@ -18,18 +18,19 @@ from flows.forms import SyncRequest, SyncSummary
 from flows.pipeline import work_through
 from flows.summary import busy, run_name, summarize, summarize_dry_run, sync_name
 from tasks.artifacts import followed, show_sync, source_key
-from tasks.dask_runner import dask_task_runner
-from tasks.listing import dry_run, list_source, make_due, refetch
+from tasks.dask_runner import OnDask
+from tasks.listing import dry_run, known_as, list_source, make_due, refetch
 from tasks.queue import due_videos, only_sync_of
 from tasks.resources import run_settings, store
 from tasks.site_guard import unblock
 
 
-@flow(name="sync-channel", flow_run_name=sync_name, task_runner=dask_task_runner(), persist_result=False)
+@flow(name="sync-channel", flow_run_name=sync_name, task_runner=OnDask(), persist_result=False)
 def sync_channel(request: SyncRequest) -> SyncSummary:
     """Sync one source; returns what was done. Raises when the source itself cannot be listed."""
     settings = run_settings(request.own_settings())
     options = to_travel(settings)
+    request = request.model_copy(update={"source": known_as(request.source)})
     if request.dry_run:
         return summarize_dry_run(request, dry_run(request.source, options, request.limit, request.full))
 

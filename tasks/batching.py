@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import time
+from asyncio import CancelledError
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
+import httpx
+from distributed.scheduler import KilledWorker
 from prefect.futures import PrefectFuture
 
-from channelscribe.errors import ChannelscribeError, EngineDied, Then, WorkerDied
+from channelscribe.errors import ChannelscribeError, EngineDied, ObjectMissing, StoreUnreachable, Then, WorkerDied
+from channelscribe.preflight import one_object_only
 from tasks.queue import AGAIN_SECONDS, VideoQueue
 from tasks.records import PreparedAudio, VideoWork
+from tasks.resources import store
 
 __all__ = ["Chain", "Failed", "Work", "failure_of", "ready_batches", "settle", "stops_source"]
 
 LINGER_SECONDS = 1.0
 POLL_SECONDS = 0.1
+FIRST = 2
+ENGINE_TRIES = 2
+ENGINE_REMEDY = "Look into the logs of Dask and of the laptop stack; the same command goes on where this one was."
 WINDOW = 32
 """Videos that are fetched and prepared ahead of transcription. A channel's thousands would flood the engines."""
 
@@ -51,21 +59,20 @@ def failure_of(chain: Chain) -> Exception | None:
 
 
 def _lost(future: PrefectFuture[Any]) -> Exception | None:
-    """What befell a step of which Dask has no answer; None where it has one."""
+    """Whose it is that Dask has no answer: the step's, which kills each worker, or that of what runs the steps."""
     wrapped: Any = getattr(future, "wrapped_future", None)
     if wrapped is None or wrapped.status == "finished":
         return None
-    cause = wrapped.exception() if wrapped.status == "error" else None
-    if cause is not None:
-        # Dask gave up on it: the worker died as often as it was tried.
+    error = wrapped.exception() if wrapped.status == "error" else None
+    if isinstance(error, KilledWorker):
         return WorkerDied(
-            f"The worker died during a step ({type(cause).__name__}).",
+            "The worker died during a step, as often as it was tried.",
             remedy="Look into the worker's log; it may need more memory.",
         )
-    return EngineDied(
-        f"The Dask scheduler went away during a step (the step is {wrapped.status}).",
-        remedy="Look into the scheduler's log; the same run again goes on where this one was.",
-    )
+    if error is None or isinstance(error, OSError | httpx.TransportError | CancelledError):
+        told = f"{type(error).__name__}: {error}" if error else f"the step is {wrapped.status}"
+        return EngineDied(f"What runs the steps went away ({told}).", remedy=ENGINE_REMEDY)
+    return error if isinstance(error, Exception) else RuntimeError(str(error))
 
 
 def stops_source(error: Exception) -> bool:
@@ -74,16 +81,19 @@ def stops_source(error: Exception) -> bool:
 
 
 def settle(chain: Chain, again: Callable[[], Chain]) -> tuple[Chain, Exception | None]:
-    """How a chain ended; one whose worker or scheduler died is started once more, with `again`, and waited for.
+    """How a chain ended; one whose worker or engine died, or which the store lost, is started again, with `again`.
 
     Dask blames a worker's death on everything that was queued there. Started again one after the other, only the
-    video that kills its worker fails.
+    video that kills its worker fails. An engine's death is nobody's, however often. What went from the store between
+    two steps is made again by the steps before.
     """
     error = failure_of(chain)
-    if isinstance(error, WorkerDied | EngineDied):
-        chain = again()
-        error = failure_of(chain)
-    return chain, error
+    for kind, tries in ((WorkerDied, 1), (ObjectMissing, 1), (EngineDied, ENGINE_TRIES)):
+        while isinstance(error, kind) and tries:
+            tries -= 1
+            chain = again()
+            error = failure_of(chain)
+    return chain, one_object_only(error, store()) if isinstance(error, StoreUnreachable) else error
 
 
 def ready_batches(
@@ -92,11 +102,13 @@ def ready_batches(
     """Yield what got ready since the last time: up to `minutes` of audio, and what failed.
 
     `start` starts the chain of a video, which ends in a future of PreparedAudio. While the caller works on a batch the
-    others go on, at most `window` of them.
+    others go on, at most `window` of them; until one has come through, which shows that this machine can do it, two.
     """
     waiting: dict[int, tuple[VideoWork, Chain]] = {}
+    trying = True
     while True:
-        waiting |= {video.pk: (video, start(video)) for video in queue.next(window - len(waiting))}
+        room = min(window, FIRST if trying else window)
+        waiting |= {video.pk: (video, start(video)) for video in queue.next(room - len(waiting))}
         if not waiting:
             if queue.is_over():
                 return
@@ -105,7 +117,11 @@ def ready_batches(
         batch: list[Work] = []
         failed: list[Failed] = []
         seconds = 0.0
-        for pk in _first_done(waiting):
+        done = _first_done(waiting, 0.0 if trying else LINGER_SECONDS)
+        if trying and any(failure_of(waiting[pk][1]) is None for pk in done):
+            trying = False
+            continue
+        for pk in done:
             video, first = waiting[pk]
             chain, error = settle(first, partial(start, video))
             if error is not None:
@@ -121,14 +137,14 @@ def ready_batches(
         yield batch, failed
 
 
-def _first_done(waiting: dict[int, tuple[VideoWork, Chain]]) -> list[int]:
-    """Those whose last step has ended; lingers a moment after the first, so that batches are not of one."""
+def _first_done(waiting: dict[int, tuple[VideoWork, Chain]], linger: float) -> list[int]:
+    """Those whose last step has ended; lingers so many seconds after the first, so that batches are not of one."""
     first: float | None = None
     while True:
         done = [pk for pk, (_, chain) in waiting.items() if _has_ended(chain[-1])]
         if done and first is None:
             first = time.monotonic()
-        if len(done) == len(waiting) or (first is not None and time.monotonic() - first >= LINGER_SECONDS):
+        if len(done) == len(waiting) or (first is not None and time.monotonic() - first >= linger):
             return done
         time.sleep(POLL_SECONDS)
 

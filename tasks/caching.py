@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 from prefect import task
@@ -23,6 +24,8 @@ from prefect.cache_policies import CachePolicy
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.context import TaskRunContext
 from prefect.filesystems import WritableFileSystem
+from prefect.results import ResultStore
+from prefect.serializers import JSONSerializer
 from prefect.tasks import Task
 
 from channelscribe.errors import ChannelscribeError, ObjectMissing, Then
@@ -70,6 +73,15 @@ class ContentPolicy(CachePolicy):
             return False
         return True
 
+    def remember(self, inputs: dict[str, Any], answer: Any) -> None:
+        """Keep what is known to be the answer, as the step itself would."""
+        ResultStore(result_storage=Answers(), serializer=JSONSerializer()).write(answer, self.key(inputs))
+
+    def forget(self, inputs: dict[str, Any]) -> None:
+        """The step is to be done again."""
+        store().delete(self.key(inputs))
+        old_place(self.key(inputs)).unlink(missing_ok=True)
+
     def earlier(self, inputs: dict[str, Any]) -> dict[str, Any] | None:
         """The fields of what the step answered to these inputs, whether what they name is still there or not."""
         try:
@@ -110,12 +122,12 @@ def answer_at(key: str) -> bytes:
     except ObjectMissing:
         # Releases up to 0.1.0 kept them on each machine, under the last part of the name.
         with suppress(OSError):
-            return (places_of(own_settings().data_dir).library / RESULTS / old_name(key)).read_bytes()
+            return old_place(key).read_bytes()
         raise
 
 
-def old_name(key: str) -> str:
-    return key.rpartition("/")[2].removesuffix(".json")
+def old_place(key: str) -> Path:
+    return places_of(own_settings().data_dir).library / RESULTS / key.rpartition("/")[2].removesuffix(".json")
 
 
 def fields_of(content: bytes) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from channelscribe.catalogue import videos
 from channelscribe.settings import FilterOptions
 from channelscribe.sources.download import download as download_media
 from channelscribe.sources.filters import refuse_filtered
+from channelscribe.sources.identifiers import safe_id
 from channelscribe.sources.site_key import scope_of_video
 from channelscribe.sources.spool import ListedVideo
 from channelscribe.store.layout import cover_key, original_key
@@ -39,7 +40,7 @@ def download(video: VideoWork, options: dict[str, Any]) -> Original:
         asking(scope_of_video(video.site, video.url), sources),
     ):
         got = download_media(
-            video.url,
+            catalogue().run(videos.whole_address, video.pk),
             folder,
             video.video_id,
             sources,
@@ -72,6 +73,28 @@ def not_needed(video: VideoWork, options: dict[str, Any]) -> Original | None:
         return None
     original = Original.model_validate(earlier)
     return original if PREPARE.answered({"video": video, "original": original, "options": options}) else None
+
+
+def kept_original(video: VideoWork) -> Original | None:
+    """The track of which the video's audio was made last, if the store has it; what the site said of it is gone."""
+    row = catalogue().run(videos.audio_of, video.pk)
+    if row is None or row.format_id is None:
+        return None
+    name = f"originals/{video.site}/{video.video_id}/{safe_id(row.format_id)}"
+    for found in store().objects(name.rpartition("/")[0]):
+        if found.key.rpartition(".")[0] == name and store().sha256(found.key) == row.source_sha256:
+            (known,) = catalogue().run(videos.rows_of, [video.pk])
+            cover = cover_key(video.site, video.video_id)
+            return Original(
+                key=found.key,
+                format_id=row.format_id,
+                bytes=found.bytes,
+                seconds=None,
+                sha256=row.source_sha256,
+                published=known.published.isoformat() if known.published else None,
+                cover_key=cover if store().exists(cover) else None,
+            )
+    return None
 
 
 def judge_page(video: VideoWork, filters: FilterOptions, page: ListedVideo) -> None:

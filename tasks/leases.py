@@ -8,10 +8,10 @@ import platform
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
-from channelscribe.catalogue import leases, stats
-from channelscribe.errors import CatalogueUnreachable, ChannelscribeError, Then
+from channelscribe.catalogue import leases, stats, videos
+from channelscribe.errors import CatalogueUnreachable, ChannelscribeError, Then, as_ours
 from channelscribe.speech.memory import peak_rss_bytes, reset_peak_rss
 from tasks.artifacts import bar, progress_key
 from tasks.records import VideoWork
@@ -22,11 +22,12 @@ REPORT_SECONDS = 0.5
 
 
 @contextmanager
-def step(video: VideoWork, name: str) -> Iterator[Report]:
+def step(video: VideoWork, name: str, *, recorded: bool = True) -> Iterator[Report]:
     """Run a step under the video's lease. The yielded function takes the fraction done (0 to 1).
 
     Raises LeaseLost, at the start or at any report, when somebody else has the video by now. What the step took is
-    kept, whether it was done or not; one that takes long has a bar in the UI.
+    kept, whether it was done or not, unless it is not to be `recorded`: it may find that there is nothing to do. One
+    that takes long has a bar in the UI.
     """
     seconds = own_settings().lease_seconds
     catalogue().run(leases.renew, video.pk, video.owner, seconds, name, 0.0)
@@ -40,12 +41,12 @@ def step(video: VideoWork, name: str) -> Iterator[Report]:
             last = time.monotonic()
             catalogue().run(leases.renew, video.pk, video.owner, seconds, name, fraction)
 
-    with record_stage(video, name), shown as fill:
+    with record_stage(video, name) if recorded else nullcontext(), shown as fill:
         try:
             yield report
-        except ChannelscribeError as error:
-            if error.then is Then.STOP_RUN:  # before the next step on this worker starts
-                give_back_all(video.owner)
+        except Exception as error:
+            if as_ours(error).then is Then.STOP_RUN:  # before the next step on this worker starts
+                stop_run(video, error)
             raise
 
 
@@ -94,6 +95,12 @@ def kept_leases(owner: str) -> Iterator[None]:
         over.set()
         thread.join()
         give_back_all(owner)
+
+
+def stop_run(video: VideoWork, error: Exception) -> None:
+    """The machine failed at a video: that one comes last from now on, and the run gives back all that it holds."""
+    catalogue().run(videos.record_failure, video.pk, video.owner, error)
+    give_back_all(video.owner)
 
 
 def give_back_all(owner: str) -> int:

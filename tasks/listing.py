@@ -65,6 +65,11 @@ def notes_of(listing: Listing, report: ListingReport, source: str) -> list[str]:
     return [*listing.notes, f"{len(report.replaced)} changed: there is another recording of {names} now. {again}"]
 
 
+def known_as(source: str) -> str:
+    """The name that a source goes by in runs, pages and messages: without the passwords and tokens of its address."""
+    return catalogue().run(listings.keep_address, source)
+
+
 def make_due(source_pk: int, reasons: list[str]) -> int:
     """Have the source's videos tried again that failed for one of these reasons; returns how many."""
     return catalogue().run(leases.make_due, source_pk, reasons)
@@ -77,7 +82,7 @@ def refetch(source_pk: int, wanted: list[str]) -> int:
 
 
 def read_listing(source: str, options: Options, full: bool) -> Listing:
-    """To its end when that is due, else a channel's newest only."""
+    """To its end when that is due, else a channel's newest only. `source` goes without its passwords and tokens."""
     sources = source_options(options)
     whole = full or catalogue().run(listings.full_listing_due, source, sources.full_listing_hours)
     all_known = None if whole else (lambda seen: catalogue().run(listings.all_listed, source, seen))
@@ -86,7 +91,8 @@ def read_listing(source: str, options: Options, full: bool) -> Listing:
         memory.pop("reader", None)  # asked for whole, changed or not
     scope = scope_of(source)
     with asking(scope, sources, budget=False):
-        listing = list_videos(source, sources, all_known=all_known, memory=memory)
+        asked = catalogue().run(listings.whole_address, source)
+        listing = list_videos(asked, sources, all_known=all_known, memory=memory)
     if listing.error is not None:
         listing.error = learn(scope, sources, listing.error)
     return listing

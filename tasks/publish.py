@@ -11,7 +11,7 @@ from channelscribe.store.layout import transcript_key
 from channelscribe.transcript import Transcript
 from tasks.artifacts import show_transcript
 from tasks.caching import RETRIES
-from tasks.leases import give_back_all, step
+from tasks.leases import step, stop_run
 from tasks.prepare import record_audio
 from tasks.records import PreparedAudio, ReadTranscript, VideoWork
 from tasks.resources import catalogue, own_settings, store
@@ -65,6 +65,6 @@ def record_failure(video: VideoWork, error: Exception) -> None:
     machine's failure is no video's: the run gives back all that it holds, so that its other steps stop, too.
     """
     if stops_run(error):
-        give_back_all(video.owner)
+        stop_run(video, error)
         return
     catalogue().run(videos.record_failure, video.pk, video.owner, error)

@@ -16,12 +16,14 @@ from prefect.client.orchestration import get_client
 
 from blocks import CatalogueBlock, MediaStoreBlock, SiteAccessBlock, SpeechModelsBlock
 from channelscribe.catalogue.connection import Database
+from channelscribe.catalogue.schema import open_checked
 from channelscribe.errors import CatalogueUnreachable, InvalidSetting, StackError
 from channelscribe.local_stack.places import places_of
 from channelscribe.settings import Settings, SourceOptions
 from channelscribe.settings.registry import SettingsRegistry
 from channelscribe.settings.travel import on_arrival, refuse_own
 from channelscribe.store import MediaStore
+from tasks.logs import tell_runs
 
 B = TypeVar("B", bound=Block)
 
@@ -34,6 +36,7 @@ FRESH_SECONDS = 60.0
 
 def run_settings(given: Mapping[str, Any]) -> Settings:
     """All layers up to the parameters of a run. Raises UnknownSetting or InvalidSetting, naming key and origin."""
+    tell_runs(own_settings().log_level)
     dynamic = dynamic_settings()
     settings = SettingsRegistry(dynamic=dynamic, run=given).resolve()
     refuse_own(given, "the parameters of a run")
@@ -117,7 +120,7 @@ def catalogue() -> Database:
             "This worker has no database.",
             remedy="Set database.url or database.block for every worker, or use the channelscribe command.",
         )
-    return Database(url.get_secret_value())
+    return open_checked(url.get_secret_value())
 
 
 @cache

@@ -1,7 +1,8 @@
 """Asking a site: not while it blocks this address, not faster than the budget, and with what it says remembered.
 
 The budget is one of Prefect's global limits, a rate, shared by all flows and machines that have the same outgoing
-address (`sources.egress`). `deployments.limits` creates it; without it nothing is asked (`strict`).
+address (`sources.egress`). `provide_budgets` and `channelscribe deploy` create it;
+without it nothing is asked (`strict`).
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from prefect.client.orchestration import get_client
 from prefect.concurrency.asyncio import ConcurrencySlotAcquisitionError
 from prefect.concurrency.sync import rate_limit
 
@@ -28,13 +30,20 @@ from channelscribe.errors import (
     VideoUnavailable,
 )
 from channelscribe.settings import SourceOptions
-from channelscribe.sources.budgets import budget_of, egress_of
+from channelscribe.sources.budgets import budget_of, budgets, egress_of
 from channelscribe.sources.site_key import scope_of
 from tasks.resources import catalogue
 from tasks.retry_while_away import patiently
 
 ANSWERS = (FilteredOut, NoMedia, NotYet, SignInRequired, SourceNotFound, VideoUnavailable)
 """A no that only somebody gets who is not banned."""
+
+
+def provide_budgets(options: SourceOptions) -> None:
+    """The limits, on a server that nobody deployed to. Again it changes nothing; a changed rate is written."""
+    with get_client(sync_client=True) as client:
+        for budget in budgets(options):
+            client.upsert_global_concurrency_limit_by_name(budget.name, 1, budget.per_second)
 
 
 @contextmanager

@@ -23,7 +23,7 @@ from channelscribe.speech.track import open_track
 from channelscribe.store.layout import checkpoint_key
 from tasks.batch_recognition import Due, make_together
 from tasks.caching import RETRIES, ContentPolicy, remembered
-from tasks.leases import Report, step
+from tasks.leases import Report, record_stage, step
 from tasks.records import Checkpoint, PreparedAudio, VideoWork
 from tasks.resources import catalogue, settings_of, store
 
@@ -65,11 +65,12 @@ def _checkpoint(
 ) -> Checkpoint:
     """The stage's JSON from the store, or made now and put there, with what that took."""
     key = checkpoint_key(name, content)
-    with step(video, name) as report:
+    with step(video, name, recorded=False) as report:
         catalogue().run(references.note_checkpoint, video.pk, key)
         if not store().exists(key):
-            # It tells seconds, so it is never the same twice: who made it first, meanwhile, counts.
-            store().add_json(measured(model, lambda: make(report)), key)
+            with record_stage(video, name):
+                # It tells seconds, so it is never the same twice: who made it first, meanwhile, counts.
+                store().add_json(measured(model, lambda: make(report)), key)
     return Checkpoint(key=key, content=content)
 
 

@@ -32,13 +32,15 @@ MAY = {
     "flows.session": SETTINGS,
     "flows.commands.library": DATABASE,
     "flows.commands.versions": DATABASE,
+    "flows.commands.retention": DATABASE,
     "flows.commands.report": (*DATABASE, "numpy", "soundfile"),
     "flows.commands.operating": (*SETTINGS, "psycopg"),
     "flows.commands.audio": FILES,
     "flows.commands.transcribe": FILES,
     "flows.commands.process": (*SETTINGS, "numpy"),
     "flows.commands.fetching": (*SETTINGS, "yt_dlp", "av"),
-    "channelscribe.local_stack.keeper": (*SETTINGS, "psycopg"),
+    "tasks.dask_step": (),
+    "channelscribe.local_stack.supervisor": (*SETTINGS, "psycopg"),
 }
 """What a module may load of HEAVY by being imported. Commands import the rest when they come to it."""
 
@@ -64,6 +66,12 @@ def loaded(script: str, environment: dict[str, str] | None = None) -> list[str]:
 @pytest.mark.parametrize("module", MAY)
 def test_a_module_loads_no_more_than_it_may(module: str) -> None:
     assert set(loaded(f"import {module}")) <= set(MAY[module])
+
+
+@pytest.mark.slow
+def test_a_flow_is_imported_without_dask_and_the_engines_of_speech() -> None:
+    found = loaded("import flows.sync_channel, flows.transcribe_audio, flows.retranscribe, flows.process_text")
+    assert not {"dask", "distributed", "prefect_dask", "torch", "whisperx", "spacy", "alembic", "s3fs"} & set(found)
 
 
 @pytest.mark.slow

@@ -7,6 +7,7 @@ Needs a PostgreSQL >= 15. No message made here holds a password or a statement's
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
@@ -54,6 +55,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 CONNECT_SECONDS = 10
+LOOK_SECONDS = 60.0
 SERVER_IS_AWAY = ("08", "53", "57P", "40", "55P")
 """How SQLSTATEs of failures that pass begin: connection, resources, shutdown, deadlock, lock time-out."""
 TABLE_OR_COLUMN_MISSING = ("42P01", "42703")
@@ -96,8 +98,10 @@ class Database:
     of its own, `session` makes one transaction of several.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, look: Callable[[Session], None] | None = None) -> None:
+        """`look` is called with a session at the first one and then once a minute; what it raises ends the session."""
         self.url = parse_url(url)
+        self._look, self._next_look = look, 0.0
         self.engine: Engine = create_engine(
             self.url,
             pool_pre_ping=True,  # a server that was restarted costs a reconnect, not an error
@@ -130,6 +134,9 @@ class Database:
         from sqlmodel import Session
 
         with self.translated(), Session(self.engine, expire_on_commit=False) as session, session.begin():
+            if self._look is not None and time.monotonic() >= self._next_look:
+                self._look(session)
+                self._next_look = time.monotonic() + LOOK_SECONDS
             yield session
 
     @contextmanager

@@ -49,7 +49,8 @@ def _plain(address: str) -> str:
 
 
 # As people paste it: www. and m., the tab of a channel, and where in a video one was are no part of an address.
-_NAMED = rf"""(lower(:channel) IN (lower(title), lower(source_id), lower(site || ':' || source_id), lower(url))
+_NAMED = rf"""(lower(:channel) IN (lower(title), lower(source_id), lower(site || ':' || source_id), lower(url),
+        lower(coalesce(private_url, url)))
     OR (:channel ~ '^\S+[.]\S+/\S+$' AND ({_plain("url")} = {_plain(":channel")}
         OR lower(source_id) = substring({_plain(":channel")} from '[^/]+$'))))"""
 

@@ -30,15 +30,18 @@ __all__ = [
     "Remains",
     "Standing",
     "VideoName",
+    "channel_of",
     "checkpoints_of",
     "delete_old_version",
     "forget_checkpoints",
+    "hosts_of",
     "locked_standing",
     "mark_taken_down",
     "names_of",
     "note_checkpoint",
     "note_checkpoints",
     "old_versions",
+    "published",
     "remains",
     "standings",
     "uses_of",
@@ -52,6 +55,8 @@ SELECT video.id AS pk, site, video_id, {SETTLED} AS settled, lease_owner IS NOT 
     taken_down_at IS NOT NULL AS taken_down,
     (SELECT coalesce(jsonb_agg(jsonb_build_object('archive', archive_key, 'speech', speech_key, 'format', format_id,
         'parts', part_keys)), '[]') FROM audio WHERE audio.video_pk = video.id) AS audio,
+    (SELECT max(created_at) FROM audio WHERE audio.video_pk = video.id) AS made_at,
+    ARRAY(SELECT key FROM checkpoint WHERE checkpoint.video_pk = video.id) AS checkpoints,
     (SELECT coalesce(jsonb_agg(jsonb_build_object('files', files, 'reading', reading_key)), '[]')
         FROM transcript WHERE transcript.video_pk = video.id) AS transcripts
 FROM video WHERE (site, video_id) IN (SELECT * FROM unnest(CAST(:sites AS text[]), CAST(:ids AS text[])))
@@ -60,7 +65,9 @@ FROM video WHERE (site, video_id) IN (SELECT * FROM unnest(CAST(:sites AS text[]
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """`settled`: at the end of its way. `held`: somebody works on it. None for keys: the rows do not tell them all."""
+    """`settled`: at the end of its way. `held`: somebody works on it. `made_at`: when its audio was prepared last.
+    None for keys: the rows do not tell them all.
+    """
 
     pk: int
     settled: bool
@@ -72,6 +79,14 @@ class Standing:
     audio_parts: frozenset[str] | None
     transcripts: frozenset[str]
     readings: frozenset[str] | None
+    checkpoints: frozenset[str]
+    made_at: datetime | None
+
+    def pointers(self, name: VideoName) -> dict[str, Iterable[str]]:
+        """Keys by kind, as far as the rows tell them; originals without their extension, and without a picture."""
+        originals = [f"originals/{'/'.join(name)}/{each}" for each in self.originals or () if each != "cover"]
+        kinds = ("archives", "speech_tracks", "audio_parts", "transcripts", "readings", "checkpoints")
+        return {"originals": originals, **{kind: getattr(self, kind) or () for kind in kinds}}
 
     def points_to(self, kind: str, key: str) -> bool:
         """Whether a row of this video names the object. Originals are known by their format."""
@@ -85,6 +100,15 @@ def standings(session: Session, names: Sequence[VideoName]) -> dict[VideoName, S
     """Those of the videos that are in the catalogue."""
     rows = execute(session, STANDINGS, sites=[site for site, _ in names], ids=[video_id for _, video_id in names])
     return {(row["site"], row["video_id"]): _standing(row) for row in rows.mappings()}
+
+
+def published(session: Session, after: int, limit: int) -> dict[int, VideoName]:
+    """Published videos that nobody works on, by their number, after this one."""
+    query = (
+        "SELECT id, site, video_id FROM video WHERE id > :after AND state = 'published' AND lease_owner IS NULL "
+        "ORDER BY id LIMIT :limit"
+    )
+    return {row.id: (row.site, row.video_id) for row in execute(session, query, after=after, limit=limit)}
 
 
 def locked_standing(session: Session, name: VideoName) -> Standing | None:
@@ -121,6 +145,8 @@ def _standing(row: Any) -> Standing:
         audio_parts=_all_known(each["parts"] for each in audio),
         transcripts=frozenset(key for each in transcripts for key in each["files"].values()),
         readings=_all_known([each["reading"]] if each["reading"] else None for each in transcripts),
+        checkpoints=frozenset(row["checkpoints"]),
+        made_at=row["made_at"],
     )
 
 
@@ -281,6 +307,21 @@ def remains(session: Session, video_pk: int) -> Remains:
         video=video_pk,
     ).one()
     return Remains(rows, row.leased, row.taken_down)
+
+
+def channel_of(session: Session, video_pk: int) -> str:
+    """The title of the first source that lists the video, as files of transcripts name it."""
+    query = (
+        "SELECT coalesce(nullif(source.title, ''), source.source_id) FROM source_video "
+        "JOIN source ON source.id = source_pk WHERE video_pk = :video ORDER BY source.id LIMIT 1"
+    )
+    return str(execute(session, query, video=video_pk).scalar_one_or_none() or "")
+
+
+def hosts_of(session: Session, video_pk: int) -> list[str]:
+    """The machines that did something for this video, as far as it is remembered."""
+    query = "SELECT DISTINCT split_part(worker, ':', 1) AS host FROM stage_run WHERE video_pk = :video ORDER BY host"
+    return [str(host) for host in execute(session, query, video=video_pk).scalars() if host]
 
 
 def mark_taken_down(session: Session, video_pk: int) -> None:

@@ -26,6 +26,8 @@ __all__ = [
     "known_revisions",
     "look_at",
     "migrate",
+    "note_if_older",
+    "open_checked",
     "revision_of",
 ]
 
@@ -46,21 +48,47 @@ def migrate(database: Database, to: str = "head") -> None:
         execute(connection, "SELECT pg_advisory_xact_lock(:lock)", lock=MIGRATION_LOCK)
         found = _revision(connection)
         if found not in known_revisions():
-            raise _newer(database, found)
+            raise _newer(found)
         if found != _revisions()[-1]:
             _upgrade(connection, to)
 
 
-def check_schema(database: Database) -> None:
+def open_checked(url: str) -> Database:
+    """A database for a process that works for long: SchemaMismatch, within a minute, when it no longer has exactly the
+    schema of this program. Others may have updated it, or may be older.
+    """
+    return Database(url, look=check_schema)
+
+
+def check_schema(session: Transaction) -> None:
     """Raise SchemaMismatch unless the database has exactly this program's schema."""
-    found = revision_of(database)
+    found = _revision(session)
     if found not in known_revisions():
-        raise _newer(database, found)
+        raise _newer(found)
     if found != _revisions()[-1]:
         raise SchemaMismatch(
-            f"the catalogue {database} has schema {found or 'none'}, this program needs {_revisions()[-1]}.",
+            f"The catalogue has schema {found or 'none'}, this program needs {_revisions()[-1]}.",
             remedy="`channelscribe sync` migrates it; save it first (pg_dump) if others use it.",
         )
+
+
+def note_if_older(database: Database) -> str | None:
+    """For what only reads: a sentence where the database has an older schema, None where it has this program's.
+
+    What an older schema does not have raises SchemaMismatch when it is asked for; the rest can be read. Raises
+    SchemaMismatch for a newer schema, and for none.
+    """
+    found = revision_of(database)
+    if found is None:
+        database.read(check_schema)
+    if found not in known_revisions():
+        raise _newer(found)
+    if found == _revisions()[-1]:
+        return None
+    return (
+        f"The catalogue has the older schema {found}, this program's is {_revisions()[-1]}: "
+        "the next `channelscribe sync` brings it up to date. Until then it is only read."
+    )
 
 
 def check_writable(session: Transaction) -> None:
@@ -78,7 +106,7 @@ def look_at(database: Database) -> str:
         server = ".".join(map(str, connection.dialect.server_version_info or ()))
         found = _revision(connection)
         if found not in known_revisions():
-            raise _newer(database, found)
+            raise _newer(found)
         if found is not None:
             check_writable(connection)
         elif not execute(connection, "SELECT has_schema_privilege(current_schema(), 'CREATE')").scalar_one():
@@ -119,10 +147,9 @@ def known_revisions() -> set[str | None]:
     return {None, *_revisions()}
 
 
-def _newer(database: Database, found: str | None) -> SchemaMismatch:
+def _newer(found: str | None) -> SchemaMismatch:
     return SchemaMismatch(
-        f"the catalogue {database} has schema {found}, made by a newer channelscribe.",
-        remedy="Update this one.",
+        f"The catalogue has schema {found}, made by a newer channelscribe.", remedy="Update this one."
     )
 
 
@@ -133,7 +160,7 @@ def _revisions() -> list[str]:
     return sorted(file.name[1:5] for file in files if file.name.startswith("r") and file.name.endswith(".py"))
 
 
-def _revision(connection: Connection) -> str | None:
+def _revision(connection: Transaction) -> str | None:
     if not execute(connection, "SELECT to_regclass(:name) IS NOT NULL", name=VERSION_TABLE).scalar_one():
         return None
     found: str | None = execute(connection, f"SELECT version_num FROM {VERSION_TABLE}").scalar()  # noqa: S608

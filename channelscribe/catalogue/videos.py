@@ -52,6 +52,7 @@ __all__ = [
     "rows_of",
     "sources",
     "waiting",
+    "whole_address",
 ]
 
 LARGEST_KEY = 2**63 - 1
@@ -144,6 +145,12 @@ _page = col(VideoRow.about)["page"].astext
 
 def _rows_where(session: Session, condition: ColumnElement[bool]) -> list[VideoRow]:
     return list(session.exec(select(VideoRow).where(condition).order_by(col(VideoRow.id))).all())
+
+
+def whole_address(session: Session, video_pk: int) -> str:
+    """The URL to ask for a video's media: with the passwords and tokens that belong to it."""
+    row = session.exec(select(VideoRow).where(VideoRow.id == video_pk)).one()
+    return row.private_url or row.url
 
 
 def record_details(

@@ -46,6 +46,11 @@ class Places:
         return self.data / "library"
 
     @property
+    def copies(self) -> Path:
+        """The catalogue's rows from before each change of its schema."""
+        return self.data / "copies"
+
+    @property
     def scratch(self) -> Path:
         """Temporary files of downloads and decoding; swept when nothing runs."""
         return self.data / "scratch"

@@ -1,7 +1,7 @@
-"""What keeps a library small, whole and allowed: sweeps, retention, takedowns, backups."""
+"""What keeps a library small, whole and allowed: sweeps, retention, repairs, takedowns, backups."""
 
 from __future__ import annotations
 
-from channelscribe.retention.library import Library
+from channelscribe.retention.library import Library, Report, Tally
 
-__all__ = ["Library"]
+__all__ = ["Library", "Report", "Tally"]

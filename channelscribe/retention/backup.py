@@ -18,16 +18,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from channelscribe.catalogue import dump
+from channelscribe.catalogue import dump, schema
+from channelscribe.catalogue.connection import Database
 from channelscribe.errors import ObjectMissing, StoreError, StoreNotWritable, UsageError
 from channelscribe.files import atomic_write
 from channelscribe.retention.library import Library
 from channelscribe.store import MediaStore, ObjectInfo
 
-__all__ = ["BackupReport", "back_up", "restore"]
+__all__ = ["BackupReport", "back_up", "bring_up_to_date", "restore"]
 
 FORMAT = 1
 MANIFEST = "manifest.json"
+KEPT_COPIES = 3
+"""Of rows from before a change of the schema."""
 NOT_COPIED = ("results/", "doctor/")
 """What a machine remembers of steps, and what `doctor` writes, are no part of a library."""
 
@@ -50,10 +53,7 @@ class BackupReport:
 def back_up(library: Library, folder: Path, *, prune: bool = False) -> BackupReport:
     """Bring the copy in `folder` up to date. `prune` deletes from it what the library no longer has."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        place = folder / f"catalogue-{datetime.now(UTC):%Y%m%dT%H%M%S.%f}"
-        place.mkdir()
-        contents = dump.dump(library.catalogue, place)
+        manifest = _copy_rows(library.catalogue, folder)
         copy = MediaStore(str(folder / "library"))
         there = {found.key: found for found in copy.objects()}
         done, size, known = 0, 0, set[str]()
@@ -64,11 +64,40 @@ def back_up(library: Library, folder: Path, *, prune: bool = False) -> BackupRep
             done, size = done + 1, size + found.bytes
         gone = sorted(set(there) - known) if prune else []
         copy.delete_all(gone)
-        _write_manifest(folder, {"format": FORMAT, "catalogue": place.name, **contents})
+        _write_manifest(folder, manifest)
     except OSError as error:
         raise _cannot_write(folder, error) from error
-    rows = {name: facts["rows"] for name, facts in contents["tables"].items()}
+    rows = {name: facts["rows"] for name, facts in manifest["tables"].items()}
     return BackupReport(rows, done, size, len(known) - done, len(gone))
+
+
+def bring_up_to_date(catalogue: Database, copies: Path) -> Path | None:
+    """Migrate a catalogue to this program's schema. The rows of an older one are copied first, into a folder of their
+    own below `copies`, which `restore` takes; returns that folder, None where there was nothing to save.
+
+    Raises SchemaMismatch for a newer schema, and StoreNotWritable, with nothing changed, when there is no room.
+    """
+    before = schema.revision_of(catalogue)
+    if before is None or schema.note_if_older(catalogue) is None:
+        schema.migrate(catalogue)
+        return None
+    folder = copies / f"schema-{before}-{datetime.now(UTC):%Y%m%dT%H%M%S.%f}"
+    try:
+        _write_manifest(folder, _copy_rows(catalogue, folder))
+    except OSError as error:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise _cannot_write(folder, error) from error
+    schema.migrate(catalogue)
+    for old in sorted(copies.glob("schema-*"), key=lambda path: path.name.rpartition("-")[2])[:-KEPT_COPIES]:
+        shutil.rmtree(old, ignore_errors=True)
+    return folder
+
+
+def _copy_rows(catalogue: Database, folder: Path) -> dict[str, Any]:
+    """All rows into a new folder below; returns the manifest to write when the rest is there, too."""
+    place = folder / f"catalogue-{datetime.now(UTC):%Y%m%dT%H%M%S.%f}"
+    place.mkdir(parents=True)
+    return {"format": FORMAT, "catalogue": place.name, **dump.dump(catalogue, place)}
 
 
 def restore(library: Library, folder: Path) -> BackupReport:

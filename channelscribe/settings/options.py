@@ -53,7 +53,7 @@ class PrefectOptions(Options):
     gpu_deployment: str | None = Field(
         None,
         pattern=r"^[^/]+/[^/]+$",
-        description="deployment that transcribes for syncs, such as transcribe-audio/gpu; empty: the speech worker",
+        description="deployment for speech of syncs: transcribe-audio/gpu-transcription; empty: the speech worker",
     )
     gpu_runs: int = Field(
         1, ge=1, le=1000, description="batches of speech that the pool gpu does at once, on all hosts"
@@ -61,6 +61,12 @@ class PrefectOptions(Options):
     longest_run_hours: float = Field(
         72, ge=0, le=8760, description="a run of a deployment that has not ended by then is cancelled; 0: never"
     )
+
+    @field_validator("gpu_deployment")
+    @classmethod
+    def _has_its_name(cls, value: str | None) -> str | None:
+        """What 0.1.0 called it is still understood."""
+        return "transcribe-audio/gpu-transcription" if value == "transcribe-audio/gpu" else value
 
 
 class DaskOptions(Options):

@@ -134,9 +134,14 @@ def split_login(url: str) -> tuple[str, str | None]:
 
 
 def with_login(url: str, other: str) -> str:
-    """The URL with the user and the password of another one on the same host, if that has some."""
+    """The URL with the user and the password of another one on the same host, if that has some.
+
+    What was encrypted goes nowhere in the clear.
+    """
     parts, known = urlsplit(url), urlsplit(other)
     if known.username is None or parts.username is not None or known.hostname != parts.hostname:
+        return url
+    if (known.scheme, parts.scheme) == ("https", "http"):
         return url
     return urlunsplit(parts._replace(netloc=f"{known.netloc.rpartition('@')[0]}@{parts.netloc}"))
 

@@ -192,6 +192,14 @@ class Bucket:
             with self._translated(key), suppress(FileNotFoundError):
                 self._files.abort_mpu(self._bucket, self._prefix + key, upload)
 
+    def keeps_versions(self) -> bool:
+        """False also where the server does not know, or may not say."""
+        try:
+            with self._translated(""):
+                return bool(self._call("get_bucket_versioning").get("Status"))
+        except StoreError:
+            return False
+
     def _uploads(self, before: datetime) -> list[tuple[str, str]]:
         """Key and id of uploads of ours: others may have theirs in the bucket, and a store need not have a prefix."""
         found = []

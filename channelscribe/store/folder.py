@@ -109,6 +109,9 @@ class Folder:
         for path in self._partials(before):
             _is_left_over(path, remove=True)
 
+    def keeps_versions(self) -> bool:
+        return False
+
     def _partials(self, before: datetime) -> list[Path]:
         found = []
         for path in _written_to(self.root / PARTIAL):

@@ -34,6 +34,7 @@ __all__ = [
     "part_key",
     "reading_key",
     "result_key",
+    "result_of",
     "speech_key",
     "transcript_key",
     "video_of",
@@ -58,9 +59,8 @@ LONGEST_KEY = 900
 _PART = re.compile(rf"[A-Za-z0-9_-][A-Za-z0-9_.+-]{{0,{LONGEST_PART - 1}}}")
 _PLAIN = re.compile(r"[A-Za-z0-9_-]+")
 _KEY_DIGITS = re.compile(r"[0-9a-f]{12,64}")
-_OF_NO_VIDEO = re.compile(
-    rf"{CHECKPOINTS}/[\w-]+/[0-9a-f]{{12,64}}\.json|{RESULTS}/([\w-]+)/\1-v\d+-[0-9a-f]{{12,64}}\.json"
-)
+_CHECKPOINT = re.compile(rf"{CHECKPOINTS}/[A-Za-z0-9_-]+/[0-9a-f]{{12,64}}\.json")
+_SHARED_RESULT = re.compile(rf"{RESULTS}/([A-Za-z0-9_-]+)/\1-v\d+-([0-9a-f]{{12,64}})\.json")
 
 
 def check_key(key: str) -> str:
@@ -80,7 +80,13 @@ def video_of(key: str) -> tuple[str, str] | None:
 
 def is_ours(key: str) -> bool:
     """Whether a key is named as ours are. In a bucket or folder without a prefix of our own others have theirs."""
-    return video_of(key) is not None or _OF_NO_VIDEO.fullmatch(key) is not None
+    return video_of(key) is not None or bool(_CHECKPOINT.fullmatch(key) or _SHARED_RESULT.fullmatch(key))
+
+
+def result_of(key: str) -> str | None:
+    """The checkpoint that a result names, which videos may share; None when the key is of something else."""
+    found = _SHARED_RESULT.fullmatch(key)
+    return f"{CHECKPOINTS}/{found[1]}/{found[2]}.json" if found else None
 
 
 def archive_key(site: str, video_id: str, extension: str = "mp3") -> str:

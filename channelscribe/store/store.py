@@ -64,6 +64,10 @@ class Place(Protocol):
 
     def discard_unfinished(self, before: datetime) -> None: ...
 
+    def keeps_versions(self) -> bool:
+        """Whether what is deleted is still there as an older version."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class StoredObject:
@@ -135,6 +139,10 @@ class MediaStore:
         """Whether the key holds an object; objects are whole or absent."""
         return self._place.exists(check_key(key))
 
+    def sha256(self, key: str) -> str | None:
+        """The sha256 of what is under a key, 64 hex digits; None if nothing is."""
+        return self._place.sha256(check_key(key))
+
     @contextmanager
     def local_path(self, key: str) -> Iterator[Path]:
         """A file with the content, for the length of a `with`; not to be written to. Raises ObjectMissing.
@@ -167,6 +175,10 @@ class MediaStore:
     def discard_unfinished(self, before: datetime) -> None:
         """Remove what such writes left."""
         self._place.discard_unfinished(before)
+
+    def keeps_versions(self) -> bool:
+        """Whether what is deleted is still there as an older version: a bucket with versioning."""
+        return self._place.keeps_versions()
 
     def url(self, key: str) -> str:
         """The object's address, file:// or s3://."""

@@ -19,10 +19,10 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from channelscribe.audio.manifest import is_made, manifest_of, write_manifest
 from channelscribe.audio.prepare import FractionCallback, prepare, prepare_key
 from channelscribe.audio.probe import probe
-from channelscribe.errors import ChannelscribeError, UsageError
+from channelscribe.errors import ChannelscribeError, UsageError, stops_run
 from channelscribe.files import content_key, sha256_file
 from channelscribe.settings import AudioOptions
-from flows.output import as_json, duration, print_json, printable, say, some_failed, tell
+from flows.output import EXIT_FAILED, as_json, duration, print_json, printable, say, some_failed, tell
 from flows.session import assigned, read_settings
 
 OWN_TAGS = ("title", "artist", "album", "date", "comment")
@@ -38,6 +38,7 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError(f"The cover {cover} is not a file.", remedy="Give a JPEG, PNG or WebP.")
     files: list[dict[str, Any]] = []
     failures: list[dict[str, Any]] = []
+    stopped = False
     for source, name in named(options.file):
         try:
             with shown(source.name) as progress:
@@ -45,11 +46,14 @@ def run(options: argparse.Namespace) -> int:
         except ChannelscribeError as error:
             tell(f"{source}: {error} [{error.reason}]")
             failures.append({"file": str(source), **as_json(error)})
+            if stops_run(error) and not isinstance(error, UsageError):  # the next files would meet it, too
+                stopped = True
+                break
     if options.json:
         print_json({"files": files, "failures": failures})
     else:
         show(files)
-    return some_failed(files, failures)
+    return EXIT_FAILED if stopped else some_failed(files, failures)
 
 
 def named(files: Sequence[str]) -> Iterator[tuple[Path, str]]:

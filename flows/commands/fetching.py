@@ -6,12 +6,13 @@ import argparse
 import re
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from channelscribe.errors import ChannelscribeError, NoMedia, Then, UsageError
+from channelscribe.errors import ChannelscribeError, NoMedia, Then, UsageError, stops_run
 from channelscribe.settings import SourceOptions
+from channelscribe.sources.addresses import display_url, public_url, with_login
 from channelscribe.sources.canary import try_canary
 from channelscribe.sources.download import Download, ProgressCallback
 from channelscribe.sources.download import download as fetch
@@ -43,13 +44,20 @@ def download(options: argparse.Namespace) -> int:
         tell(f"channelscribe: the listing broke off: {listing.error}")
     videos = list(each_once(listing.videos, options.limit))
     if not videos:
-        raise listing.error or NoMedia(f"{options.url} lists no video.", remedy="Check the address.")
-    files, failures = fetch_all(videos, folder, sources)
+        raise listing.error or NoMedia(f"{display_url(options.url)} lists no video.", remedy="Check the address.")
+    files, failures, stopped = fetch_all([with_login_of(options.url, video) for video in videos], folder, sources)
     if options.json:
-        print_json({"source": options.url, "listed": len(videos), "files": files, "failures": failures})
+        print_json({"source": public_url(options.url), "listed": len(videos), "files": files, "failures": failures})
     else:
         show(files, failures)
+    if stopped is not None and stops_run(stopped):
+        return EXIT_FAILED
     return some_failed(files, failures) or (EXIT_SOME_FAILED if listing.error else EXIT_DONE)
+
+
+def with_login_of(source: str, video: ListedVideo) -> ListedVideo:
+    """What is listed under the source's own host is behind its password, too."""
+    return replace(video, url=with_login(video.url, source))
 
 
 def each_once(videos: Any, limit: int | None) -> Iterator[ListedVideo]:
@@ -65,8 +73,9 @@ def each_once(videos: Any, limit: int | None) -> Iterator[ListedVideo]:
 
 def fetch_all(
     videos: list[ListedVideo], folder: Path, sources: SourceOptions
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """What came and what did not. One bad video never stops the others; a block of this address stops all."""
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]], ChannelscribeError | None]:
+    """What came, what did not, and what stopped the rest: never a bad video, but a block of this address, or this
+    machine."""
     files: list[dict[str, Any]] = []
     failures: list[dict[str, Any]] = []
     blocked: ChannelscribeError | None = None
@@ -81,11 +90,11 @@ def fetch_all(
             except ChannelscribeError as error:
                 tell(f"  {error} [{error.reason}]")
                 failures.append(failed(video, error))
-                if error.then is Then.STOP_SOURCE:
+                if error.then is Then.STOP_SOURCE or stops_run(error):
                     blocked = error
         else:
             failures.append(failed(video, blocked))
-    return files, failures
+    return files, failures, blocked
 
 
 def already_there(video: ListedVideo, folder: Path) -> dict[str, Any] | None:

@@ -5,37 +5,71 @@ from __future__ import annotations
 import argparse
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from channelscribe.catalogue import stats
 from channelscribe.catalogue.connection import Database
 from channelscribe.local_stack import LocalStack, running_addresses
 from channelscribe.local_stack.places import places_of
-from channelscribe.retention import Library
+from channelscribe.retention import Library, Report, Tally
 from channelscribe.retention import backup as copies
 from channelscribe.retention import sweep as sweeping
-from channelscribe.retention.report import Report
 from channelscribe.retention.takedown import find_one, take_down
 from channelscribe.settings import Settings
-from flows.output import print_json, say, table, tell
-from flows.session import asking_prefect, database, joined, quiet_terminal, run_settings
+from flows.output import EXIT_DONE, EXIT_SOME_FAILED, print_json, say, table, tell
+from flows.session import asking_prefect, call, database, engine, joined, quiet_terminal, run_settings
 
 
 def sweep(options: argparse.Namespace) -> int:
-    settings, _ = run_settings(options)
-    with database(settings, "sweep") as catalogue:
-        lost_runs = close_lost_runs(settings, catalogue, delete=options.delete)
-        report = sweeping.sweep(Library.of(settings, catalogue), settings.retention, delete=options.delete)
+    settings, given = run_settings(options)
+    if options.repair:
+        report = swept_and_repaired(settings, given, delete=options.delete)
+    else:
+        with database(settings, "sweep", writes=options.delete) as catalogue:
+            lost_runs = close_lost_runs(settings, catalogue, delete=options.delete)
+            done = sweeping.sweep(Library.of(settings, catalogue), settings.retention, delete=options.delete)
+            report = {"lost_runs": lost_runs, **done.to_dict()}
     if options.json:
-        print_json({"lost_runs": lost_runs, **report.to_dict()})
-        return 0
-    for each in lost_runs or []:
-        say(f"{'Closed' if options.delete else 'Would close'} a run whose process is gone: {each}")
-    if report.lost_leases:
-        say(f"{report.lost_leases} videos whose run was lost {'were' if options.delete else 'would be'} given back")
-    print_report(report.going)
-    if report.going.count() and not options.delete:
+        print_json(report)
+    else:
+        print_sweep(report)
+    return EXIT_SOME_FAILED if report.get("repaired", {}).get("left") else EXIT_DONE
+
+
+def swept_and_repaired(settings: Settings, given: dict[str, Any], *, delete: bool) -> dict[str, Any]:
+    """As the flow does it: audio may have to be fetched and prepared again."""
+    from tasks.site_guard import provide_budgets
+
+    with engine(settings, "sweep"):
+        from flows.forms import SweepRequest
+        from flows.sweep import sweep as flow
+
+        provide_budgets(settings.sources)
+        report: dict[str, Any] = call(flow, SweepRequest(dry_run=not delete, repair=True, settings=given))
+        return report
+
+
+def print_sweep(report: dict[str, Any]) -> None:
+    deleted = report["deleted"]
+    for each in report["lost_runs"] or []:
+        say(f"{'Closed' if deleted else 'Would close'} a run whose process is gone: {each}")
+    if report["lost_leases"]:
+        say(f"{report['lost_leases']} videos whose run was lost {'were' if deleted else 'would be'} given back")
+    going = Report(deleted, [Tally(**each) for each in report["tallies"]], report["examples"])
+    print_report(going)
+    if going.count() and not deleted:
         say("Nothing was deleted. With --delete it is.")
-    return 0
+    if report["unknown"]:
+        say(f"{report['unknown']} files are of videos that this library does not know; they stay.")
+    if lost := ", ".join(f"{count} {kind.replace('_', ' ')}" for kind, count in report["missing"].items()):
+        say(f"Of published videos the store has lost {lost}.")
+    if "repaired" not in report:
+        say("With --repair they are made again." if lost else "Nothing of published videos is missing.")
+        return
+    made = ", ".join(f"{count} {kind.replace('_', ' ')}" for kind, count in report["repaired"]["made"].items())
+    say(f"Made again: {made or 'nothing'}.")
+    for video, why in report["repaired"]["left"].items():
+        say(f"  {video}: {why}")
 
 
 def close_lost_runs(settings: Settings, catalogue: Database, *, delete: bool) -> list[str] | None:
@@ -67,7 +101,7 @@ WHY = {
 
 def takedown(options: argparse.Namespace) -> int:
     settings, _ = run_settings(options)
-    with database(settings, "takedown") as catalogue:
+    with database(settings, "takedown", writes=options.yes) as catalogue:
         library = Library.of(settings, catalogue)
         report = take_down(library, find_one(library, options.video), delete=options.yes)
     forgotten = forget(settings, report.video) if options.yes else 0
@@ -75,6 +109,8 @@ def takedown(options: argparse.Namespace) -> int:
         print_json({**report.to_dict(), **({"forgotten": forgotten} if options.yes else {})})
         return 0
     print_report(report.going)
+    for each in report.left:
+        say(f"May be left: {each}.")
     held = ", ".join(f"{count} {name}" for name, count in report.rows.items() if count)
     say(f"in the catalogue: {held or 'nothing'}")
     if not options.yes:

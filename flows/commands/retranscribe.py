@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from channelscribe.errors import UsageError
 from channelscribe.speech.registry import resolve_model
-from flows.commands.sync import provide_limits, ui_url
+from flows.commands.sync import ui_url
 from flows.display import Display
 from flows.output import EXIT_DONE, EXIT_SOME_FAILED, print_json, say, tell
 from flows.session import call, engine, run_settings
@@ -25,8 +25,9 @@ def run(options: argparse.Namespace) -> int:
     with engine(settings, "retranscribe") as (stack, catalogue):
         from flows.forms import RetranscribeRequest
         from flows.retranscribe import retranscribe
+        from tasks.site_guard import provide_budgets
 
-        provide_limits(settings)
+        provide_budgets(settings.sources)
         tell(f"Ready. Watch it in the Prefect UI: {ui_url(stack.addresses.prefect_api_url)}")
         try:
             request = RetranscribeRequest(**where, limit=options.limit, dry_run=True, settings=dict(given))

@@ -8,10 +8,9 @@ from datetime import datetime
 from typing import Any
 
 from channelscribe.catalogue.connection import Database
+from channelscribe.catalogue.listings import keep_address
 from channelscribe.errors import ChannelscribeError
-from channelscribe.settings import Settings
-from channelscribe.sources.addresses import check_url
-from channelscribe.sources.budgets import budgets
+from channelscribe.sources.addresses import check_url, display_url
 from channelscribe.sources.subscriptions import expand
 from channelscribe.speech.registry import resolve_model
 from flows.display import Display
@@ -27,13 +26,15 @@ def run(options: argparse.Namespace) -> int:
         sources = settings.sources
         check_url(source, sources.allow_private_addresses, proxied=sources.proxy is not None or None)
     tell("Starting the database, the Prefect server and the Dask workers …")
-    with engine(settings, f"sync {' '.join(options.source)}") as (stack, catalogue):
-        provide_limits(settings)
+    with engine(settings, f"sync {' '.join(map(display_url, options.source))}") as (stack, catalogue):
+        from tasks.site_guard import provide_budgets
+
+        provide_budgets(settings.sources)
         for other in stack.shared_with:
             tell(f"Sharing what runs with process {other.get('pid')} ({other.get('command')}).")
         tell(f"Ready. Watch it in the Prefect UI: {ui_url(stack.addresses.prefect_api_url)}")
         summaries, errors = [], []
-        for source in options.source:
+        for source in [catalogue.run(keep_address, each) for each in options.source]:
             try:
                 summaries.append(sync_one(source, options, given, catalogue))
                 if summaries[-1].stopped:
@@ -56,13 +57,6 @@ def run(options: argparse.Namespace) -> int:
         return EXIT_FAILED
     not_all = any(summary.failed or summary.incomplete or summary.held or summary.busy for summary in summaries)
     return EXIT_SOME_FAILED if errors or not_all else EXIT_DONE
-
-
-def provide_limits(settings: Settings) -> None:
-    """The rate limits of the budgets, on the server of this run."""
-    from deployments.limits import provision_limits
-
-    provision_limits(budgets(settings.sources))
 
 
 def sync_one(source: str, options: Any, given: Mapping[str, Any], catalogue: Database) -> Any:

@@ -89,7 +89,7 @@ def _show(old: int, new: int, found: Changes) -> None:
 
 def rollback(options: argparse.Namespace) -> int:
     settings, _ = run_settings(options)
-    with database(settings, "rollback") as catalogue:
+    with database(settings, "rollback", writes=True) as catalogue:
         video, _, _ = catalogue.run(transcripts.transcript_of, options.video, options.version)
         moved = catalogue.run(transcripts.make_current, video.id, options.version)
     if options.json:

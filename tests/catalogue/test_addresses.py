@@ -45,6 +45,14 @@ def test_a_token_that_is_made_anew_each_time_is_no_change(catalogue: Database) -
     assert (row.url, row.private_url) == ("https://media.example.org/e1.mp3?n=1", None)
 
 
+def test_media_are_asked_for_at_the_whole_address(catalogue: Database) -> None:
+    listing = feed()
+    listing.videos.append(Video("open", site="generic", url="http://cdn.example.org/e.mp3"))
+    catalogue.run(listings.record_listing, listing)
+    for name, asked in (("e1", AUDIO), ("open", "http://cdn.example.org/e.mp3")):
+        assert catalogue.run(videos.whole_address, catalogue.run(videos.find_videos, name)[0].id) == asked
+
+
 def test_an_address_is_kept_before_it_is_listed(catalogue: Database) -> None:
     assert catalogue.run(listings.keep_address, "https://example.org/open.xml") == "https://example.org/open.xml"
     assert catalogue.run(videos.sources) == []

@@ -14,11 +14,11 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import CheckConstraint
 from sqlmodel import SQLModel
 
-from channelscribe.catalogue import entities, schema, search, stats, transcripts
+from channelscribe.catalogue import entities, schema, search, stats, transcripts, videos
 from channelscribe.catalogue.connection import Database
 from channelscribe.catalogue.schema import VERSION_TABLE
 from channelscribe.catalogue.search_query import Question
-from channelscribe.errors import CatalogueError, SchemaMismatch
+from channelscribe.errors import CatalogueError, SchemaMismatch, stops_run
 from channelscribe.transcript import Segment, Turn, Word
 from tests.catalogue.conftest import NewDatabase
 
@@ -27,10 +27,10 @@ def test_migrating_twice_changes_nothing(empty_database: NewDatabase) -> None:
     url = empty_database()
     catalogue = Database(url)
     with pytest.raises(SchemaMismatch, match="has schema none"):
-        schema.check_schema(catalogue)
+        catalogue.read(schema.check_schema)
     schema.migrate(catalogue)
     schema.migrate(catalogue)
-    schema.check_schema(catalogue)
+    catalogue.read(schema.check_schema)
     assert catalogue.run(stats.status).videos == 0
 
 
@@ -48,7 +48,7 @@ def test_migrating_at_once(empty_database: NewDatabase) -> None:
     several = [Database(url) for _ in range(4)]
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(schema.migrate, several))
-    schema.check_schema(several[0])
+    several[0].read(schema.check_schema)
 
 
 def test_migrations_make_the_tables(empty_database: NewDatabase) -> None:
@@ -66,9 +66,31 @@ def test_a_newer_schema_is_refused(empty_database: NewDatabase) -> None:
     schema.migrate(catalogue)
     with psycopg.connect(url) as connection:
         connection.execute("UPDATE channelscribe_schema SET version_num = '9999'")
-    for check in (schema.check_schema, schema.migrate):
+    for check in (schema.migrate, schema.note_if_older, lambda database: database.read(schema.check_schema)):
         with pytest.raises(SchemaMismatch, match="newer"):
             check(catalogue)
+
+
+def test_who_works_for_long_learns_that_the_schema_is_another(
+    empty_database: NewDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker of an older program beside a newer schema, and the other way round."""
+    url = empty_database()
+    schema.migrate(Database(url), "0004")
+    worker = schema.open_checked(url)
+    with pytest.raises(SchemaMismatch, match="has schema 0004, this program needs") as caught:
+        worker.run(stats.status)
+    assert stops_run(caught.value) and caught.value.remedy
+    schema.migrate(worker)
+    assert worker.run(stats.status).videos == 0
+    with psycopg.connect(url) as connection:
+        connection.execute("UPDATE channelscribe_schema SET version_num = '9999'")
+    assert worker.run(stats.status).videos == 0  # it was looked at less than a minute ago
+    monkeypatch.setattr("channelscribe.catalogue.connection.time.monotonic", lambda: worker._next_look)
+    with pytest.raises(SchemaMismatch, match="made by a newer channelscribe") as caught:
+        worker.run(videos.record_failure, 1, "a run", ValueError("of a video"))
+    assert stops_run(caught.value)
+    worker.close()
 
 
 def test_the_checks_of_the_migrations_are_those_of_the_tables(one_database: str) -> None:
@@ -137,7 +159,7 @@ def test_a_full_database_is_migrated_and_loses_nothing(empty_database: NewDataba
     assert all(before.values()), "a table without rows proves nothing"
     catalogue = Database(url)
     with pytest.raises(SchemaMismatch, match=f"has schema {revision}.*sync` migrates it"):
-        schema.check_schema(catalogue)
+        catalogue.read(schema.check_schema)
     schema.migrate(catalogue)
     after = everything(url, tables)
     for table, old in before.items():

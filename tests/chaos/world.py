@@ -115,7 +115,7 @@ class World:
         self.stack = self._open.enter_context(LocalStack(Settings(data_dir=self.data), command="the kill matrix"))
         self.stack.wait_ready()
         if self.pool:
-            self.environment["CHANNELSCRIBE_PREFECT__GPU_DEPLOYMENT"] = "transcribe-audio/gpu"
+            self.environment["CHANNELSCRIBE_PREFECT__GPU_DEPLOYMENT"] = "transcribe-audio/gpu-transcription"
             self._serve_pools()
 
     def join(self) -> None:

@@ -131,6 +131,6 @@ class Stack:
     def sync(self, limit: int) -> str:
         """Sync the sample channel as CI would; what Prefect's command line told."""
         request = f'request={{"source": "{SAMPLE}", "limit": {limit}}}'
-        done = self.prefect("deployment", "run", "sync-channel/default", "--param", request, "--watch")
+        done = self.prefect("deployment", "run", "sync-channel/channel-sync", "--param", request, "--watch")
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout

@@ -7,9 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from deployments.containers.hosting import Host
-from deployments.containers.processes import places_of
-from deployments.containers.stand_ins import STAND_INS
+from tests.containers.processes import STAND_INS, Host
 
 OF_CONTAINERS = re.compile(
     r"(?<![\w./:-])/(tmp/prefect|tmp/ui|data|tls|models|certificates|backup|etc/channelscribe)\b"
@@ -18,7 +16,7 @@ OF_CONTAINERS = re.compile(
 
 @pytest.fixture(scope="module")
 def host(tmp_path_factory: pytest.TempPathFactory) -> Host:
-    return Host(places_of(tmp_path_factory.mktemp("stack")), {"CHANNELSCRIBE_SPEECH__MODEL": "sample"})
+    return Host(tmp_path_factory.mktemp("stack"), {"CHANNELSCRIBE_SPEECH__MODEL": "sample"})
 
 
 def test_every_service_stays_in_its_folder_and_on_its_address(host: Host) -> None:
@@ -34,11 +32,11 @@ def test_every_service_stays_in_its_folder_and_on_its_address(host: Host) -> Non
 
 
 def test_the_same_folder_is_the_same_stack(host: Host) -> None:
-    again = Host(places_of(host.places.folder), host.settings)
+    again = Host(host.folder, host.settings)
     for name, service in host.services.items():
         assert again.environment(again.services[name]) == host.environment(service)
-    assert (host.places.folder / "stack.json").stat().st_mode & 0o777 == 0o600
-    others = {host.places.address(name) for name in host.services}
+    assert (host.folder / "stack.json").stat().st_mode & 0o777 == 0o600
+    others = {host.address(name) for name in host.services}
     assert len(others) == len(host.services)
 
 
@@ -50,8 +48,8 @@ def test_settings_reach_those_that_read_settings_env(host: Host) -> None:
 
 def test_a_folder_of_volumes_leads_to_them(host: Host, tmp_path: Path) -> None:
     service = host.services["certificates"]
-    host.places.prepare(service)
-    above = Path(host.places.here(service, "/tls"))
-    assert above.is_relative_to(host.places.folder)
+    host.command(service)
+    above = Path(host.here(service, "/tls"))
+    assert above.is_relative_to(host.folder)
     for role in ("authority", "scheduler", "worker", "client"):
-        assert (above / role).resolve() == Path(host.places.here(service, f"/tls/{role}")).resolve()
+        assert (above / role).resolve() == Path(host.here(service, f"/tls/{role}")).resolve()

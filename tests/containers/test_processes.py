@@ -1,6 +1,7 @@
 """All services of compose.yaml as plain processes: TLS and authentication in front, and a sync through it all.
 
-nginx, PostgreSQL and Prometheus are Debian's; the S3 server is moto's over HTTP. Order matters: one stack serves all.
+nginx and Prometheus are Debian's, PostgreSQL the wheel's; the S3 server is moto's over HTTP. Order matters: one stack
+serves all.
 """
 
 from __future__ import annotations
@@ -33,16 +34,14 @@ from channelscribe.sample.feed import sample_items
 from channelscribe.sample.server import SampleServer
 from channelscribe.settings.options import StoreOptions
 from channelscribe.store import MediaStore
-from deployments.containers.dashboards import METRIC, expressions
-from deployments.containers.processes import places_of
-from deployments.containers.programs import Skipped, needed
-from deployments.containers.stand_ins import postgres_programs
 from tests.conftest import clean_environment
+from tests.containers.compose_file import ROOT
+from tests.containers.processes import Host, NotHere, needed
+from tests.containers.test_compose import METRIC, expressions
 
 pytestmark = [pytest.mark.stack, pytest.mark.speech, pytest.mark.long, pytest.mark.timeout(900)]
 
-ROOT = Path(__file__).parent.parent.parent
-PROCESSES = [sys.executable, "-m", "deployments.containers.processes"]
+PROCESSES = [sys.executable, "-m", "tests.containers.processes"]
 READY_SECONDS, LOOK_SECONDS = 300, 1
 ON_SAMPLE = {
     "speech.model": "sample",
@@ -90,10 +89,9 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     if not sys.platform.startswith("linux"):
         pytest.skip("needs Linux")
     try:
-        for name in ("nginx", "prometheus", "openssl", "psql", "bash"):
+        for name in ("nginx", "prometheus", "openssl", "bash"):
             needed(name)
-        postgres_programs()
-    except Skipped as reason:
+    except NotHere as reason:
         pytest.skip(str(reason))
     folder = tmp_path_factory.mktemp("services")
     environment = clean_environment(folder) | {"PYTHONPATH": str(ROOT)}
@@ -202,7 +200,7 @@ def test_a_sync_from_outside(running: Running) -> None:
         "PREFECT_CLI_PROMPT": "false",
         "NO_PROXY": "*",
     }
-    argv = [sys.executable, "-m", "prefect", "deployment", "run", "sync-channel/default", "--watch"]
+    argv = [sys.executable, "-m", "prefect", "deployment", "run", "sync-channel/channel-sync", "--watch"]
     with SampleServer(items=[replace(item, id=f"outside-{item.id}") for item in short]) as sample:
         request = {"source": sample.feed_url, "settings": ON_SAMPLE}
         done = subprocess.run(
@@ -232,9 +230,9 @@ def test_a_sync_from_outside(running: Running) -> None:
 
 def store_of(running: Running) -> MediaStore:
     """The S3 server's bucket, with the keys that the workers have."""
-    places = places_of(running.folder)
-    service = places.tree.compose.services["orchestrator"]
-    own = {name: places.here(service, value) for name, value in service.environment.items()}
+    host = Host(running.folder)
+    service = host.services["orchestrator"]
+    own = {name: host.here(service, value) for name, value in service.environment.items()}
     given = {
         name.removeprefix("CHANNELSCRIBE_STORE__").lower(): value
         for name, value in own.items()
@@ -247,7 +245,7 @@ def store_of(running: Running) -> MediaStore:
 def test_prometheus_sees_all_and_has_every_figure_that_is_named(running: Running) -> None:
     """After the sync, so that there are stages."""
     home = f"http://{running.told['addresses']['prometheus']}:9090/api/v1/"
-    wanted = {name for _, expression in expressions(ROOT / "docker") for name in METRIC.findall(expression)}
+    wanted = {name for _, expression in expressions() for name in METRIC.findall(expression)}
     wanted = {name for name in wanted if not name.startswith("DCGM_") and name != "ALERTS"}
     # No video failed, or is in work now.
     wanted -= {"channelscribe_failures", "channelscribe_running"}
@@ -264,12 +262,10 @@ def test_prometheus_sees_all_and_has_every_figure_that_is_named(running: Running
     assert set(health) >= {"prefect", "dask-scheduler", "dask-worker", "channelscribe", "prometheus"}
     assert {how for how, _ in health.values()} == {"up"}, health
     assert wanted - there == set()
-    stages = {
-        stage for _, expression in expressions(ROOT / "docker") for stage in re.findall(r'stage="(\w+)"', expression)
-    }
+    stages = {stage for _, expression in expressions() for stage in re.findall(r'stage="(\w+)"', expression)}
     assert stages
     assert stages <= set(httpx.get(home + "label/stage/values", trust_env=False).json()["data"])
-    for _, expression in expressions(ROOT / "docker"):
+    for _, expression in expressions():
         asked = httpx.get(home + "query", params={"query": expression}, trust_env=False)
         assert asked.status_code == 200, (expression, asked.text)
     firing = httpx.get(home + "alerts", trust_env=False).json()["data"]["alerts"]
@@ -283,7 +279,7 @@ def test_prometheus_sees_all_and_has_every_figure_that_is_named(running: Running
 )
 def test_a_schedule_makes_runs(running: Running) -> None:
     with running.client(auth=running.auth) as client:
-        deployment = client.get("/api/deployments/name/sweep/hourly").json()
+        deployment = client.get("/api/deployments/name/sweep/hourly-sweep").json()
         made = client.post(f"/api/deployments/{deployment['id']}/schedule", json={})
         wanted = {"deployments": {"id": {"any_": [deployment["id"]]}}}
         runs = client.post("/api/flow_runs/filter", json=wanted).json()

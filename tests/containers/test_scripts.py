@@ -9,9 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from deployments.containers.tree import ROOT
+from tests.containers.compose_file import DOCKER
 
-DOCKER = ROOT / "docker"
 NEW_KEY = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj", "/CN=given"]
 
 pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="there is no openssl here")

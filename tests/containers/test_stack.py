@@ -124,7 +124,7 @@ def test_schedules_make_runs(stack: Stack) -> None:
     scheduled = "SELECT count(*) FROM flow_run WHERE state_type = 'SCHEDULED'"
     until = time.monotonic() + 180
     while stack.sql(scheduled, "prefect") == "0":
-        assert time.monotonic() < until, "no run of sweep/hourly"
+        assert time.monotonic() < until, "no run of sweep/hourly-sweep"
         time.sleep(5)
 
 

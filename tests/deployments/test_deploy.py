@@ -8,16 +8,18 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx
 import pytest
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.actions import DeploymentScheduleCreate
 from prefect.client.schemas.objects import FlowRun, StateType
-from prefect.client.schemas.schedules import IntervalSchedule
+from prefect.client.schemas.responses import SetStateStatus
+from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule
+from prefect.exceptions import ObjectNotFound
 from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
-from prefect.states import Running
+from prefect.states import Completed, Pending, Running
 from prefect.utilities.schema_tools.validation import validate
 from pydantic import SecretStr
 
@@ -26,10 +28,10 @@ from channelscribe.errors import StackError
 from channelscribe.settings import PrefectOptions, Settings, SourceOptions, SpeechOptions, StoreOptions
 from deployments import provision as provisioning
 from deployments.automations import LOST_AFTER, lost_runs
+from deployments.capacity import POOLS, QUEUES
 from deployments.declared import Declared, declared
 from deployments.plan import MEMORY, Change
-from deployments.pools import pools
-from deployments.provision import SYNC, provision
+from deployments.provision import FORMER, SYNC, provision
 from tests.conftest import Cli
 
 pytestmark = pytest.mark.stack
@@ -60,6 +62,7 @@ def everything(server: SyncPrefectClient) -> dict[str, list[Any]]:
     """All objects that a deploy is about, as the server has them, times of their last change included."""
     kinds: dict[str, list[Any]] = {
         "pools": server.read_work_pools(),
+        "queues": [server.read_work_queue_by_name(name, pool) for pool, name in QUEUES],
         "limits": server.read_global_concurrency_limits(limit=200),
         "block types": [server.read_block_type_by_slug(kind.get_block_type_slug()) for kind in BLOCKS],
         "documents": server.read_block_documents(),
@@ -99,9 +102,9 @@ def test_a_rehearsal_tells_what_a_deploy_does_and_the_second_one_does_nothing(
 def test_everything_that_is_declared_is_there(server: SyncPrefectClient, deploy: Deploy) -> None:
     deploy()
     there = {pool.name: pool for pool in server.read_work_pools()}
-    assert {pool.name for pool in pools(Settings())} <= set(there)
+    assert set(POOLS) <= set(there)
     assert all(each.type == "process" for each in there.values())
-    for each in declared(list(there)):
+    for each in declared():
         found = server.read_deployment_by_name(each.name)
         assert found.work_pool_name in there
         assert (found.enforce_parameter_schema, found.tags) == (True, ["channelscribe"])
@@ -212,6 +215,96 @@ def test_what_is_declared_no_more_goes_and_what_people_made_stays(
     assert server.read_global_concurrency_limit_by_name("their-own").limit == 3
     server.delete_global_concurrency_limit_by_name("their-own")
     assert names(deploy()) == {("create", "automation channelscribe: endless runs")}
+
+
+def test_deployments_of_0_1_0_go_and_their_schedules_move_as_they_are(
+    server: SyncPrefectClient, deploy: Deploy
+) -> None:
+    deploy(text="channels: []")
+    for name in (SYNC, "sweep/hourly-sweep"):
+        server.delete_deployment(server.read_deployment_by_name(name).id)
+    kept = {"schedule": CronSchedule(cron="15 6 * * *", timezone="Europe/Berlin"), "slug": "git-city-radio"}
+    radio = DeploymentScheduleCreate(**kept, active=False, parameters={"request": {"source": "https://a.org/radio"}})
+    own = DeploymentScheduleCreate(schedule=IntervalSchedule(interval=86400), parameters={"request": {"source": "x"}})
+    flows = {name: server.create_flow_from_name(name.partition("/")[0]) for name in FORMER.values()}
+    tags, old = ["channelscribe"], FORMER[SYNC]
+    server.create_deployment(flows[old], "default", tags=tags, schedules=[radio, own], paused=True)
+    server.create_deployment(flows["sweep/hourly"], "hourly", tags=tags)
+    theirs = server.create_deployment(flows["transcribe-audio/gpu"], "gpu", tags=["not ours"])
+
+    moved = {
+        ("create", f"deployment {SYNC}"),
+        ("remove", f"deployment {old}"),
+        ("create", "deployment sweep/hourly-sweep"),
+        ("remove", "deployment sweep/hourly"),
+        ("create", "schedule sweep/hourly-sweep: hourly"),
+        ("update", f"schedule {SYNC}: city-radio"),
+        ("create", f"schedule {SYNC}: a-podcast"),
+    }
+    assert names(deploy(rehearsal=True)) == moved
+    assert names(deploy()) == moved
+    assert server.read_deployment_by_name(SYNC).paused
+    there = schedules(server)
+    assert set(there) == {"git-city-radio", "git-a-podcast", None}
+    assert (there["git-city-radio"].active, there["git-a-podcast"].active) == (False, True)
+    assert there[None].schedule.interval == timedelta(days=1)
+    assert there[None].parameters == {"request": {"source": "x"}}
+    for name in (old, "sweep/hourly"):
+        with pytest.raises(ObjectNotFound):
+            server.read_deployment_by_name(name)
+    assert server.read_deployment_by_name("transcribe-audio/gpu").id == theirs
+    assert deploy() == []
+    server.delete_deployment(theirs)
+    server.resume_deployment(server.read_deployment_by_name(SYNC).id)
+
+
+def work(server: SyncPrefectClient, pool: str, queues: list[str]) -> list[FlowRun]:
+    """What a worker would start now, in its order, and starts: as Prefect's own worker asks."""
+    found = server.get_scheduled_flow_runs_for_work_pool(pool, queues, datetime.now(UTC) + timedelta(seconds=5))
+    runs = [response.flow_run for response in found]
+    for run in runs:
+        for state in (Pending(), Running()):
+            assert server.set_flow_run_state(run.id, state).status == SetStateStatus.ACCEPT
+    return runs
+
+
+def test_however_many_channels_are_due_at_one_minute_each_is_synced(server: SyncPrefectClient, deploy: Deploy) -> None:
+    deploy(text="channels: []")
+    deployment, most = server.read_deployment_by_name(SYNC).id, QUEUES["default", "syncs"].runs
+    assert most is not None
+    sources = [f"https://a.org/{number}" for number in range(2 * most + 5)]
+    made = {
+        server.create_flow_run_from_deployment(deployment, parameters={"request": {"source": source}}).id
+        for source in sources
+    }
+    done: list[UUID] = []
+    while at_work := work(server, "default", ["syncs"]):
+        assert len(at_work) <= most
+        assert work(server, "default", ["syncs"]) == [], "more than the limit"
+        for run in at_work:
+            server.set_flow_run_state(run.id, Completed())
+            done.append(run.id)
+    assert len(done) == len(made) and set(done) == made
+
+
+def test_what_is_fresh_is_transcribed_before_the_backlog(server: SyncPrefectClient, deploy: Deploy) -> None:
+    deploy(Settings(prefect=PrefectOptions(gpu_runs=1)), text="channels: []")
+    deployment = server.read_deployment_by_name("transcribe-audio/gpu-transcription")
+    assert deployment.work_queue_name == "backlog"
+
+    def queued(queue: str | None) -> UUID:
+        run = {"work_queue_name": queue, "enforce_parameter_schema": False}
+        made = server._client.post(f"/deployments/{deployment.id}/create_flow_run", json=run).raise_for_status()
+        return UUID(made.json()["id"])
+
+    order = ["backlog", None, "fresh", "backlog", "fresh"]
+    made = {queued(queue): queue for queue in order}
+    taken = []
+    while at_work := work(server, "gpu", []):
+        taken += [made[run.id] for run in at_work]
+        for run in at_work:
+            server.set_flow_run_state(run.id, Completed())
+    assert taken == ["fresh", "fresh", "backlog", None, "backlog"]
 
 
 def test_what_people_change_in_the_ui_stays(server: SyncPrefectClient, deploy: Deploy) -> None:

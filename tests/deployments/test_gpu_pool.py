@@ -33,7 +33,7 @@ ON_SAMPLE = {
     "text.models": {"en": "sample"},
     "sources.allow_private_addresses": True,
 }
-RUN = [sys.executable, "-m", "prefect", "deployment", "run", "sync-channel/default"]
+RUN = [sys.executable, "-m", "prefect", "deployment", "run", "sync-channel/channel-sync"]
 MADE = """
 SELECT video_id, stage, outcome, worker FROM stage_run JOIN video ON video.id = video_pk
 WHERE video.url LIKE %s ORDER BY stage_run.id
@@ -65,7 +65,7 @@ def workers(
     own = {
         "default": {
             "CHANNELSCRIBE_DASK__SCHEDULER": stack.addresses.scheduler or "",
-            "CHANNELSCRIBE_PREFECT__GPU_DEPLOYMENT": "transcribe-audio/gpu",
+            "CHANNELSCRIBE_PREFECT__GPU_DEPLOYMENT": "transcribe-audio/gpu-transcription",
             "CHANNELSCRIBE_PREFECT__GPU_RUNS": "2",
         },
         "gpu": {},

@@ -20,9 +20,7 @@ import json
 from prefect.client.orchestration import get_client
 from channelscribe.errors import StackError
 from channelscribe.settings import SourceOptions
-from channelscribe.sources.budgets import budgets
-from deployments.limits import provision_limits
-from tasks.site_guard import take_turn
+from tasks.site_guard import provide_budgets, take_turn
 
 options = SourceOptions(budgets={"a-site": 36000.0}, egress="test", pause_seconds=0)
 try:
@@ -33,7 +31,7 @@ except StackError as error:
 
 seen = []
 for rate in (36000.0, 36000.0, 18000.0):
-    provision_limits(budgets(options.model_copy(update={"budgets": {"a-site": rate}})))
+    provide_budgets(options.model_copy(update={"budgets": {"a-site": rate}}))
     with get_client(sync_client=True) as client:
         limit = client.read_global_concurrency_limit_by_name("a-site-test")
     seen.append([str(limit.id), limit.limit, limit.slot_decay_per_second, str(limit.updated)])

@@ -72,7 +72,6 @@ class Syncs:
 
 def main() -> None:
     from channelscribe.errors import ChannelscribeError
-    from flows.commands.sync import provide_limits
     from flows.session import call, engine, run_settings
 
     settings, _ = run_settings(argparse.Namespace(assignments=[]))
@@ -81,10 +80,11 @@ def main() -> None:
         from channelscribe.settings.registry import SettingsRegistry
         from flows.forms import SyncRequest
         from flows.sync_channel import sync_channel
+        from tasks.site_guard import provide_budgets
 
         for line in sys.stdin:
             request = SyncRequest.model_validate(json.loads(line))
-            provide_limits(SettingsRegistry(run=request.settings).resolve())
+            provide_budgets(SettingsRegistry(run=request.settings).resolve().sources)
             try:
                 answer = call(sync_channel, request).model_dump(mode="json")
             except ChannelscribeError as error:

@@ -13,9 +13,7 @@ from prefect.utilities.callables import parameter_schema
 from pydantic import BaseModel
 
 from channelscribe.errors import InvalidSetting
-from channelscribe.settings import Settings
 from deployments.declared import FILE, declared
-from deployments.pools import pools
 from flows.forms import ProcessRequest, RetranscribeRequest, SweepRequest, SyncRequest
 
 DECLARED = yaml.safe_load(FILE.read_text())
@@ -34,7 +32,7 @@ def test_each_entrypoint_is_a_flow_that_dask_workers_know(entry: dict[str, str])
 
 
 def test_each_deployment_is_in_the_docs() -> None:
-    found = declared([pool.name for pool in pools(Settings())])
+    found = declared()
     assert len(found) == len(ENTRIES) >= 3
     assert all(f"| `{each.name}` |" in DOC for each in found)
 
@@ -48,6 +46,8 @@ def test_prefects_own_command_reads_it() -> None:
     ("change", "says"),
     [
         ({"work_pool": {"name": "cpu"}}, "no pool cpu"),
+        ({"work_pool": {"name": "gpu", "work_queue_name": "slow"}}, "no pool gpu with a queue slow"),
+        ({"concurrency_limit": {"limit": 1, "collision_strategy": "WAIT"}}, "collision_strategy"),
         ({"entrypoint": "flows.sync_channel.nothing"}, "no such flow"),
         ({"entrypoint": "flows.nothing.nothing"}, "no such flow"),
         ({"entrypoint": "flows/sync_channel.py:sync_channel"}, "entrypoint"),
@@ -62,7 +62,7 @@ def test_a_wrong_entry_is_told(tmp_path: Path, change: dict[str, Any], says: str
     wrong = {**DECLARED, "deployments": [{**ENTRIES[0], **change}, *ENTRIES[1:]]}
     (tmp_path / "prefect.yaml").write_text(yaml.safe_dump(wrong))
     with pytest.raises(InvalidSetting, match=says):
-        declared(["default", "gpu"], tmp_path / "prefect.yaml")
+        declared(tmp_path / "prefect.yaml")
 
 
 @pytest.mark.parametrize("form", FORMS)

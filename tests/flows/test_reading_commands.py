@@ -161,3 +161,17 @@ def test_feeds_as_a_list_of_shows(library: Database, answer: Answer, tmp_path: P
     code, out, _ = answer("sources", "--json")
     assert {each["kind"]: each["videos"] for each in json.loads(out)["sources"]} == {"channel": 2, "feed": 0}
     assert "secret" not in out and "secret" not in file.read_text()
+
+
+def test_an_older_schema_is_read_as_far_as_it_goes_and_stays(empty_database: NewDatabase, answer: Answer) -> None:
+    url = empty_database()
+    schema.migrate(Database(url), "0004")
+    with psycopg.connect(url) as connection:
+        connection.execute("INSERT INTO video (site, video_id, url) VALUES ('youtube', 'old', 'https://x/old')")
+    code, out, err = answer("status", "--json", url=url)
+    assert (code, json.loads(out)["videos"], err.count("older schema 0004"), err.count("\n")) == (0, 1, 1, 1)
+    code, _, err = answer("search", "nothing", url=url)
+    assert code == 0 and "channelscribe sync" in err
+    code, out, err = answer("show", "old", url=url)
+    assert (code, out) == (1, "") and "sync" in err
+    assert schema.revision_of(Database(url)) == "0004"

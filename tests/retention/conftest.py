@@ -19,7 +19,9 @@ __all__ = ["bucket", "catalogue", "empty_database", "new_database", "one_databas
 def library(catalogue: Database, tmp_path: Path) -> Library:
     """An empty library with its store in a folder."""
     root = tmp_path / "library"
-    return Library(catalogue, MediaStore(str(root)), root / "results", tmp_path / "scratch" / "partial")
+    return Library(
+        catalogue, MediaStore(str(root)), root / "results", tmp_path / "scratch" / "partial", tmp_path / "logs"
+    )
 
 
 @pytest.fixture(params=["folder", "s3"])
@@ -28,4 +30,4 @@ def any_library(request: pytest.FixtureRequest, library: Library, tmp_path: Path
     if request.param == "folder":
         return library
     store = MediaStore(f"s3://{request.getfixturevalue('bucket')}/library", request.getfixturevalue("s3"))
-    return Library(library.catalogue, store, library.results, library.partial)
+    return Library(library.catalogue, store, library.old_results, library.partial, library.logs)

@@ -56,8 +56,8 @@ def prepared(library: Library, video_id: str, *, made: str = "1", speech: str = 
         row.id, OWNER, source_sha256=digits(video_id, made), options_key="o", format_id="140", seconds=2.0, bytes=9,
         archive_key=keys["archive"], speech_key=keys["speech"], speech_sha256=digits(sound), part_keys=[keys["part"]],
     )  # fmt: skip
-    result(library, f"download-{video_id}-{made}", keys["original"])
-    result(library, f"prepare-{video_id}-{made}", keys["archive"], keys["speech"], keys["part"])
+    answer(library, "download", digits(made), keys["original"], video=video_id)
+    answer(library, "prepare", digits(made), keys["archive"], keys["speech"], keys["part"], video=video_id)
     return row
 
 
@@ -67,7 +67,7 @@ def recognized(library: Library, row: VideoRow, *, made: str = "1", speech: str 
     for key in keys:
         library.catalogue.run(references.note_checkpoint, row.id, key)
         library.store.add_bytes(key.encode(), key)
-        result(library, f"step-{key.replace('/', '-')}", key)
+        answer(library, key.split("/")[1], key.split("/")[2].removesuffix(".json"), key)
     return keys
 
 
@@ -103,10 +103,17 @@ def published(library: Library, video_id: str, *, made: str = "1", speech: str =
     return row
 
 
-def result(library: Library, name: str, *keys: str) -> Path:
-    """What the engine remembers of a step."""
-    library.results.mkdir(parents=True, exist_ok=True)
-    path = library.results / name
+def answer(library: Library, step: str, key: str, *keys: str, video: str | None = None) -> str:
+    """What the store remembers of a step, of one video or of all that share it; returns its key."""
+    place = layout.result_key(step, 1, key, (SITE, video) if video else None)
+    library.store.put_json({"metadata": {}, "result": json.dumps({"data": {"keys": keys}})}, place)
+    return place
+
+
+def old_result(library: Library, name: str, *keys: str) -> Path:
+    """What Prefect remembered of a step, on this machine, before the store did."""
+    library.old_results.mkdir(parents=True, exist_ok=True)
+    path = library.old_results / name
     path.write_text(json.dumps({"metadata": {}, "result": json.dumps({"keys": keys})}))
     return path
 
@@ -128,11 +135,12 @@ def age(*paths: Path, seconds: float) -> None:
 
 def content(library: Library) -> dict[str, str]:
     """Every object of the store but results, with its sha256."""
-    return {
-        key: hashlib.sha256(library.store.read_bytes(key)).hexdigest()
-        for key in library.store.list()
-        if not key.startswith("results/")
-    }
+    return {key: digest for key, digest in everything(library).items() if not key.startswith("results/")}
+
+
+def everything(library: Library) -> dict[str, str]:
+    """Every object of the store, with its sha256."""
+    return {key: hashlib.sha256(library.store.read_bytes(key)).hexdigest() for key in library.store.list()}
 
 
 def rows(library: Library, *tables: str) -> dict[str, list[str]]:

@@ -15,7 +15,7 @@ from channelscribe.catalogue.schema import migrate
 from channelscribe.catalogue.search_query import Question
 from channelscribe.errors import CatalogueError, SchemaMismatch, StoreError, StoreNotWritable, UsageError
 from channelscribe.retention import Library
-from channelscribe.retention.backup import back_up, restore
+from channelscribe.retention.backup import back_up, bring_up_to_date, restore
 from channelscribe.retention.takedown import take_down
 from channelscribe.store import MediaStore
 from tests.catalogue.conftest import NewDatabase
@@ -47,7 +47,7 @@ def test_there_and_back(any_library: Library, elsewhere: Library, tmp_path: Path
     assert back.objects == done.objects
     assert content(elsewhere) == content(any_library)
     assert rows(elsewhere, *TABLES) == rows(any_library, *TABLES)
-    schema.check_schema(elsewhere.catalogue)
+    elsewhere.catalogue.read(schema.check_schema)
     assert (
         elsewhere.catalogue.run(transcripts.transcript_of, "a")[2]
         == any_library.catalogue.run(transcripts.transcript_of, "a")[2]
@@ -143,8 +143,43 @@ def test_a_copy_of_an_older_schema_is_migrated(empty_database: NewDatabase, else
     contents = dump.dump(Database(old.url.render_as_string(hide_password=False)), place)
     assert contents["schema"] == "0002"
     dump.load(elsewhere.catalogue, place, contents)
-    schema.check_schema(elsewhere.catalogue)
+    elsewhere.catalogue.read(schema.check_schema)
     assert [row.video_id for row in elsewhere.catalogue.run(videos.find_videos, "old")] == ["old"]
+
+
+def older(url: str) -> Database:
+    """A library with one video, of the schema before last."""
+    schema.migrate(Database(url), "0004")
+    with psycopg.connect(url) as connection:
+        connection.execute("INSERT INTO video (site, video_id, url) VALUES ('youtube', 'old', 'https://x/old')")
+    return Database(url)
+
+
+def test_before_the_schema_changes_rows_are_copied_and_can_be_put_back(
+    empty_database: NewDatabase, elsewhere: Library, tmp_path: Path
+) -> None:
+    catalogue, copies = older(empty_database()), tmp_path / "copies"
+    for name in ("schema-0001-1", "schema-0002-2", "schema-0003-3"):
+        (copies / name).mkdir(parents=True)
+    copy = bring_up_to_date(catalogue, copies)
+    assert copy is not None and [path.name for path in sorted(copies.iterdir())] == [
+        *("schema-0002-2", "schema-0003-3", copy.name)
+    ]
+    catalogue.read(schema.check_schema)
+    assert json.loads((copy / "manifest.json").read_text())["schema"] == "0004"
+    assert restore(elsewhere, copy).rows["video"] == 1
+    assert [row.video_id for row in elsewhere.catalogue.run(videos.find_videos, "old")] == ["old"]
+    assert bring_up_to_date(catalogue, copies) is None
+    assert bring_up_to_date(Database(empty_database()), copies) is None
+    assert len(list(copies.iterdir())) == 3
+
+
+def test_without_room_for_the_copy_the_schema_stays(empty_database: NewDatabase, tmp_path: Path) -> None:
+    catalogue = older(empty_database())
+    (tmp_path / "copies").write_text("in the way")
+    with pytest.raises(StoreNotWritable, match="copies"):
+        bring_up_to_date(catalogue, tmp_path / "copies")
+    assert schema.revision_of(catalogue) == "0004"
 
 
 def test_a_folder_that_cannot_be_written(library: Library, tmp_path: Path) -> None:

@@ -38,7 +38,7 @@ def published_of(library: Library) -> list[VideoRow]:
 
 
 def test_it_is_migrated_and_read(old: Library) -> None:
-    schema.check_schema(old.catalogue)
+    old.catalogue.read(schema.check_schema)
     status = old.catalogue.run(stats.status)
     assert status.states["published"] == 7
     assert (status.states["waiting"], status.states["unavailable"], status.states["excluded"]) == (1, 2, 1)

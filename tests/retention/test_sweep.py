@@ -20,22 +20,23 @@ from tests.retention.filling import (
     DAY,
     HOUR,
     age,
+    answer,
     broken_off,
     content,
     digits,
     finished,
     listed,
+    old_result,
     prepared,
     published,
     recognized,
-    result,
 )
 
 AT_ONCE = RetentionOptions(orphan_hours=0)
 
 
 def root(library: Library) -> Path:
-    return library.results.parent
+    return library.old_results.parent
 
 
 def tallies(report: SweepReport) -> dict[tuple[str, str], int]:
@@ -53,26 +54,29 @@ def test_what_rows_point_to_stays_and_nothing_else(any_library: Library) -> None
         layout.transcript_key(SITE, "a", digits("gone"), "txt"),
         layout.reading_key(SITE, "a", digits("gone")),
         layout.checkpoint_key("align", digits("gone")),
-        layout.archive_key(SITE, "unknown"),
-        layout.cover_key(SITE, "unknown"),
     ]
+    unknown = [layout.archive_key(SITE, "unknown"), layout.cover_key(SITE, "unknown")]  # another library's
     for key in orphans:
         any_library.store.put_bytes(b"orphan", key)
-    any_library.store.put_bytes(b"of somebody else", "doctor/probe.txt")
-    any_library.store.put_bytes(b"not as we name things", "originals/readme.txt")
+    others = ["doctor/probe.txt", "originals/readme.txt", "results/2026/summary.csv", "checkpoints/epoch/last.pt"]
+    for key in (*unknown, *others):
+        any_library.store.put_bytes(b"of somebody else", key)
     before = content(any_library)
-    result(any_library, "of-an-orphan", orphans[1])
+    old_result(any_library, "of-an-orphan", orphans[1])
+    stale = answer(any_library, "align", digits("no such checkpoint"))
 
     told = sweep(any_library, AT_ONCE, delete=False)
     assert content(any_library) == before
-    assert set(told.going.examples) == {*orphans, "of-an-orphan"}
+    assert set(told.going.examples) == {*orphans, "of-an-orphan", stale}
+    assert told.unknown == len(unknown)
 
     assert sweep(any_library, RetentionOptions(), delete=True).going.count() == 0  # all are too young
     done = sweep(any_library, AT_ONCE, delete=True)
     assert tallies(done) == tallies(told)
     left = content(any_library)
-    assert set(left) == {*kept, "doctor/probe.txt", "originals/readme.txt"}
-    assert not (any_library.results / "of-an-orphan").exists()
+    assert set(left) == {*kept, *unknown, "doctor/probe.txt", "originals/readme.txt", "checkpoints/epoch/last.pt"}
+    assert not (any_library.old_results / "of-an-orphan").exists()
+    assert any_library.store.exists("results/2026/summary.csv") and not any_library.store.exists(stale)
     assert sweep(any_library, AT_ONCE, delete=True).going.count() == 0
 
 
@@ -102,15 +106,19 @@ def test_retention_by_kind(library: Library) -> None:
     published(library, "new")
     options = RetentionOptions(originals_days=30, speech_tracks_days=30)
     report = sweep(library, options, delete=True)
-    assert tallies(report) == {("expired", "originals"): 2, ("expired", "speech_tracks"): 1, ("stale", "results"): 2}
+    assert tallies(report) == {("expired", "originals"): 2, ("expired", "speech_tracks"): 1}
     left = content(library)
     assert not [key for key in left if "/old" in key and key.startswith(("originals", "speech"))]
     assert [key for key in left if "/new/" in key and key.startswith("originals")]
-    # What a step remembers of what is gone goes with it; the rest is still known.
-    assert sorted(path.name.partition("-")[0] for path in library.results.glob("*-old-*")) == []
+    # In a row that is older than what it points to may be, nothing is missed.
+    assert report.missing == {"originals": 1, "speech_tracks": 1}
+    with library.catalogue.session() as session:
+        execute(session, "UPDATE audio SET created_at = now() - interval '31 days'")
+    assert sweep(library, options, delete=False).missing == {}
     assert library.catalogue.run(videos.find_videos, "old")[0].state == State.PUBLISHED
     assert library.catalogue.run(transcripts.transcript_of, "old")[2].text
     again = tallies(sweep(library, replace_all(0), delete=True))
+    assert again["stale", "results"] == 3  # of the checkpoints that went; those of "new" are too young
     kinds = {kind for _, kind in again if kind != "results"}
     assert kinds == {"originals", "archives", "audio_parts", "speech_tracks", "checkpoints"}
     assert {key.partition("/")[0] for key in content(library)} == {"transcriptions", "processed"}

@@ -18,7 +18,7 @@ from channelscribe.settings import RetentionOptions
 from channelscribe.sources.filters import Facts
 from channelscribe.store import layout
 from tests.catalogue.records import OWNER, SITE, Listed, Video, spoken
-from tests.retention.filling import broken_off, content, digits, published, recognized, result, rows
+from tests.retention.filling import broken_off, content, digits, everything, old_result, published, recognized, rows
 
 TABLES = ("video", "audio", "transcript", "segment", "speaker", "sentence", "entity", "checkpoint", "source")
 
@@ -29,23 +29,23 @@ def nothing_to_say(_: Facts) -> None:
 
 def test_everything_of_it_goes_and_nothing_else(any_library: Library) -> None:
     published(any_library, "stays", speech="the same sound")
-    kept, kept_rows = content(any_library), rows(any_library, *TABLES)
-    kept_results = {path.name for path in any_library.results.iterdir()}
+    kept, kept_rows = everything(any_library), rows(any_library, *TABLES)
+    old_result(any_library, "kept", layout.archive_key(SITE, "stays"))
     gone = published(any_library, "gone")
     published(any_library, "gone", made="2")
     recognized(any_library, gone, speech="the same sound")
     folder = broken_off(any_library, "gone")
-    before = content(any_library)
+    old_result(any_library, "gone", layout.archive_key(SITE, "gone"))
+    before = everything(any_library)
 
     told = take_down(any_library, find_one(any_library, "gone"), delete=False)
-    assert content(any_library) == before
+    assert everything(any_library) == before
     assert (told.rows["transcripts"], told.rows["audio"], told.in_work) == (2, 2, False)
     done = take_down(any_library, find_one(any_library, "gone"), delete=True)
     assert done.going.tallies == told.going.tallies
-    assert content(any_library) == kept
+    assert {key: each for key, each in everything(any_library).items() if key != "results/kept"} == kept
     assert not folder.exists()
-    assert {path.name for path in any_library.results.iterdir()} >= kept_results
-    assert not [path.name for path in any_library.results.iterdir() if "gone" in path.read_text()]
+    assert [path.name for path in any_library.old_results.iterdir() if path.is_file()] == ["kept"]
     left = rows(any_library, *TABLES)
     assert {table: left[table] for table in TABLES if table != "video"} == {
         table: kept_rows[table] for table in TABLES if table != "video"
@@ -131,7 +131,7 @@ def test_a_run_that_has_it_loses_it(library: Library) -> None:
             call()
     late = layout.archive_key(SITE, "a")
     library.store.put_bytes(b"written late", late)
-    result(library, "late", late)
+    old_result(library, "late", late)
     broken_off(library, "a")
     swept = sweep(library, RetentionOptions(), delete=True)
     assert swept.going.count("taken_down") == 2
@@ -162,7 +162,8 @@ def test_killed_after_any_step_the_same_again_finishes(
     assert library.catalogue.run(videos.find_videos, "a")[0].taken_down_at is not None
     take_down(library, find_one(library, row.url), delete=True)
     assert content(library) == {}
-    assert list(library.results.iterdir()) == []
+    assert everything(library) == {}
+    assert not library.old_results.exists()
     assert rows(library, "checkpoint", "audio", "transcript") == {"checkpoint": [], "audio": [], "transcript": []}
 
 

@@ -20,6 +20,7 @@ SCRIPT = """
 from tasks.records import PreparedAudio
 from tasks.speech import recognize, recognize_together
 from tasks.batching import failure_of
+from channelscribe.catalogue.connection import execute
 import uuid
 
 def audio(name):
@@ -28,7 +29,7 @@ def audio(name):
     rest = dict(archive_key=key, format_id="0", bytes=1, loudness=None, options_key="")
     return PreparedAudio(source_sha256=sha256, speech_sha256=sha256, speech_key=key, seconds=6, **rest)
 
-@flow(task_runner=dask_task_runner())
+@flow(task_runner=OnDask())
 def transcribed(work, options):
     videos, tracks = zip(*work)
     batch = submit("GPU", recognize_together, list(videos), list(tracks), options)
@@ -48,8 +49,11 @@ found = [VideoWork(pk=rows[v.video_id].id, video_id=v.video_id, **fixed) for v i
 work = [(video, audio(f"{name}.flac")) for video, name in zip(found, names)]
 first, errors, answers = transcribed(work, options())
 again = transcribed(work, options())[0]
+with catalogue().session() as session:
+    query = "SELECT video_id, outcome FROM stage_run JOIN video ON video.id = video_pk WHERE video_id LIKE 'together-%'"
+    tries = sorted(map(list, execute(session, query + " AND stage = 'recognize'")))
 said = [type(answer).__name__ if error else answer for error, answer in zip(errors, answers)]
-print(json.dumps([first, again, said]))
+print(json.dumps([first, again, said, tries]))
 """
 
 
@@ -58,9 +62,12 @@ print(json.dumps([first, again, said]))
 def test_each_has_its_own_checkpoint_and_its_own_failure(
     stack: LocalStack, data_dir: Path, dialogue_folder: Path
 ) -> None:
-    first, again, (one, broken, two) = run(SCRIPT, stack, data_dir, dialogue_folder)
+    first, again, (one, broken, two), tries = run(SCRIPT, stack, data_dir, dialogue_folder)
     assert (first, again) == (2, 0)
     assert broken == "CorruptMedia"
+    # What was made in the batch was made once; the broken one was tried again alone.
+    twice = [["together-broken", "corrupt_media"]] * 2
+    assert [each for each in tries if each not in twice] == [["together-one", "done"], ["together-two", "done"]]
     for answer in (one, two):
         assert answer["segments"]
         assert answer["audio_seconds"] == 6

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 
 from channelscribe.errors import InvalidSetting
 from channelscribe.local_stack import LocalStack
 from channelscribe.local_stack.services import free_port, prefect_environment
 from channelscribe.settings.options import DaskOptions
-from deployments.certificates import make_certificates
-from tasks.dask_runner import tls
+from tasks.dask_cluster import tls
 from tests.conftest import clean_environment
 
 pytestmark = pytest.mark.stack
@@ -29,7 +29,7 @@ from prefect import flow, get_run_logger, tags, task
 from prefect.runtime import flow_run, task_run
 from prefect.settings import get_current_settings
 from tasks.batching import failure_of
-from tasks.dask_runner import dask_task_runner, submit
+from tasks.dask_runner import OnDask, submit
 
 @task
 def place(resource, number):
@@ -51,7 +51,7 @@ def joined(first, second):
 def fails(number):
     raise ZeroDivisionError(number)
 
-@flow(task_runner=dask_task_runner())
+@flow(task_runner=OnDask())
 def everywhere():
     with tags("a-tag"):
         cpu = [submit("CPU", place, "CPU", number) for number in range(8)]
@@ -91,6 +91,17 @@ def cluster(tmp_path_factory: pytest.TempPathFactory, stack: LocalStack, data_di
             options = ("--name", name, "--resources", resources, "--nthreads", "2", "--memory-limit", "0")
             start("dask_worker", address, *options, "--local-directory", str(folder / name))
         yield environment | {"CHANNELSCRIBE_DASK__SCHEDULER": address} | client_files(folder / "tls")
+
+
+def make_certificates(folder: Path) -> None:
+    """An authority's, one each for those that speak to one another, as docker/dask-certificates.sh leaves them."""
+    authority = trustme.CA()
+    for role in ("scheduler", "worker", "client"):
+        (folder / role).mkdir(parents=True)
+        issued = authority.issue_cert(role)
+        authority.cert_pem.write_to_path(folder / role / "ca.pem")
+        issued.cert_chain_pems[0].write_to_path(folder / role / "cert.pem")
+        issued.private_key_pem.write_to_path(folder / role / "key.pem")
 
 
 def client_files(certificates: Path) -> dict[str, str]:

@@ -28,7 +28,7 @@ from channelscribe.errors import NoMedia, SourceUnreachable
 from functools import partial
 from tasks.batching import failure_of, settle
 from tasks.caching import ContentPolicy, remembered, worth_retrying
-from tasks.dask_runner import dask_task_runner, submit
+from tasks.dask_runner import OnDask, submit
 folder = Path(sys.argv[1])
 
 def count(name):
@@ -45,7 +45,7 @@ def square(number, noise):
     count(f"square-{number}")
     return number * number
 
-@flow(task_runner=dask_task_runner())
+@flow(task_runner=OnDask())
 def squares(noise):
     return [submit("CPU", square, number, noise).result() for number in (2, 3)]
 
@@ -65,7 +65,7 @@ transient = failing("transient", SourceUnreachable("away", remedy="Wait."))
 final = failing("final", NoMedia("nothing", remedy="Look elsewhere."))
 unknown = failing("unknown", ZeroDivisionError("x"))
 
-@flow(task_runner=dask_task_runner())
+@flow(task_runner=OnDask())
 def all_three():
     chains = [[submit("CPU", step)] for step in (transient, final, unknown)]
     return [[type(error).__name__, str(error)] for error in map(failure_of, chains)]
@@ -87,7 +87,7 @@ def chain(step, *arguments):
     first = submit("CPU", step, *arguments)
     return [first, submit("GPU", lives, first)]
 
-@flow(task_runner=dask_task_runner())
+@flow(task_runner=OnDask())
 def one_dies():
     starts = [partial(chain, lives, 1), partial(chain, dies), partial(chain, lives, 7)]
     first = [start() for start in starts]
@@ -108,7 +108,7 @@ def place(resource):  # the argument keeps Prefect from taking one call for anot
     listening = [c.laddr.ip for c in psutil.Process().net_connections("tcp") if c.status == psutil.CONN_LISTEN]
     return [sorted(get_worker().state.total_resources), sorted(set(listening))]
 
-@flow(task_runner=dask_task_runner())
+@flow(task_runner=OnDask())
 def places():
     return [submit(resource, place, resource).result() for resource in ("CPU", "NET", "GPU")]
 

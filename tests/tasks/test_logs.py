@@ -16,6 +16,20 @@ from tests.tasks.test_engine import run
 
 pytestmark = pytest.mark.stack
 
+WRONG = """
+from prefect.runtime import flow_run
+from tasks.resources import run_settings
+runs = []
+
+@flow
+def wrong():
+    runs.append(flow_run.id)
+    run_settings({"speech.modle": "small"})
+
+state = wrong(return_state=True)
+print(json.dumps([runs[0], state.name, state.message]))
+"""
+
 SECONDS = 30  # until the lines of a worker have been sent
 SAY = """
 import logging
@@ -31,7 +45,7 @@ def say(resource):
     logging.getLogger("somebody.else").error("said by another library")
     return [get_worker().name, task_run.id]
 
-@flow(task_runner=dask_task_runner())
+@flow(task_runner=OnDask())
 def talking():
     return [flow_run.id, {resource: submit(resource, say, resource).result() for resource in ("CPU", "GPU")}]
 
@@ -55,13 +69,21 @@ def test_the_lines_of_a_worker_are_with_their_runs(stack: LocalStack, data_dir: 
     assert {(str(log.task_run_id), log.message) for log in said} == wanted
 
 
-def lines_of(api_url: str, flow_run: str, count: int) -> list[Log]:
-    """What was said in a flow run, once there are so many lines of it."""
+def test_a_wrong_setting_is_one_line_with_the_run(stack: LocalStack, data_dir: Path, tmp_path: Path) -> None:
+    flow_run, state, message = run(WRONG, stack, data_dir, tmp_path)
+    says = "There is no setting speech.modle (from run parameter). Did you mean speech.model?"
+    assert (state, "\n" in message, says in message) == ("Failed", False, True)
+    (said,) = lines_of(stack.addresses.prefect_api_url or "", flow_run, 1, "There is no setting")
+    assert said.message == f"{says} `channelscribe config show` lists all. [unknown_setting]"
+
+
+def lines_of(api_url: str, flow_run: str, count: int, begins: str = "said by") -> list[Log]:
+    """What was said in a flow run, once there are so many lines of it that begin so."""
     of_run = LogFilter(flow_run_id=LogFilterFlowRunId(any_=[flow_run]))
     deadline = time.monotonic() + SECONDS
     with temporary_settings({PREFECT_API_URL: api_url}), get_client(sync_client=True) as client:
         while True:
-            said = [log for log in client.read_logs(of_run) if log.message.startswith("said by")]
+            said = [log for log in client.read_logs(of_run) if log.message.startswith(begins)]
             if len(said) >= count or time.monotonic() > deadline:
                 return said
             time.sleep(0.2)

@@ -33,7 +33,7 @@ from channelscribe.settings.registry import SettingsRegistry
 from channelscribe.settings.travel import to_travel
 from tasks.prepare import prepare
 from tasks.records import Original, VideoWork
-from tasks.dask_runner import dask_task_runner, submit
+from tasks.dask_runner import OnDask, submit
 from tasks.resources import catalogue, store
 from tests.catalogue.records import Listed, Video
 
@@ -56,7 +56,7 @@ source = Path(sys.argv[1])
 """
 
 CACHE = """
-@flow(task_runner=dask_task_runner())
+@flow(task_runner=OnDask())
 def prepared(video, runs):
     futures = []
     for original, options in runs:
@@ -82,7 +82,7 @@ print(json.dumps(prepared(video, runs)))
 SPEECH = """
 from tasks.speech import align, diarize, recognize
 
-@flow(task_runner=dask_task_runner())
+@flow(task_runner=OnDask())
 def heard(video, original, options):
     audio = submit("CPU", prepare, video, original, options)
     recognition = submit("GPU", recognize, video, audio, options)

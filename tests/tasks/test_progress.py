@@ -44,7 +44,7 @@ def fails():
 def short():
     return work("short")
 
-@flow(task_runner=dask_task_runner())
+@flow(task_runner=OnDask())
 def all_of_them():
     asked = []
     with followed("progress-sync-of-a-test", "sync of a test", lambda: asked.append(1) or 0.5, first=0, between=0.05):

@@ -45,7 +45,7 @@ def gone():
     count("gone")
     raise NoMedia("nothing", remedy="Look elsewhere.")
 
-@flow(task_runner=dask_task_runner())
+@flow(task_runner=OnDask())
 def both():
     futures = [submit("CPU", flaky, number) for number in range(2)]
     error = failure_of([submit("CPU", gone)])

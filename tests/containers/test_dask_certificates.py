@@ -1,35 +1,50 @@
-"""What `python -m deployments.certificates DIR` makes, keeps and makes anew."""
+"""What `docker/dask-certificates.sh DIR` makes, keeps and makes anew."""
 
 from __future__ import annotations
 
+import os
+import shutil
 import socket
 import ssl
 import subprocess
-import sys
 import threading
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from deployments.certificates import AUTHORITY_LIFE, ENDS_SOON, LIFE, ROLES, make_certificates
+from tests.containers.compose_file import DOCKER
 
-ALL = ["authority", *ROLES]
+ROLES = ["scheduler", "worker", "client"]
+ALL = " ".join(["authority", *ROLES])
+
+pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="there is no openssl here")
+
+
+def run(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    argv = ["sh", str(DOCKER / "dask-certificates.sh"), *map(str, arguments)]
+    own = {"PATH": os.environ["PATH"], **environment}
+    return subprocess.run(argv, env=own, capture_output=True, text=True, check=False)
+
+
+def made(folder: Path, **environment: str) -> str:
+    """What was made anew."""
+    done = run(folder, **environment)
+    assert done.returncode == 0, done.stderr
+    told = done.stdout.removeprefix(f"{folder}: ").strip()
+    return "" if told == "all there, and good" else told.removeprefix("made ")
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*.pem")}
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def test_made_once_kept_and_closed_to_others(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "deployments.certificates", str(tmp_path)]
-    first = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert first.stdout.endswith("made authority, scheduler, worker, client\n")
+    assert made(tmp_path) == ALL
     there = contents(tmp_path)
     assert len(there) == 2 + 3 * len(ROLES)
     (tmp_path / "worker" / "key.pem").chmod(0o644)
-    assert make_certificates(tmp_path) == []
+    assert made(tmp_path) == ""
     assert contents(tmp_path) == there
     assert {path.stat().st_mode & 0o777 for path in tmp_path.rglob("*key.pem")} == {0o600}
     assert {path.stat().st_mode & 0o777 for path in tmp_path.rglob("c*t.pem")} == {0o644}
@@ -38,40 +53,38 @@ def test_made_once_kept_and_closed_to_others(tmp_path: Path) -> None:
 
 
 def test_what_ends_soon_is_renewed_and_a_new_authority_signs_all(tmp_path: Path) -> None:
-    begun = datetime.now(UTC)
-    make_certificates(tmp_path, now=begun)
-    assert make_certificates(tmp_path, now=begun + LIFE - ENDS_SOON - timedelta(days=1)) == []
-    assert make_certificates(tmp_path, now=begun + LIFE - ENDS_SOON + timedelta(days=1)) == list(ROLES)
-    late = begun + AUTHORITY_LIFE - ENDS_SOON + timedelta(days=1)
-    assert make_certificates(tmp_path, now=late) == ALL
-    assert make_certificates(tmp_path, now=late) == []
+    assert made(tmp_path, DAYS="61") == ALL
+    assert made(tmp_path) == ""
+    for role in ROLES:
+        (tmp_path / role / "cert.pem").unlink()
+    assert made(tmp_path, DAYS="59") == " ".join(ROLES)
+    assert made(tmp_path) == " ".join(ROLES)
+    shutil.rmtree(tmp_path / "authority")
+    assert made(tmp_path, AUTHORITY_DAYS="59") == ALL
+    assert made(tmp_path) == ALL
+    assert made(tmp_path) == ""
 
 
 @pytest.mark.parametrize(
-    ("broken", "made"),
+    ("broken", "again"),
     [
         ("authority/ca-key.pem", ALL),
-        ("worker/cert.pem", ["worker"]),
-        ("client/ca.pem", ["client"]),
-        ("scheduler/key.pem", ["scheduler"]),
+        ("worker/cert.pem", "worker"),
+        ("client/ca.pem", "client"),
+        ("scheduler/key.pem", "scheduler"),
     ],
 )
-@pytest.mark.parametrize("how", ["gone", "cut"])
-def test_what_is_missing_or_cut_is_made_again(tmp_path: Path, broken: str, made: list[str], how: str) -> None:
-    make_certificates(tmp_path)
-    path = tmp_path / broken
+@pytest.mark.parametrize("how", ["gone", "cut", "another's"])
+def test_what_is_missing_or_not_its_own_is_made_again(tmp_path: Path, broken: str, again: str, how: str) -> None:
+    made(tmp_path / "others")
+    made(tmp_path / "ours")
+    path = tmp_path / "ours" / broken
     content = path.read_bytes()
     path.unlink()
-    if how == "cut":
-        path.write_bytes(content[:40])
-    assert make_certificates(tmp_path) == made
-    assert make_certificates(tmp_path) == []
-
-
-def test_a_key_of_another_is_no_key(tmp_path: Path) -> None:
-    make_certificates(tmp_path)
-    (tmp_path / "worker" / "key.pem").write_bytes((tmp_path / "client" / "key.pem").read_bytes())
-    assert make_certificates(tmp_path) == ["worker"]
+    if how != "gone":
+        path.write_bytes(content[:40] if how == "cut" else (tmp_path / "others" / broken).read_bytes())
+    assert made(tmp_path / "ours") == again
+    assert made(tmp_path / "ours") == ""
 
 
 def handshake(server: Path, client: Path) -> None:
@@ -101,9 +114,9 @@ def handshake(server: Path, client: Path) -> None:
 
 
 def test_a_client_can_ask_but_not_serve_and_a_stranger_neither(tmp_path: Path) -> None:
-    make_certificates(tmp_path / "ours")
-    make_certificates(tmp_path / "others")
     ours, others = tmp_path / "ours", tmp_path / "others"
+    made(ours)
+    made(others)
     handshake(ours / "scheduler", ours / "client")
     handshake(ours / "worker", ours / "scheduler")
     for server, client in (("client", "worker"), ("scheduler", "others")):
@@ -114,9 +127,8 @@ def test_a_client_can_ask_but_not_serve_and_a_stranger_neither(tmp_path: Path) -
 
 def test_a_folder_that_cannot_be_written_is_said_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    command = [sys.executable, "-m", "deployments.certificates", str(tmp_path / "file" / "in")]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = run(tmp_path / "file" / "in")
     assert done.returncode == 1
     assert "cannot be kept" in done.stderr
     assert done.stderr.count("\n") == 1
-    assert subprocess.run([*command, "more"], capture_output=True, check=False).returncode == 2
+    assert run(tmp_path, "more").returncode == run().returncode == 2

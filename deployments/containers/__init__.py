@@ -1,1 +1,0 @@
-"""The containers of `docker/`: checked without Docker (`check`), and run as plain processes (`processes`)."""
