@@ -146,7 +146,7 @@ def parse(reader: str, file: str) -> None:
             read = read_feed(content, "https://example.org/feed")
             return sum(bool(each.files) for each in getattr(read, "episodes", ()))
     else:
-        import feedparser
+        import feedparser  # type: ignore[import-untyped]
 
         def work() -> int:
             return sum(bool(each.get("enclosures")) for each in feedparser.parse(content).entries)
