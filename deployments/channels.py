@@ -5,6 +5,7 @@ The file is in git; what is wrong in it is told with its line before a server he
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
@@ -15,9 +16,10 @@ from zoneinfo import available_timezones
 import yaml
 from pydantic import Field, ValidationError, field_validator
 
-from channelscribe.errors import ChannelscribeError, InvalidSetting
+from channelscribe.errors import ChannelscribeError, InvalidSetting, UsageError
 from channelscribe.settings.registry import SettingsRegistry
 from channelscribe.settings.travel import refuse_own
+from channelscribe.sources.subscriptions import read_opml
 from deployments.declared import FROM_GIT, DeclaredSchedule, Strict
 
 FILE = Path(__file__).parent / "channels.yaml"
@@ -27,7 +29,7 @@ class Channel(Strict):
     """One entry. `name` is for good: it is what the schedule is known by."""
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")
-    source: str = Field(pattern=r"^https?://\S+$", max_length=2000)
+    source: str = Field(pattern=r"^(https?://\S+|[^:]+\.opml)$", max_length=2000)
     cron: str
     timezone: str = "UTC"
     active: bool = True
@@ -87,11 +89,28 @@ def channels(file: Path | None = None) -> list[DeclaredSchedule]:
     for line, content in entries(file):
         name = content.get("name") if isinstance(content, dict) else None
         where = f"{file}, line {line}" + (f" ({name})" if name else "")
-        schedule = read_channel(content, where)
-        if schedule.slug in found:
-            raise InvalidSetting(f"{where}: there is another channel of that name.", remedy="Give each its own.")
-        found[schedule.slug] = schedule
+        for each in each_show(content, where, file.parent):
+            schedule = read_channel(each, where)
+            if schedule.slug in found:
+                raise InvalidSetting(f"{where}: there is another channel of that name.", remedy="Give each its own.")
+            found[schedule.slug] = schedule
     return list(found.values())
+
+
+def each_show(content: Any, where: str, folder: Path) -> list[Any]:
+    """The entry itself; of one whose source is a list of shows (OPML, beside this file) one for each of them.
+
+    Their names have a mark made from the address, so that they stay the same when the list is sorted anew.
+    """
+    source = content.get("source") if isinstance(content, dict) else None
+    if not isinstance(source, str) or "://" in source or not source.endswith(".opml"):
+        return [content]
+    try:
+        shows = read_opml(folder / source)
+    except UsageError as error:
+        raise InvalidSetting(f"{where}: {error.message}", remedy=error.remedy) from None
+    marks = [(hashlib.sha256(url.encode()).hexdigest()[:8], url) for _, url in shows]
+    return [{**content, "name": f"{str(content.get('name'))[:31]}-{mark}", "source": url} for mark, url in marks]
 
 
 def read_channel(content: Any, where: str) -> DeclaredSchedule:

@@ -20,7 +20,7 @@ from channelscribe.transcript import CORPUS_FORMATS, FILE_FORMATS
 from flows.output import EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE
 
 WITHIN = {
-    **dict.fromkeys(("search", "show", "entities", "export", "status"), "library"),
+    **dict.fromkeys(("search", "show", "entities", "export", "sources", "status"), "library"),
     **dict.fromkeys(("versions", "diff", "rollback"), "versions"),
     **dict.fromkeys(("sweep", "takedown", "backup", "restore"), "retention"),
     **dict.fromkeys(("download", "canary"), "fetching"),
@@ -90,7 +90,9 @@ def parser() -> Parser:
     command("demo", "the main job on the bundled sample channel, offline")
 
     sync = command("sync", "fetch, transcribe and publish what is new in a source")
-    sync.add_argument("source", nargs="+", metavar="SOURCE", help="URL of a channel, playlist, video or feed")
+    sync.add_argument(
+        "source", nargs="+", metavar="SOURCE", help="URL of a channel, playlist, video or feed; or an OPML file"
+    )
     sync.add_argument("--limit", type=count, metavar="N", help="work on at most N videos of each source")
     sync.add_argument("--since", type=day, metavar="DATE", help="leave out what was published before, YYYY-MM-DD")
     sync.add_argument("--dry-run", action="store_true", help="only say what would be done, and why")
@@ -175,6 +177,9 @@ def parser() -> Parser:
     report = command("report", "how good the sample's transcripts are; for a video its figures and a picture")
     report.add_argument("video", nargs="?", metavar="VIDEO", help="the video's id, site:id or URL")
     report.add_argument("--out", metavar="FILE", help="the picture, an SVG (default: here, named by the video's id)")
+
+    sources = command("sources", "the channels, playlists and feeds of the library")
+    sources.add_argument("--opml", metavar="FILE", help="write the feeds as a list of shows, for podcast players")
 
     command("status", "videos by state and reason, what is due, what runs")
     again = command("retranscribe", "new versions for old transcripts, with an estimate first")

@@ -35,6 +35,7 @@ __all__ = [
     "known_channel",
     "memory_of",
     "record_listing",
+    "sources",
     "unknown_channel",
     "whole_address",
 ]
@@ -358,6 +359,17 @@ def whole_address(session: Session, url: str) -> str:
         return url
     found = execute(session, "SELECT private_url FROM source WHERE url = :url", url=url).scalar_one_or_none()
     return str(found) if found else url
+
+
+SOURCES = """
+SELECT title, url, kind, (SELECT count(*) FROM source_video WHERE source_pk = source.id AND gone_at IS NULL) AS videos
+FROM source ORDER BY lower(title), url
+"""
+
+
+def sources(session: Transaction) -> list[dict[str, Any]]:
+    """{"title", "url", "kind", "videos"} of all sources, by title. Passwords and tokens are not in the addresses."""
+    return [dict(row) for row in execute(session, SOURCES).mappings()]
 
 
 ALL_LISTED = """

@@ -18,8 +18,8 @@ from channelscribe.sample.world import Channel, channel
 
 _ITUNES = "http://www.itunes.com/dtds/podcast-1.0.dtd"
 _PODCAST = "https://podcastindex.org/namespace/1.0"
-# The sample server has another port each time: this is what the show is known by.
-_GUID = "51d5f6a1-9be4-5e8a-93ac-c2f6d3a4be0f"
+SAMPLE_GUID = "51d5f6a1-9be4-5e8a-93ac-c2f6d3a4be0f"
+"""What the sample channel is known by: its server has another port each time."""
 # Python's own table knows these differently on different systems.
 _TYPES = {
     ".mp3": "audio/mpeg",
@@ -65,8 +65,8 @@ def sample_items() -> list[FeedItem]:
     ]
 
 
-def feed(base_url: str, items: Iterable[FeedItem], about: Channel | None = None) -> bytes:
-    """The feed as UTF-8 XML, the newest entry first; media lie at ``{base_url}/media/{name}``."""
+def feed(base_url: str, items: Iterable[FeedItem], about: Channel | None = None, guid: str | None = None) -> bytes:
+    """The feed as UTF-8 XML, the newest entry first; media lie at ``{base_url}/media/{name}``. `guid`: podcast:guid."""
     about = about or channel()
     ElementTree.register_namespace("itunes", _ITUNES)
     ElementTree.register_namespace("podcast", _PODCAST)
@@ -77,7 +77,8 @@ def feed(base_url: str, items: Iterable[FeedItem], about: Channel | None = None)
     _add(top, "description", about.description)
     _add(top, "language", "en")
     _add(top, f"{{{_ITUNES}}}author", about.author)
-    _add(top, f"{{{_PODCAST}}}guid", _GUID)
+    if guid:
+        _add(top, f"{{{_PODCAST}}}guid", guid)
     for item in sorted(items, key=lambda each: each.published, reverse=True):
         _add_item(top, item, base_url)
     return bytes(ElementTree.tostring(rss, encoding="utf-8", xml_declaration=True))

@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from channelscribe.sample.feed import FeedItem, content_type, feed, sample_items
+from channelscribe.sample.feed import SAMPLE_GUID, FeedItem, content_type, feed, sample_items
 from channelscribe.sample.web import Answer, Handler, Request, Resource
 from channelscribe.sample.world import media_dir
 
@@ -49,6 +49,7 @@ class SampleServer:
         host: str = "127.0.0.1",
     ) -> None:
         self.items = list(sample_items() if items is None else items)
+        self._guid = SAMPLE_GUID if items is None else None  # other items are another show
         self.extra = dict(extra or {})
         self.bytes_per_second = bytes_per_second
         self._started = time.time()
@@ -94,7 +95,7 @@ class SampleServer:
             answer = self.extra[path]
             return self._resource(answer, path) if isinstance(answer, bytes) else answer
         if path == "/feed.xml":
-            return self._resource(feed(self.url, self.items), path)
+            return self._resource(feed(self.url, self.items, guid=self._guid), path)
         if path == "/about.html":
             return self._resource(_ABOUT, path)
         file = {f"/media/{file.name}": file for file in media_dir().iterdir()}.get(path)

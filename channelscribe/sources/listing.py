@@ -25,6 +25,7 @@ from channelscribe.sources.identifiers import safe_id
 from channelscribe.sources.polling import list_feed
 from channelscribe.sources.site_key import is_known_site
 from channelscribe.sources.spool import Kind, ListedVideo, Listing, VideoSpool
+from channelscribe.sources.subscriptions import directory_of
 from channelscribe.sources.ytdlp import SafeYoutubeDL, YtdlpLog, open_ytdlp, signed_in
 
 __all__ = ["AllKnown", "Kind", "ListedVideo", "Listing", "list_source"]
@@ -83,7 +84,8 @@ def _feed(
     ydl: SafeYoutubeDL, url: str, options: SourceOptions, memory: Mapping[str, Any], all_known: AllKnown | None
 ) -> Listing | None:
     """Feeds are read by us: yt-dlp wants well-formed RSS. None for what is a site's or a file's own address."""
-    if memory.get("kind") != "feed" and (direct_media(url) is not None or is_known_site(url)):
+    others = direct_media(url) is not None or is_known_site(url)
+    if memory.get("kind") != "feed" and others and directory_of(url) is None:
         return None
     return list_feed(ydl, url, options, memory, all_known)
 

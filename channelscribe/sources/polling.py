@@ -29,7 +29,9 @@ from channelscribe.sources.entries import day_of
 from channelscribe.sources.error_classification import classify, retry_after
 from channelscribe.sources.feeds import Episode, Feed, MediaFile, Shows, chosen, read_feed
 from channelscribe.sources.identifiers import FEED, episode_id, feed_key, file_of, former_id, guid_of, safe_id
+from channelscribe.sources.markup import decode
 from channelscribe.sources.spool import ListedVideo, Listing
+from channelscribe.sources.subscriptions import directory_feeds, directory_of, no_feed_told
 from channelscribe.sources.ytdlp import SafeYoutubeDL
 
 __all__ = ["LARGEST_BYTES", "list_feed"]
@@ -96,7 +98,7 @@ class _Poll:
         if answer.content is None or (self._valid and _digest(answer.content) == self._memory.get("sha256")):
             kept = {**self._memory, **_validators(answer)} if answer.content is not None else dict(self._memory)
             return self._listing([], kept, unchanged=True)
-        read = read_feed(answer.content, answer.url, answer.charset)
+        read = self._directory(answer) or read_feed(answer.content, answer.url, answer.charset)
         if isinstance(read, Shows) and read.format == "opml":
             raise NoMedia(
                 f"{display_url(self._url)} is a list of {len(read.feeds)} shows (OPML).",
@@ -108,6 +110,8 @@ class _Poll:
         if is_page and (found := self._announced(read)) is not None:
             only = answer.url
             answer, read = found
+        elif is_page and directory_of(self._url):
+            raise no_feed_told(self._url)
         if not isinstance(read, Feed):
             if self._was_a_feed:
                 raise self._no_feed(answer)
@@ -130,6 +134,12 @@ class _Poll:
                 raise self._no_feed(answer)
             return None
         return answer
+
+    def _directory(self, answer: Answer) -> Shows | None:
+        """The feed that the page of a directory tells of."""
+        if directory_of(answer.url) is None:
+            return None
+        return directory_feeds(decode(answer.content or b"", answer.charset)[0])
 
     def _announced(self, page: Any) -> tuple[Answer, Feed] | None:
         """The first feed with something to play that a page announces."""

@@ -24,6 +24,7 @@ from channelscribe.sample import world
 from channelscribe.sample.server import SampleServer
 from channelscribe.settings import Settings
 from channelscribe.transcript import Transcript
+from flows.cli import parser
 from flows.commands.sync import sync_one, ui_url
 from flows.output import EXIT_DONE, EXIT_FAILED, EXIT_SOME_FAILED, duration, print_json, say, table, tell
 from flows.session import engine, run_settings
@@ -42,7 +43,7 @@ def run(options: argparse.Namespace) -> int:
     tell("Starting PostgreSQL, one Prefect server and a Dask cluster …")
     with sample_channel(places_of(settings.data_dir)) as feed, engine(settings, "demo", told) as (stack, catalogue):
         tell(f"Ready after {time.monotonic() - started:.0f} s. Prefect UI: {ui_url(stack.addresses.prefect_api_url)}")
-        request = argparse.Namespace(limit=None, since=None, dry_run=False, full=False, again=[], wait=False)
+        request = parser().parse_args(["sync", feed])
         summary = sync_one(feed, request, given, catalogue)
         episodes = list(transcribed(catalogue))
         errors = sum((word_errors(row, transcript) for row, transcript in episodes), WordErrors())

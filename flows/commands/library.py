@@ -150,6 +150,25 @@ def export(options: argparse.Namespace) -> int:
     return 0
 
 
+def sources(options: argparse.Namespace) -> int:
+    settings, _ = run_settings(options)
+    with database(settings, "sources") as catalogue:
+        found = catalogue.read(listings.sources)
+    if options.opml:
+        from channelscribe.sources.subscriptions import write_opml
+
+        feeds = [(each["title"], each["url"]) for each in found if each["kind"] == "feed"]
+        with atomic_write(Path(options.opml)) as file:
+            file.write(write_opml("channelscribe", feeds))
+        tell(f"{len(feeds)} feeds in {options.opml}")
+    if options.json:
+        print_json({"sources": found, "opml": options.opml})
+    elif not options.opml:
+        rows = [[each["title"], each["kind"], str(each["videos"]), each["url"]] for each in found]
+        table(["title", "kind", "videos", "address"], rows)
+    return 0
+
+
 def status(options: argparse.Namespace) -> int:
     settings, _ = run_settings(options)
     with database(settings, "status") as catalogue:

@@ -11,6 +11,7 @@ from channelscribe.catalogue.connection import Database
 from channelscribe.catalogue.listings import keep_address
 from channelscribe.errors import ChannelscribeError
 from channelscribe.sources.addresses import check_url, display_url
+from channelscribe.sources.subscriptions import expand
 from channelscribe.speech.registry import resolve_model
 from flows.display import Display
 from flows.output import EXIT_DONE, EXIT_FAILED, EXIT_SOME_FAILED, duration, print_json, say, tell
@@ -20,6 +21,7 @@ from flows.session import call, engine, run_settings
 def run(options: argparse.Namespace) -> int:
     settings, given = run_settings(options, speech__model=options.model)
     resolve_model(settings.speech)  # an unknown model is told before anything starts
+    options.source = expand(options.source)
     for source in options.source:
         sources = settings.sources
         check_url(source, sources.allow_private_addresses, proxied=sources.proxy is not None or None)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from channelscribe.errors import InvalidSetting
+from channelscribe.sources.subscriptions import write_opml
 from deployments.channels import FILE, channels
 
 GOOD = """
@@ -47,6 +48,21 @@ def test_each_entry_is_a_schedule(tmp_path: Path) -> None:
     }
     assert (feed.timezone, feed.active) == ("UTC", False)
     assert feed.parameters == {"request": {"source": "https://example.org/feed.xml"}}
+
+
+def test_a_list_of_shows_is_a_schedule_a_show(tmp_path: Path) -> None:
+    shows = [("One", "https://one.example/f"), ("Two", "https://two.example/f")]
+    (tmp_path / "mine.opml").write_bytes(write_opml("Mine", shows))
+    entry = '{name: mine, source: mine.opml, cron: "0 * * * *", limit: 3}'
+    found = channels(written(tmp_path, f"channels:\n  - {entry}\n"))
+    assert [each.parameters["request"] for each in found] == [{"source": url, "limit": 3} for _, url in shows]
+    assert len({each.slug for each in found}) == 2
+    (tmp_path / "mine.opml").write_bytes(write_opml("Mine", shows[::-1]))
+    again = channels(written(tmp_path, f"channels:\n  - {entry}\n"))
+    assert [each.slug for each in again] == [each.slug for each in found[::-1]]
+    (tmp_path / "mine.opml").unlink()
+    with pytest.raises(InvalidSetting, match=r"line 2 \(mine\): .*mine.opml cannot be read"):
+        channels(written(tmp_path, f"channels:\n  - {entry}\n"))
 
 
 def test_nothing_is_synced_by_itself() -> None:

@@ -12,12 +12,13 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from channelscribe.catalogue import schema
+from channelscribe.catalogue import listings, schema
 from channelscribe.catalogue.connection import Database
 from channelscribe.local_stack.postgres import EmbeddedServer
+from channelscribe.sources.subscriptions import read_opml
 from flows.cli import main
 from tests.catalogue.conftest import NewDatabase, catalogue, empty_database, new_database, one_database, server
-from tests.catalogue.records import Video, published, spoken
+from tests.catalogue.records import Listed, Video, published, spoken
 from tests.conftest import clean_environment
 
 __all__ = ["catalogue", "empty_database", "new_database", "one_database", "server"]
@@ -54,6 +55,7 @@ READING = [
     ["show", "v1"],
     ["show", "v1", "a/b", "--out", "made", "--format", "txt,json"],
     ["status"],
+    ["sources"],
     ["entities"],
     ["export", "Channel One"],
     ["export", "Channel One", "--format", "parquet", "--out", "made.parquet"],
@@ -148,6 +150,17 @@ def test_a_database_in_the_way_is_told(
         connection.execute("UPDATE channelscribe_schema SET version_num = '9999'")
     one_line(answer(*command, url=url), "newer channelscribe", "Update")
     assert not (tmp_path / "made.parquet").exists()
+
+
+def test_feeds_as_a_list_of_shows(library: Database, answer: Answer, tmp_path: Path) -> None:
+    feed = Listed(url="https://me:secret@feeds.example/f", kind="feed", title="A feed & more")
+    library.run(listings.record_listing, feed)
+    file = tmp_path / "shows.opml"
+    code, _, _ = answer("sources", "--opml", str(file))
+    assert code == 0 and read_opml(file) == [("A feed & more", "https://feeds.example/f")]
+    code, out, _ = answer("sources", "--json")
+    assert {each["kind"]: each["videos"] for each in json.loads(out)["sources"]} == {"channel": 2, "feed": 0}
+    assert "secret" not in out and "secret" not in file.read_text()
 
 
 def test_an_older_schema_is_read_as_far_as_it_goes_and_stays(empty_database: NewDatabase, answer: Answer) -> None:

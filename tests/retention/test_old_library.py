@@ -7,15 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from channelscribe.catalogue import references, schema, search, stats, transcripts, videos
+from channelscribe.catalogue import leases, listings, references, schema, search, stats, transcripts, videos
 from channelscribe.catalogue.connection import Database
 from channelscribe.catalogue.search_query import Question
 from channelscribe.catalogue.tables import VideoRow
 from channelscribe.retention import Library
 from channelscribe.retention.backup import restore
+from channelscribe.settings import SourceOptions
+from channelscribe.sources.listing import list_source
 from channelscribe.store import MediaStore
 from tests.catalogue.conftest import NewDatabase
-from tests.fixtures.old_library import unpacked
+from tests.fixtures.old_library import served, unpacked
 from tests.retention.filling import content
 
 
@@ -59,3 +61,23 @@ def test_its_files_are_whole_and_its_checkpoints_are_found(old: Library) -> None
             assert json.loads(old.store.read_bytes(version.files["json"]))["segments"]
     noted = [key for key in content(old) if key.startswith("checkpoints/")]
     assert len(old.catalogue.run(references.uses_of, noted)) == len(noted) == 15
+
+
+def test_its_feeds_are_listed_and_nothing_is_fetched_again(old: Library, tmp_path: Path) -> None:
+    """Feed B never got its `episode-1`, because A's had that name: it is the only one that is new."""
+    options = SourceOptions(allow_private_addresses=True)
+    before = {row.id: (row.site, row.video_id, row.state) for row in published_of(old)}
+    with served(tmp_path / "copy") as (a, b, _):
+        reports = {}
+        for feed in (a, b, a, b):
+            memory = old.catalogue.run(listings.memory_of, feed.feed_url)
+            listing = list_source(feed.feed_url, options, memory=memory)
+            report = old.catalogue.run(listings.record_listing, listing)
+            reports.setdefault(feed.feed_url, []).append((report.new, report.gone))
+            due = {row.guid: row.title for row in old.catalogue.run(leases.due, report.source_pk)}
+            assert due == ({"episode-1": "First of B"} if feed is b else {}), due
+    assert reports == {a.feed_url: [(0, 0), (0, 0)], b.feed_url: [(1, 0), (0, 0)]}
+    assert {row.id: (row.site, row.video_id, row.state) for row in published_of(old)} == before
+    assert [row.title for row in old.catalogue.run(videos.find_videos, "episode-1")] == ["First of A", "First of B"]
+    (gone,) = old.catalogue.run(videos.find_videos, "generic:gone")
+    assert gone.taken_down_at is not None and gone.title == ""
