@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings as hypothesis_settings
 
 from channelscribe.local_stack import LocalStack
 from channelscribe.settings import Settings
@@ -31,6 +32,10 @@ ON_SAMPLE = [
 ]
 """Options of `sync` for sources on loopback that speak with the sample's voices."""
 
+
+# How long an example takes says something of the machine only.
+hypothesis_settings.register_profile("untimed", deadline=None)
+hypothesis_settings.load_profile("untimed")
 
 # yt-dlp looks for plugins on sys.path once a process. Commands, the services of the stack and its Dask workers inherit
 # the environment, so that they know the stand-in site (`tests/standin`), too.

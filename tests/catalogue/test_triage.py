@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -74,7 +75,8 @@ def test_upcoming_waits_for_its_time_without_being_asked(catalogue: Database) ->
     assert states(catalogue) == {"a": ("waiting", "upcoming"), "b": ("waiting", "live")}
     assert catalogue.run(videos.find_videos, "a")[0].next_check_at == SOON
     assert catalogue.run(leases.due, pk) == []
-    listing.videos[0].release_at = later = SOON + timedelta(days=1)
+    later = SOON + timedelta(days=1)
+    listing.videos[0] = replace(listing.videos[0], release_at=later)
     triage.record_listing(catalogue, listing, judge())
     assert catalogue.run(videos.find_videos, "a")[0].next_check_at == later
     listing.videos[0].live_status = "was_live"
@@ -100,7 +102,7 @@ def test_members_only_is_asked_again_when_the_listing_drops_the_mark(catalogue: 
     assert states(catalogue) == {"a": ("unavailable", "members_only")}
     triage.record_listing(catalogue, listing, judge())
     assert catalogue.run(leases.due, pk) == []
-    listing.videos[0].availability = None
+    listing.videos[0] = replace(listing.videos[0], availability=None)
     triage.record_listing(catalogue, listing, judge())
     assert states(catalogue) == {"a": ("discovered", None)}
     assert [row.video_id for row in catalogue.run(leases.due, pk)] == ["a"]
