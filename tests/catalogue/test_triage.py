@@ -79,7 +79,7 @@ def test_upcoming_waits_for_its_time_without_being_asked(catalogue: Database) ->
     listing.videos[0] = replace(listing.videos[0], release_at=later)
     triage.record_listing(catalogue, listing, judge())
     assert catalogue.run(videos.find_videos, "a")[0].next_check_at == later
-    listing.videos[0].live_status = "was_live"
+    listing.videos[0] = replace(listing.videos[0], live_status="was_live")
     triage.record_listing(catalogue, listing, judge())
     assert [row.video_id for row in catalogue.run(leases.due, pk)] == ["a"]
 
