@@ -36,7 +36,7 @@ __all__ = [
 
 Figures = dict[str, Any]
 
-_SAMPLE_SITE = "generic"  # yt-dlp's name for a feed
+_OF_A_FEED = ("feed", "generic")  # the second in libraries of before 0.2.0
 _SAME_LENGTH = 1.0  # seconds
 
 
@@ -130,10 +130,10 @@ def real_time_factors(transcripts: Sequence[Transcript]) -> dict[str, float | No
     return found
 
 
-def script_of(site: str, video_id: str, seconds: float) -> Script | None:
+def script_of(site: str, guid: str, seconds: float) -> Script | None:
     """The script of a video in the library, where it is known: of the sample channel's episodes."""
-    for episode in world.episodes() if site == _SAMPLE_SITE else []:
-        if episode.id == video_id and abs(episode.duration - seconds) < _SAME_LENGTH:
+    for episode in world.episodes() if site in _OF_A_FEED else []:
+        if episode.id == guid and abs(episode.duration - seconds) < _SAME_LENGTH:
             return episode.script
     return None
 

@@ -89,7 +89,7 @@ def transcribed(catalogue: Database) -> Iterator[tuple[VideoRow, Transcript]]:
 
 def word_errors(row: VideoRow, transcript: Transcript) -> WordErrors:
     """Against the script that the synthesizer spoke."""
-    return word_error_rate(world.episode(row.video_id).script.text, transcript.text)
+    return word_error_rate(world.episode(row.guid or row.video_id).script.text, transcript.text)
 
 
 def show_summary(summary: Any, episodes: list[tuple[VideoRow, Transcript]], errors: WordErrors) -> None:

@@ -54,9 +54,9 @@ def measured(catalogue: Database) -> Iterator[Measured]:
                 row, _, transcript = catalogue.run(transcripts.transcript_of, found.id)
             except UnknownVideo:
                 continue
-            script = script_of(row.site, row.video_id, transcript.duration)
+            script = script_of(row.site, row.guid or row.video_id, transcript.duration)
             if script is not None:
-                yield Measured(row.video_id, script, transcript)
+                yield Measured(row.guid or row.video_id, script, transcript)
 
 
 def over_sample(known: list[Measured]) -> dict[str, Any]:
@@ -105,8 +105,8 @@ def about(row: VideoRow, version: TranscriptRow, transcript: Transcript, out: Pa
         out.write_text(picture(transcript, row.title), encoding="utf-8")
     except OSError as error:
         raise UsageError(f"{out} cannot be written: {error.strerror}.", remedy="Give another --out.") from error
-    script = script_of(row.site, row.video_id, transcript.duration)
-    against = against_scripts([Measured(row.video_id, script, transcript)]) if script else None
+    script = script_of(row.site, row.guid or row.video_id, transcript.duration)
+    against = against_scripts([Measured(row.guid or row.video_id, script, transcript)]) if script else None
     names = {"video": row.video_id, "title": row.title, "url": row.url, "version": version.version}
     return {**names, **of_transcript(transcript), "against_script": against, "picture": str(out)}
 

@@ -72,6 +72,7 @@ def test_against_scripts() -> None:
 
 def test_only_the_samples_episodes_have_a_script() -> None:
     episode = world.episode("night-train")
+    assert script_of("feed", "night-train", episode.duration + 0.05) is not None
     assert script_of("generic", "night-train", episode.duration + 0.05) is not None
     assert script_of("youtube", "night-train", episode.duration) is None
     assert script_of("generic", "night-train", episode.duration + 60) is None
