@@ -62,6 +62,8 @@ def work_through(queue: VideoQueue, settings: Settings, options: Options) -> End
     pool = SpeechPool(settings.prefect, queue.owner, options) if settings.prefect.gpu_deployment else None
     with kept_leases(queue.owner):
         for batch, failed in ready_batches(queue, partial(fetch, options=options), settings.speech.batch_minutes):
+            for video, error in failed:
+                record_failure(video, error)
             note(failed, ended, queue)
             if batch:
                 note(pool.take(batch) if pool else transcribe(batch, options), ended, queue)
