@@ -106,15 +106,22 @@ DUE_NOW = f"""
 SELECT count(*) FROM video WHERE {DUE} AND {FREE}
     AND EXISTS (SELECT 1 FROM source_video WHERE video_pk = video.id AND gone_at IS NULL)
 """  # noqa: S608 - constants of the module leases
+# Rows of videos are long: counts come from indexes, and a remedy from a few of the rows that have the reason.
 REASONS = """
-SELECT state, reason, count(*) AS videos, max(remedy) AS remedy FROM video
-WHERE reason IS NOT NULL GROUP BY state, reason ORDER BY videos DESC, state, reason
+SELECT state, reason, videos, (SELECT max(remedy) FROM (SELECT remedy FROM video
+    WHERE video.state = counted.state AND video.reason = counted.reason LIMIT 100) AS few) AS remedy
+FROM (SELECT state, reason, count(*) AS videos FROM video WHERE reason IS NOT NULL GROUP BY state, reason) AS counted
+ORDER BY videos DESC, state, reason
 """
-
+# Most videos of a library have a transcript: the others are counted.
 SOURCES = """
-SELECT source.title, source.url, count(video.id) AS videos, count(video.current_transcript_pk) AS transcripts
-FROM source LEFT JOIN source_video ON source_pk = source.id AND gone_at IS NULL LEFT JOIN video ON video.id = video_pk
-GROUP BY source.id ORDER BY source.id
+WITH listed AS (SELECT source_pk, count(*) AS videos FROM source_video WHERE gone_at IS NULL GROUP BY source_pk),
+missing AS (SELECT source_pk, count(*) AS videos FROM source_video JOIN video ON video.id = video_pk
+    WHERE gone_at IS NULL AND current_transcript_pk IS NULL GROUP BY source_pk)
+SELECT title, url, coalesce(listed.videos, 0) AS videos,
+    coalesce(listed.videos, 0) - coalesce(missing.videos, 0) AS transcripts
+FROM source LEFT JOIN listed ON listed.source_pk = source.id LEFT JOIN missing ON missing.source_pk = source.id
+ORDER BY source.id
 """
 
 
@@ -249,7 +256,7 @@ def activity(session: Transaction, seen: Sequence[int] = ()) -> list[Activity]:
         session,
         "SELECT id AS pk, video_id, title, state, step, step_fraction, reason, message, remedy, "
         "coalesce(lease_until >= now(), false) AS in_work FROM video "
-        "WHERE lease_until >= now() OR id = ANY(:seen) ORDER BY id",
+        "WHERE (lease_owner IS NOT NULL AND lease_until >= now()) OR id = ANY(:seen) ORDER BY id",
         seen=list(seen),
     ).mappings()
     return [Activity(**row) for row in rows]

@@ -158,6 +158,7 @@ class VideoRow(SQLModel, table=True):
         Index("ix_video_guid", "guid", postgresql_using="hash"),
         Index("ix_video_file", "file", postgresql_using="hash"),
         Index("ix_video_state", "state", "next_check_at"),
+        Index("ix_video_reason", "state", "reason", postgresql_where=text("reason IS NOT NULL")),
         Index("ix_video_lease_owner", "lease_owner", postgresql_where=text("lease_owner IS NOT NULL")),
     )
 
@@ -215,7 +216,10 @@ class SourceVideoRow(SQLModel, table=True):
     first_listed_at: datetime = _instant(sa_column_kwargs={"server_default": _NOW})
     gone_at: datetime | None = _instant(nullable=True)
 
-    __table_args__ = (Index("ix_source_video_video_pk", "video_pk"),)
+    __table_args__ = (
+        Index("ix_source_video_video_pk", "video_pk"),
+        Index("ix_source_video_listed", "source_pk", "video_pk", postgresql_where=text("gone_at IS NULL")),
+    )
 
 
 class BreakerRow(SQLModel, table=True):
