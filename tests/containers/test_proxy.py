@@ -7,6 +7,7 @@ import pwd
 import shutil
 import ssl
 import subprocess
+import tempfile
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -51,14 +52,21 @@ def upstream() -> Iterator[str]:
     server.shutdown()
 
 
-def test_it_runs_where_only_its_own_folder_can_be_written(tmp_path: Path, upstream: str) -> None:
+@pytest.fixture
+def reachable() -> Iterator[Path]:
+    """A folder that any user gets to: pytest's own are closed to all but who runs it."""
+    with tempfile.TemporaryDirectory(prefix="channelscribe-test-") as name:
+        yield Path(name)
+
+
+def test_it_runs_where_only_its_own_folder_can_be_written(reachable: Path, upstream: str) -> None:
     try:
         nginx = needed("nginx")
         needed("openssl")
     except NotHere as reason:
         pytest.skip(str(reason))
     user = {"user": "nobody", "group": pwd.getpwnam("nobody").pw_gid, "extra_groups": []} if os.geteuid() == 0 else {}
-    folder = Path(shutil.copytree(DOCKER / "nginx", tmp_path / "nginx"))
+    folder = Path(shutil.copytree(DOCKER / "nginx", reachable / "nginx"))
     ports = {"LISTEN": f"127.0.0.1:{free_port()}", "LISTEN_PLAIN": f"127.0.0.1:{free_port()}"}
     paths = {"CERTIFICATE": folder / "certificate.pem", "CERTIFICATE_KEY": folder / "key.pem", "TEMPORARY": folder}
     own = {name: str(path) for name, path in paths.items()} | ports | {"PREFECT_UPSTREAM": upstream}
@@ -66,11 +74,8 @@ def test_it_runs_where_only_its_own_folder_can_be_written(tmp_path: Path, upstre
     subprocess.run(["sh", str(DOCKER / "nginx/certificate.sh")], env=environment, check=True)
     configuration = nginx_configuration(folder, environment)
     configuration.write_text(configuration.read_text().replace("user root;\n", "").replace("/dev/stdout", "stderr"))
-    for path in [tmp_path, *tmp_path.parents[:2], folder, *folder.rglob("*")] if user else []:
-        if path.is_relative_to(tmp_path):
-            os.chown(path, pwd.getpwnam("nobody").pw_uid, -1)
-        else:
-            path.chmod(path.stat().st_mode | 0o011)
+    for path in [reachable, folder, *folder.rglob("*")] if user else []:
+        os.chown(path, pwd.getpwnam("nobody").pw_uid, -1)
     log = (folder / "log").open("wb+")
     argv = [nginx, "-p", str(folder), "-c", str(configuration), "-g", "daemon off;"]
     process = subprocess.Popen(argv, stdout=log, stderr=log, cwd="/", **user)  # type: ignore[call-overload]

@@ -41,9 +41,15 @@ def test_an_unknown_model(tmp_path: Path) -> None:
     one_line(done, 2, "larger-v9", "small")
 
 
-@pytest.mark.parametrize("arguments", [(), ("synch",), ("sync",), ("sync", "http://x", "--limit", "0"), ("search",)])
+@pytest.mark.parametrize("arguments", [("synch",), ("sync",), ("sync", "http://x", "--limit", "0"), ("search",)])
 def test_wrong_usage(tmp_path: Path, arguments: tuple[str, ...]) -> None:
     one_line(run_command(tmp_path, *arguments), 2, "--help")
+
+
+def test_no_command_shows_what_there_is(tmp_path: Path) -> None:
+    done = run_command(tmp_path)
+    assert (done.code, done.out) == (2, "")
+    assert "usage: channelscribe" in done.err and "transcribe" in done.err
 
 
 def test_an_unknown_setting(tmp_path: Path) -> None:

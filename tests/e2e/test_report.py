@@ -80,7 +80,7 @@ def test_a_report_needs_no_engine(library: Database, data_dir: Path, tmp_path: P
 
 def test_the_run_left_a_page_with_the_picture(library: Database, stack: LocalStack) -> None:
     row, *_ = library.run(transcripts.transcript_of, VIDEO)
-    with urlopen(f"{stack.addresses.prefect_api_url}/artifacts/transcript-generic-{VIDEO}/latest") as answer:
+    with urlopen(f"{stack.addresses.prefect_api_url}/artifacts/transcript-{row.site}-{row.video_id}/latest") as answer:
         artifact = json.load(answer)
     assert artifact["type"] == "markdown"
     assert artifact["task_run_id"]
