@@ -39,11 +39,10 @@ def sweep(options: argparse.Namespace) -> int:
 
 def swept_and_repaired(settings: Settings, given: dict[str, Any], *, delete: bool) -> dict[str, Any]:
     """As the flow does it: audio may have to be fetched and prepared again."""
-    from tasks.site_guard import provide_budgets
-
     with engine(settings, "sweep"):
         from flows.forms import SweepRequest
         from flows.sweep import sweep as flow
+        from tasks.site_guard import provide_budgets
 
         provide_budgets(settings.sources)
         report: dict[str, Any] = call(flow, SweepRequest(dry_run=not delete, repair=True, settings=given))

@@ -17,7 +17,6 @@ FOLDERS = ("audio_files", "speech_tracks", "originals", "results", "transcriptio
 
 def main(source: str, library: Path) -> dict[str, Any]:
     from flows.session import call, engine, run_settings
-    from tasks.site_guard import provide_budgets
 
     settings, _ = run_settings(argparse.Namespace(assignments=[]))
     told: dict[str, Any] = {}
@@ -27,6 +26,7 @@ def main(source: str, library: Path) -> dict[str, Any]:
         from flows.retranscribe import retranscribe
         from flows.sweep import sweep
         from flows.sync_channel import sync_channel
+        from tasks.site_guard import provide_budgets
         from tests.e2e.syncing import ON_STANDIN
 
         provide_budgets(SettingsRegistry(run=ON_STANDIN).resolve().sources)
