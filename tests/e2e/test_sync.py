@@ -97,7 +97,9 @@ def test_readers_answer_while_a_sync_runs(library: Database, cli: Cli, data_dir:
 
 def steps_of(cli: Cli, video: str) -> list[str]:
     """What is being done with a video now."""
-    return [each["step"] for each in cli("status", "--json").json["running"] if each["video_id"].rpartition("-")[0] == video]
+    return [
+        each["step"] for each in cli("status", "--json").json["running"] if each["video_id"].rpartition("-")[0] == video
+    ]
 
 
 def test_a_media_url_is_a_source_too(library: Database, cli: Cli) -> None:
