@@ -17,7 +17,7 @@ from tests.chaos.victims import cpu_worker, postgres, speech_worker
 from tests.chaos.world import World, settled
 from tests.conftest import ON_SAMPLE, command
 
-pytestmark = [pytest.mark.stack, pytest.mark.speech, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.stack, pytest.mark.speech, pytest.mark.timeout(900), pytest.mark.long]
 
 EXIT_INTERRUPTED = 130
 Strike = tuple[str, Callable[[], object]]

@@ -18,7 +18,7 @@ from tests.conftest import clean_environment
 from tests.e2e.repairing import FOLDERS
 from tests.fixtures.old_library import feed_items, media_of, unpacked
 
-pytestmark = [pytest.mark.stack, pytest.mark.speech, pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.stack, pytest.mark.speech, pytest.mark.slow, pytest.mark.timeout(900), pytest.mark.long]
 ROOT = Path(__file__).parent.parent.parent
 
 

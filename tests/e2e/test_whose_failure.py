@@ -29,7 +29,7 @@ from channelscribe.settings import Settings
 from tests.conftest import clean_environment
 from tests.e2e.syncing import Summary, Syncs
 
-pytestmark = [pytest.mark.stack, pytest.mark.speech, pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.stack, pytest.mark.speech, pytest.mark.slow, pytest.mark.timeout(900), pytest.mark.long]
 
 EPISODES = 4
 

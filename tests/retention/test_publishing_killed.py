@@ -21,6 +21,8 @@ from channelscribe.retention import Library
 from channelscribe.store import MediaStore
 from tests.retention.filling import content, rows
 
+pytestmark = pytest.mark.long
+
 TABLES = ("video", "audio", "transcript", "checkpoint", "segment", "speaker", "sentence", "entity")
 ROOT = Path(__file__).parent.parent.parent
 Run = Callable[[str, int], tuple[int, int]]
