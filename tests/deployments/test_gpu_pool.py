@@ -24,7 +24,7 @@ from channelscribe.settings import Settings
 from deployments.provision import provision
 from tests.conftest import clean_environment
 
-pytestmark = [pytest.mark.stack, pytest.mark.speech, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.stack, pytest.mark.speech, pytest.mark.long, pytest.mark.timeout(400)]
 
 # One beam: the shared store has what the other tests made of these episodes, but not that.
 ON_SAMPLE = {
