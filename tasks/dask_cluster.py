@@ -13,6 +13,7 @@ with the futures that it waits for beside them (`tasks.dask_step`).
 
 from __future__ import annotations
 
+import copyreg
 import ssl
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -40,7 +41,7 @@ from prefect.utilities.engine import collect_task_run_inputs_sync
 from prefect_dask.client import PrefectDaskClient
 from prefect_dask.task_runners import DaskTaskRunner
 
-from channelscribe.errors import InvalidSetting
+from channelscribe.errors import ChannelscribeError, InvalidSetting
 from channelscribe.local_stack import needed
 from channelscribe.settings.options import DaskOptions
 from tasks.dask_step import Awaited, run_packed
@@ -48,6 +49,19 @@ from tasks.logs import tell_runs
 from tasks.resources import own_settings
 
 __all__ = ["StepClient", "StepRunner", "configured_runner", "run_step", "tls"]
+
+
+def _pickle_ours_alone(error: type[ChannelscribeError]) -> None:
+    """Dask has tblib pickle exceptions with their causes and tracebacks, also those that were there before it.
+
+    Prefect keeps a pickle of each failure, and what a site said unabridged, with its addresses, is not for keeping.
+    """
+    copyreg.dispatch_table.pop(error, None)
+    for each in error.__subclasses__():
+        _pickle_ours_alone(each)
+
+
+_pickle_ours_alone(ChannelscribeError)
 
 
 class StepRunner(DaskTaskRunner):

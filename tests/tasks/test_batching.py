@@ -205,3 +205,14 @@ def test_bad_videos_do_not_open_it(monkeypatch: pytest.MonkeyPatch) -> None:
     for batch, failed in ready_batches(queue, start, 60):  # type: ignore[arg-type]
         seen.append((queue.given, len(batch), len(failed)))
     assert seen == [(2, 0, 2), (4, 0, 2), (10, 6, 0)]
+
+
+def test_a_pickled_failure_holds_no_cause() -> None:
+    """Prefect keeps failures pickled, and tblib, which comes with Dask, would add what a site said, in full."""
+    import tasks.dask_cluster  # noqa: F401
+
+    error = NoMedia("nothing")
+    error.__cause__ = ValueError("https://user:secret@example.org")
+    kept = pickle.dumps(error)
+    assert b"secret" not in kept
+    assert pickle.loads(kept).reason == error.reason
