@@ -5,6 +5,7 @@ The futures are stand-ins for Prefect's, with what is looked at; `tests/tasks/te
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
