@@ -51,7 +51,6 @@ class Transcribed:
     step_seconds: dict[str, float] = field(default_factory=dict)
     transcript: Transcript | None = None
     error: ChannelscribeError | None = None
-    note: str | None = None
 
 
 @dataclass
@@ -100,17 +99,9 @@ def _prepared(sources: Sequence[Path], folder: Path, options: SpeechOptions, tol
         track = folder / f"{number}.speech.flac"
         started = time.perf_counter()
         try:
-            made = prepare(
-                source,
-                folder,
-                _NOTHING_ELSE,
-                {},
-                progress=_step(told, number, "prepare"),
-                name=str(number),
-                partial=True,
-            )
+            made = prepare(source, folder, _NOTHING_ELSE, {}, progress=_step(told, number, "prepare"), name=str(number))
             made.archive.unlink()
-            done.seconds, done.note = made.seconds, made.note
+            done.seconds = made.seconds
             model = resolve_model(options, made.seconds)
         except Exception as error:
             done.error = _failed(error)
@@ -162,11 +153,7 @@ def _transcript(file: _Prepared, recognition: Mapping[str, Any], options: Speech
     with file.open() as track:
         aligned = measured(model, lambda: align(track, heard, model, options, _step(told, number, "align")))
         turns = measured(model, lambda: diarize(track, model, options, _step(told, number, "diarize")))
-    transcript = assemble(heard, aligned, turns)
-    if file.done.note:
-        notes = [file.done.note, transcript.quality.get("note")]
-        transcript.quality["note"] = "; ".join(note for note in notes if note)
-    return transcript
+    return assemble(heard, aligned, turns)
 
 
 def _step(told: Told, number: int, step: str) -> Callable[[float], None]:
