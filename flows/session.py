@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from channelscribe.project import FOLDER
 from channelscribe.settings import Settings
+from channelscribe.settings.prefect_profile import access_of, prefects_own
 from channelscribe.settings.registry import SettingsRegistry, parse_assignment
 from channelscribe.settings.travel import refuse_own
 from flows.output import tell
@@ -153,8 +154,11 @@ def joined(settings: Settings, want: Sequence[str], command: str, told: Told | N
         }
         found: dict[str, str | None] = {name: value for name, value in own.items() if value}
         found |= prefect_environment(stack.places, addresses.prefect_api_url or "")
+        found |= access_of(addresses.prefect_api_url, os.environ)
         if "prefect" in stack.want:
             found |= {"PREFECT_API_KEY": None, "PREFECT_PROFILE": None}
+        elif "prefect" in want and (own := prefects_own(os.environ)) and own.api_url == settings.prefect.api_url:
+            tell(f"Prefect: {own.api_url} ({own.origin}).")
         with surroundings(found, stack.places.standing):
             log_to_file(stack.places.log_file, settings.log_level)
             yield stack
@@ -170,7 +174,8 @@ def asking_prefect(settings: Settings, api_url: str) -> Iterator[None]:
     patience = {"PREFECT_CLIENT_MAX_RETRIES": "1", "PREFECT_API_REQUEST_TIMEOUT": "10"}
     # Whoever only asks need not be able to write into the data folder.
     folder = places.standing if places.standing.is_dir() else Path(places.data.anchor)
-    with surroundings({**prefect_environment(places, api_url), **patience}, folder):
+    access = access_of(api_url, os.environ)
+    with surroundings({**access, **prefect_environment(places, api_url), **patience}, folder):
         yield
 
 

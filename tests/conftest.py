@@ -43,7 +43,9 @@ sys.path.append(str(STANDIN_PLUGIN))
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (os.environ.get("PYTHONPATH"), str(STANDIN_PLUGIN))))
 
 # Nobody's own settings: what a developer has in ~/.config is none of the tests'.
-os.environ["XDG_CONFIG_HOME"] = str(Path(__file__).parent / "nowhere")
+NOBODYS = str(Path(__file__).parent / "nowhere")
+os.environ["XDG_CONFIG_HOME"] = os.environ["PREFECT_PROFILES_PATH"] = NOBODYS
+os.environ.pop("PREFECT_API_URL", None)
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,8 @@ def clean_environment(data: Path) -> dict[str, str]:
     """The environment of a user: no settings of the developer's, a data folder of the test's."""
     dropped = ("CHANNELSCRIBE_", "PREFECT_", "PYTHONUNBUFFERED")  # the last one hides output that is not flushed
     kept = {k: v for k, v in os.environ.items() if not k.startswith(dropped)}
-    return {**kept, "CHANNELSCRIBE_DATA_DIR": str(data), "HF_HUB_OFFLINE": "1", "COLUMNS": "160"}
+    theirs = {"PREFECT_PROFILES_PATH": NOBODYS}
+    return {**kept, "CHANNELSCRIBE_DATA_DIR": str(data), "HF_HUB_OFFLINE": "1", "COLUMNS": "160", **theirs}
 
 
 def command(*arguments: str) -> list[str]:

@@ -25,6 +25,7 @@ from channelscribe.errors import EngineDied, StackError
 from channelscribe.local_stack.places import Places, places_of
 from channelscribe.local_stack.services import POOLS, STACKS, Addresses, StackOptions, digest
 from channelscribe.project import FOLDER, environment, python
+from channelscribe.settings.prefect_profile import access_of
 
 if TYPE_CHECKING:
     from channelscribe.settings import Settings
@@ -177,7 +178,12 @@ class LocalStack:
             "who": {"pid": os.getpid(), "command": self.command},
             "options": asdict(self._options()),
             "settings": _digests(self.settings),
-            "environment": environment({FOLDER: os.environ.get(FOLDER) or str(Path.cwd())}),
+            "environment": environment(
+                {
+                    FOLDER: os.environ.get(FOLDER) or str(Path.cwd()),
+                    **access_of(self._given.prefect_api_url, os.environ),
+                }
+            ),
         }
         for attempt in range(3):
             if self._connection is None:
@@ -397,7 +403,7 @@ def _look_at_prefect(api_url: str) -> None:
             with urllib.request.urlopen(f"{api_url.rstrip('/')}/health", timeout=LOOK_SECONDS):  # noqa: S310
                 return
         except urllib.error.HTTPError as error:
-            if error.code != 404:
+            if error.code != 404 or "/workspaces/" in api_url:  # Prefect Cloud has no such address
                 return
             why = "what is there is no Prefect API (404)"
         except (OSError, ValueError) as error:
@@ -409,7 +415,8 @@ def _look_at_prefect(api_url: str) -> None:
             time.sleep(1)  # it may be starting again
     raise StackError(
         f"The Prefect server at {api_url} does not answer: {why}.",
-        remedy="Start it, or correct prefect.api_url (empty: a local server for this run).",
+        remedy="Start it, or correct prefect.api_url or what Prefect is set to (PREFECT_API_URL, its profile); "
+        "with CHANNELSCRIBE_PREFECT__API_URL= a local server is started for this run.",
     )
 
 

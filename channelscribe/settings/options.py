@@ -43,7 +43,9 @@ class StoreOptions(Options):
 
 
 class PrefectOptions(Options):
-    api_url: str | None = Field(None, description="URL of a Prefect API; empty: a local server for this run")
+    api_url: str | None = Field(
+        None, description="URL of a Prefect API; empty: what Prefect itself is set to, else a local server for this run"
+    )
     port: int | None = Field(
         None, ge=1, le=65535, description="port of the local server's API and UI; empty: any that is free"
     )

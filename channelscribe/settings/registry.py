@@ -1,6 +1,7 @@
 """The one place that reads configuration: layers are merged, validated and explained.
 
-Order, later wins: `config.yaml`, the packaged defaults < a person's own `channelscribe/config.yaml` in XDG_CONFIG_HOME
+Order, later wins: `config.yaml`, the packaged defaults < for `prefect.api_url` what Prefect itself is set to
+(`prefect_profile`) < a person's own `channelscribe/config.yaml` in XDG_CONFIG_HOME
 (`~/.config`) < `channelscribe.yaml` in the folder they work in, or the file that CHANNELSCRIBE_CONFIG names < what
 begins with CHANNELSCRIBE_ in that folder's `.env` < the same in the environment < the Prefect variable
 `channelscribe_settings` (handed in by the caller: this floor knows no Prefect) < the parameters of a run.
@@ -23,6 +24,7 @@ from pydantic import SecretStr, ValidationError
 from channelscribe.errors import InvalidSetting, UnknownSetting, did_you_mean
 from channelscribe.project import FOLDER, THROUGH, project_folder
 from channelscribe.settings.options import Settings
+from channelscribe.settings.prefect_profile import prefects_own
 
 try:
     from yaml import CSafeLoader as SafeLoader  # twenty times as fast
@@ -93,6 +95,8 @@ class SettingsRegistry:
         self.notes: list[str] = []
         dotenv = self._read_dotenv()
         self.layers = [("config.yaml (default)", _read_yaml(packaged_config()))]
+        if own := prefects_own(environ):
+            self.layers.append((own.origin, {"prefect": {"api_url": own.api_url}}))
         for file in filter(None, (_own_file(environ), self._working_file({**dotenv, **environ}))):
             self.layers.append((str(file), _read_yaml(file)))
         self.layers.append((".env", _from_environment(dotenv)))

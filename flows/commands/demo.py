@@ -23,6 +23,7 @@ from channelscribe.local_stack.places import Places, places_of
 from channelscribe.sample import world
 from channelscribe.sample.server import SampleServer
 from channelscribe.settings import Settings
+from channelscribe.settings.prefect_profile import prefects_own
 from channelscribe.transcript import Transcript
 from flows.cli import parser
 from flows.commands.sync import sync_one, ui_url
@@ -37,6 +38,9 @@ A_WHILE_IN = 10.0  # seconds: a hit at the very start would not show that times 
 def run(options: argparse.Namespace) -> int:
     options.assignments = [*SAMPLE_SETTINGS, *options.assignments]
     settings, given = run_settings(options)
+    if (own := prefects_own(os.environ)) and own.api_url == settings.prefect.api_url:
+        # Whatever somebody's Prefect is set to: the demo leaves nothing there.
+        settings = settings.model_copy(update={"prefect": settings.prefect.model_copy(update={"api_url": None})})
     again = program()
     started = time.monotonic()
     tell("channelscribe demo: the bundled sample channel, from its feed to a searched transcript, offline.")

@@ -29,6 +29,7 @@ from channelscribe.local_stack.places import Places, places_of
 from channelscribe.local_stack.services import LOOPBACK
 from channelscribe.preflight import LEAST_BYTES, Step, nearest, steps_here, try_store
 from channelscribe.settings import Settings
+from channelscribe.settings.prefect_profile import prefects_own
 from channelscribe.sources.canary import try_canary
 from channelscribe.sources.cookies import checked_cookies
 from channelscribe.sources.environment import (
@@ -203,6 +204,11 @@ def source(settings: Settings) -> Iterator[Finding]:
         yield Finding("source", "ok", f"{sung.title}: {sung.bytes} bytes of format {sung.format_id} came")
 
 
+def local_server(settings: Settings) -> Iterator[Finding]:
+    if settings.prefect.api_url is None and settings.role == "all":
+        yield Finding("Prefect server", "ok", f"the laptop stack's own, in {settings.data_dir}")
+
+
 def services(settings: Settings) -> Iterator[Finding]:
     """Those that the settings name do answer, and the port of ours is free or ours."""
     if settings.prefect.api_url:
@@ -223,16 +229,20 @@ def services(settings: Settings) -> Iterator[Finding]:
 
 
 def _answering(api_url: str) -> Finding:
+    own = prefects_own(os.environ)
+    said = f" ({own.origin})" if own and own.api_url == api_url else ""
     try:
         with urllib.request.urlopen(f"{api_url.rstrip('/')}/health", timeout=SECONDS):  # noqa: S310 - the operator's own
-            return Finding("Prefect server", "ok", f"{api_url}, answers")
+            return Finding("Prefect server", "ok", f"{api_url}{said}, answers")
     except urllib.error.HTTPError as error:
         if error.code == 401:  # it wants a password, which Prefect's own settings have
-            return Finding("Prefect server", "ok", f"{api_url}, answers, and asks who is there")
+            return Finding("Prefect server", "ok", f"{api_url}{said}, answers, and asks who is there")
+        if "/workspaces/" in api_url:  # Prefect Cloud, which has no such address
+            return Finding("Prefect server", "ok", f"{api_url}{said}, answers")
         told = f"HTTP status {error.code}"
     except (OSError, ValueError) as error:
         told = str(getattr(error, "reason", error))
-    return Finding("Prefect server", "missing", f"{api_url}: {told}", "Start it, or correct prefect.api_url.")
+    return Finding("Prefect server", "missing", f"{api_url}{said}: {told}", "Start it, or correct prefect.api_url.")
 
 
 def _listening(what: str, host: str, port: int, setting: str) -> Finding:
@@ -333,6 +343,7 @@ CHECKS: dict[Callable[[Settings], Iterator[Finding]], frozenset[Step]] = {
     cookies: frozenset(),
     blocks: frozenset(),
     source: frozenset(),
+    local_server: frozenset(),
     services: frozenset(),
     database: frozenset(),
     store: frozenset(),

@@ -48,7 +48,8 @@ def deploy(options: argparse.Namespace) -> int:
 def server(settings: Settings) -> Iterator[str]:
     """The Prefect server of the settings, or the laptop's own, at the addresses where Prefect looks."""
     if settings.prefect.api_url is None:
-        tell(f"No prefect.api_url is set: this goes to the server of the laptop stack in {settings.data_dir}.")
+        server = f"the server of the laptop stack in {settings.data_dir}"
+        tell(f"Neither prefect.api_url nor Prefect itself is set to a server: this goes to {server}.")
     with joined(settings, ["prefect"], "deploy") as stack:
         stack.wait_ready()
         yield str(stack.addresses.prefect_api_url)
