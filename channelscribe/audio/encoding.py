@@ -14,6 +14,7 @@ from channelscribe.audio.speech_track import SAMPLE_RATE
 from channelscribe.settings.audio import ConvertOptions
 
 __all__ = [
+    "LEVELS",
     "ON_TIMELINE",
     "TO_SPEECH",
     "archive_bytes_per_second",
@@ -27,6 +28,8 @@ __all__ = [
 
 ON_TIMELINE = "aresample=async=1:first_pts=0"
 TO_SPEECH = f"aformat=channel_layouts=mono,aresample={SAMPLE_RATE},aformat=sample_fmts=s16"
+LEVELS = "astats=measure_perchannel=RMS_level:measure_overall=none"
+"""How loud each channel is, into ffmpeg's log when it is done."""
 
 # The same source and options give the same bytes: no encoder versions, nothing of the source's own tags.
 _REPRODUCIBLE = ["-map_metadata", "-1", "-map_chapters", "-1", "-fflags", "+bitexact", "-flags:a", "+bitexact"]

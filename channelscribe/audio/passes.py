@@ -7,11 +7,13 @@ short run hears the result. Everything streams: memory does not grow with the le
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from channelscribe.audio.encoding import (
+    LEVELS,
     ON_TIMELINE,
     TO_SPEECH,
     archive_layout,
@@ -41,6 +43,9 @@ _LEAST_SECONDS = 60.0  # of wall-clock time, for the shortest file
 _FIRST_PASS_SHARE = 0.6  # of the progress; measured
 _CHECKING_FROM = 0.95
 _AT_ONCE = 64
+_SILENCE, _QUIET = -200.0, -45.0  # decibels of full scale; speech that quiet is looked at twice
+_CANCELLED = 20.0  # decibels that a sum is below its parts; mixing two voices takes no more than 6
+_LEVEL = re.compile(r"^\[Parsed_astats_\d+ @ [^\]]*\] RMS level dB: (-?[\d.]+|-inf)\s*$", re.MULTILINE)
 _TRIES = 4  # of the gain; speech takes one, dense music two or three
 
 
@@ -83,8 +88,19 @@ class Passes:
 
     def first(self, tags: Mapping[str, str]) -> None:
         """Decodes once: the speech track, what must be known of the sound, and the archive where that is enough."""
+        log = self._decode(tags, "")
+        if self.found.channels == 2 and _levels(log)[-1:] < [_QUIET]:
+            channels = self._ffmpeg(self.source, ["-map", "0:a:0", "-af", LEVELS, "-f", "null", "-"], 1.0, 1.0)
+            if (louder := _cancelled(_levels(channels), _levels(log))) is not None:
+                log = self._decode(tags, f",pan=stereo|c0=c{louder}|c1=c{louder}")
+        self.measured = read_loudness(log) if "normalize" in self.options.steps else None
+
+    def _decode(self, tags: Mapping[str, str], channel: str) -> str:
+        """The first run; `channel` is what comes before all else. Returns the end of ffmpeg's log."""
         hears = needs_silences(self.options)
-        branches = [f"{TO_SPEECH},{detector(self.options.silence)}" if hears else TO_SPEECH]
+        self.silences.clear()
+        to_speech = f"{TO_SPEECH},{LEVELS}" if self.found.channels == 2 else TO_SPEECH
+        branches = [f"{to_speech},{detector(self.options.silence)}" if hears else to_speech]
         outputs = speech_output("[b0]", self.speech)
         whole = ArchiveFile(self.archive, None, tags)
         if "normalize" in self.options.steps:
@@ -95,13 +111,13 @@ class Passes:
         elif not self.in_two:
             branches.append(self._form())
             outputs += self._encoded("[b1]", whole)
-        graph = _split(f"[0:a:0]{ON_TIMELINE}", branches)
+        graph = _split(f"[0:a:0]{ON_TIMELINE}{channel}", branches)
         share = _FIRST_PASS_SHARE if self.in_two else 1.0
         hear = self.silences.hear if hears else None
         log = self._ffmpeg(self.source, ["-filter_complex", graph, *outputs], 0.0, share, hear)
-        self.measured = read_loudness(log) if "normalize" in self.options.steps else None
         if not self.in_two and not self.copied:
             self._tag(whole)
+        return log
 
     def second(self, files: Sequence[ArchiveFile]) -> Loudness | None:
         """Decodes again for the archive and its parts. Returns the loudness of the first of `files` as it is now.
@@ -165,6 +181,18 @@ class Passes:
 
         limit = _LEAST_SECONDS + self.options.time_limit_factor * self._expected
         return run_ffmpeg(source, outputs, limit, report, hear=hear)
+
+
+def _levels(log: str) -> list[float]:
+    """What LEVELS told, in decibels of full scale; digital silence is finite."""
+    return [max(_SILENCE, float(level)) for level in _LEVEL.findall(log)]
+
+
+def _cancelled(channels: Sequence[float], both: Sequence[float]) -> int | None:
+    """The louder of two channels whose sum is nearly silent: one is the other upside down. None where it is not so."""
+    if len(channels) != 2 or not both or max(channels) - both[-1] < _CANCELLED:
+        return None
+    return 0 if channels[0] >= channels[1] else 1
 
 
 def _split(head: str, branches: Sequence[str]) -> str:

@@ -19,12 +19,12 @@ from channelscribe.audio.cover import cover_jpeg
 from channelscribe.audio.passes import ArchiveFile, FractionCallback, Passes
 from channelscribe.audio.pauses import Chapter, PauseFinder
 from channelscribe.audio.plan import Cuts, Track, cuts
-from channelscribe.audio.probe import probe, require_audio
+from channelscribe.audio.probe import Probe, probe, require_audio
 from channelscribe.audio.scratch import working_folder
 from channelscribe.audio.space import needed_bytes, refuse_without_room
 from channelscribe.audio.speech_track import cut_speech, speech_seconds
 from channelscribe.audio.timeline import Stretch, Timeline
-from channelscribe.errors import CorruptMedia, TruncatedMedia
+from channelscribe.errors import EmptyMedia, TruncatedMedia
 from channelscribe.files import content_key, sha256_file
 from channelscribe.settings.audio import AudioOptions
 
@@ -32,7 +32,7 @@ __all__ = ["FractionCallback", "Part", "Prepared", "prepare", "prepare_key"]
 
 LoudnessReport = dict[str, dict[str, float]]
 
-_VERSION = 2  # raise it when the same source and options would give other files
+_VERSION = 3  # raise it when the same source and options would give other files
 _MISSING_SECONDS = 2.0
 _MISSING_SHARE = 0.02
 _MOST_MISSING_SECONDS = 30.0  # of a stream of hours: its last minutes are what comes late
@@ -54,7 +54,7 @@ class Prepared:
     """The files. `seconds` were decoded: the length of the original, exact to the sample of the speech track.
 
     `loudness` is {"before": {...}, "after": {...}} of the archive, as `audio.loudness.Loudness`; None where
-    it was not normalized: not wanted, or silent.
+    it was not normalized: not wanted, or silent. `note`: how much of the sound is missing, where `partial` was allowed.
     """
 
     archive: Path
@@ -67,6 +67,7 @@ class Prepared:
     archive_timeline: Timeline
     speech_timeline: Timeline
     parts: tuple[Part, ...] = ()
+    note: str | None = None
 
 
 def prepare(
@@ -80,11 +81,14 @@ def prepare(
     cover: Path | None = None,
     chapters: Sequence[Chapter] = (),
     name: str | None = None,
+    partial: bool = False,
 ) -> Prepared:
     """Makes all files of `source`. `tags` of the archive: `tags.TAGS` (else KeyError); `cover`: an image for an mp3.
 
     `announced_seconds` is what the site says. Fewer decoded seconds than that, or than the container tells,
-    by more than 2 s and 2 %, or by 30 s, raise TruncatedMedia. `progress` gets 0 to 1; what it raises ends the work.
+    by more than 2 s and 2 %, or by 30 s, raise TruncatedMedia; with `partial`, as for a person's own file, what is
+    there is taken, and `note` says so. Sound that ends before the picture is whole. `progress` gets 0 to 1; what it
+    raises ends the work.
     `chapters` are the site's; without them the container's own are taken. `name` stands for <stem>.
     Raises EmptyMedia, CorruptMedia, NoAudioTrack, MediaTimeout, MediaTooLong, StoreNotWritable, StackError;
     nothing is left over then.
@@ -97,9 +101,11 @@ def prepare(
         work = Passes(source, scratch, options, found, announced_seconds, progress, image)
         work.first(tags)
         seconds = speech_seconds(work.speech)
-        _refuse_truncated(seconds, announced_seconds, found.duration if found.exact else None)
+        note = _shorter_than_told(seconds, announced_seconds, found)
+        if note and not partial:
+            raise TruncatedMedia(f"The file has {note}.", remedy="It is fetched again later.")
         made = _Making(work, scratch, seconds, chapters or found.chapters, tags)
-        return made.kept(folder, name or source.stem)
+        return replace(made.kept(folder, name or source.stem), note=note)
 
 
 def prepare_key(options: AudioOptions) -> str:
@@ -187,13 +193,24 @@ def _part_tags(tags: Mapping[str, str], number: int, total: int, title: str | No
     return {**tags, "album": tags.get("album", name), "title": title or name, "track": f"{number}/{total}"}
 
 
-def _refuse_truncated(decoded: float, announced: float | None, header: float | None) -> None:
+def _shorter_than_told(decoded: float, announced: float | None, found: Probe) -> str | None:
+    """How much sound there is and should be, where that is less than it may be. Raises EmptyMedia for none."""
     if decoded == 0:
-        raise CorruptMedia("No sound could be decoded from the file.")
-    for who, told in (("the site announced", announced), ("its header tells", header)):
-        allowed = max(_MISSING_SECONDS, min(_MISSING_SHARE * (told or 0), _MOST_MISSING_SECONDS))
-        if told and told - decoded > allowed:
-            raise TruncatedMedia(
-                f"The file has {decoded:.1f} s of sound, but {who} {told:.1f} s.",
-                remedy="It is fetched again later.",
-            )
+        raise EmptyMedia("The file has an audio track without a sample of sound.")
+    if not found.exact:
+        header, whole = None, False
+    else:
+        header = found.sound_seconds or found.duration
+        # the picture goes on, as announced, and the sound is as long as its own header tells
+        whole = bool(
+            found.sound_seconds and not _is_short(decoded, header) and not _is_short(found.duration, announced)
+        )
+    for who, told in (("the site announced", None if whole else announced), ("its header tells", header)):
+        if told and _is_short(decoded, told):
+            return f"{decoded:.1f} s of sound, but {who} {told:.1f} s"
+    return None
+
+
+def _is_short(seconds: float | None, told: float | None) -> bool:
+    allowed = max(_MISSING_SECONDS, min(_MISSING_SHARE * (told or 0), _MOST_MISSING_SECONDS))
+    return (told or 0) - (seconds or 0) > allowed

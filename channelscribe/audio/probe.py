@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import av
+from av.audio.stream import AudioStream
 from av.container import InputContainer
 
 from channelscribe.audio.containers import DEMUXERS, PROTOCOLS, refuse_playlists
@@ -20,7 +22,8 @@ _GUESSING = {"aac", "ac3", "amr", "dts", "eac3", "mp3", "mpeg", "mpegts", "oga"}
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """`duration` in seconds as the header tells it; `exact` is False where it is a guess from the bit rate.
+    """`duration` in seconds as the header tells it, `sound_seconds` that of the sound alone, where the header knows:
+    it may begin later or end before the picture. `exact` is False where they are a guess from the bit rate.
 
     `sample_rate` in hertz, `bytes` the file's size, `container` libavformat's name of it, `chapters` (start in
     seconds, title), `tags` the file's own, names in lower case.
@@ -36,6 +39,7 @@ class Probe:
     bytes: int
     chapters: tuple[tuple[float, str], ...] = ()
     tags: Mapping[str, str] = field(default_factory=dict)
+    sound_seconds: float | None = None
 
 
 def probe(path: Path) -> Probe:
@@ -68,6 +72,7 @@ def probe(path: Path) -> Probe:
                 bytes=path.stat().st_size,
                 chapters=tuple(_chapters(container)),
                 tags={name.lower(): value for name, value in container.metadata.items()},
+                sound_seconds=_end_of(audio) if audio and container.streams.video else None,
             )
     except av.error.ExitError as error:
         raise MediaTimeout(f"The file told nothing of itself within {_SECONDS:.0f} s.") from error
@@ -88,6 +93,14 @@ def _chapters(container: InputContainer) -> Iterator[tuple[float, str]]:
         if chapter["time_base"]:
             title = chapter["metadata"].get("title", "")
             yield max(float(chapter["start"] * chapter["time_base"]), 0.0), title
+
+
+def _end_of(stream: AudioStream) -> float | None:
+    """When the stream ends, in seconds, where its header tells: mp4's does, Matroska's in a tag."""
+    if stream.duration and stream.time_base:
+        return float((stream.duration + max(stream.start_time or 0, 0)) * stream.time_base)
+    tagged = re.fullmatch(r"(\d+):([0-5]\d):([0-5]\d(?:\.\d+)?)", stream.metadata.get("DURATION", ""))
+    return int(tagged[1]) * 3600 + int(tagged[2]) * 60 + float(tagged[3]) if tagged else None
 
 
 def _words(error: Exception) -> str:

@@ -28,6 +28,9 @@ class SilenceLog:
         self._found: list[Stretch] = []
         self._open: float | None = None
 
+    def clear(self) -> None:
+        self._found, self._open = [], None
+
     def hear(self, line: str) -> None:
         told = _LINE.match(line)
         if told is None:

@@ -14,6 +14,7 @@ from channelscribe.errors import CorruptMedia, StoreNotWritable
 __all__ = ["SAMPLE_RATE", "cut_speech", "read_speech", "read_window", "speech_seconds"]
 
 _BLOCK_FRAMES = 1 << 18  # 16 s at once, whatever the length
+_UNKNOWN_FRAMES = 1 << 62  # libsndfile's number for a header without one is 2**63 - 1
 SAMPLE_RATE = 16_000  # hertz; what the recognizer, the aligner and the diarizer are trained on
 
 
@@ -35,7 +36,8 @@ def speech_seconds(path: Path) -> float:
         info = soundfile.info(path)
     except (soundfile.SoundFileError, OSError) as error:
         raise CorruptMedia(f"The speech track {path.name} cannot be read ({error}).") from error
-    return float(info.frames / info.samplerate)
+    # A FLAC that says nothing of its length has none: ffmpeg writes it when not a sample came.
+    return float(info.frames / info.samplerate) if info.frames < _UNKNOWN_FRAMES else 0.0
 
 
 def read_window(path: Path, start: float, end: float) -> npt.NDArray[np.float32]:

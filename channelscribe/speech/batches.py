@@ -6,6 +6,7 @@ run them in threads of their own.
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack
@@ -17,6 +18,7 @@ from channelscribe.errors import ChannelscribeError, OutOfMemory, SpeechFailed, 
 from channelscribe.settings.options import SpeechOptions
 from channelscribe.speech.decoding import Clip, Decoder, Gated, clip_of, decode, encode, features_of
 from channelscribe.speech.language import Decision, decide, windows
+from channelscribe.speech.loading import seconds_loading
 from channelscribe.speech.memory import Room, in_batches, is_out_of_memory
 from channelscribe.speech.progress import Progress, share
 from channelscribe.speech.registry import ResolvedModel
@@ -44,6 +46,8 @@ class Recording:
     language: str | None = None
     gated: list[Gated] = field(default_factory=list)
     error: ChannelscribeError | None = None
+    seconds: float = 0.0
+    """Of work on it: all of what was done for it alone, and its share of the batches."""
 
     @property
     def is_done(self) -> bool:
@@ -80,11 +84,13 @@ class Recognition:
         """Each recording with its chunks and its language."""
         for number, opener in enumerate(openers):
             recording = self._known[number] = Recording(number)
+            began, loading = time.perf_counter(), seconds_loading()
             try:
                 recording.track = recording.stack.enter_context(opener())
                 self._hear(recording, recording.track)
             except Exception as error:
                 recording.error = _failed(self._model, error)
+            recording.seconds += time.perf_counter() - began - (seconds_loading() - loading)
             yield recording
 
     def _hear(self, recording: Recording, track: SpeechTrack) -> None:
@@ -120,11 +126,13 @@ class Recognition:
         for chunk in recording.chunks:
             if recording.error or recording.track is None:
                 return
+            began = time.perf_counter()
             try:
                 clip = clip_of(self._whisper, recording.track, chunk, recording.number)
             except Exception as error:
                 recording.error = _failed(self._model, error)
                 return
+            recording.seconds += time.perf_counter() - began
             yield clip
 
     def done(self, batch: Batch) -> Iterator[Recording]:
@@ -132,7 +140,11 @@ class Recognition:
         self._waiting.extend(batch.begun)
         clips = [clip for clip in batch.clips if clip.owner in self._known and not self._known[clip.owner].error]
         if clips:
+            began = time.perf_counter()
             self._decode(clips, batch.language)
+            share = (time.perf_counter() - began) / len(clips)
+            for clip in clips:
+                self._known[clip.owner].seconds += share
         while self._waiting and self._waiting[0].is_done:
             recording = self._waiting.popleft()
             self._tell(recording, 1.0)

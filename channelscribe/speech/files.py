@@ -51,6 +51,7 @@ class Transcribed:
     step_seconds: dict[str, float] = field(default_factory=dict)
     transcript: Transcript | None = None
     error: ChannelscribeError | None = None
+    note: str | None = None
 
 
 @dataclass
@@ -99,9 +100,17 @@ def _prepared(sources: Sequence[Path], folder: Path, options: SpeechOptions, tol
         track = folder / f"{number}.speech.flac"
         started = time.perf_counter()
         try:
-            made = prepare(source, folder, _NOTHING_ELSE, {}, progress=_step(told, number, "prepare"), name=str(number))
+            made = prepare(
+                source,
+                folder,
+                _NOTHING_ELSE,
+                {},
+                progress=_step(told, number, "prepare"),
+                name=str(number),
+                partial=True,
+            )
             made.archive.unlink()
-            done.seconds = made.seconds
+            done.seconds, done.note = made.seconds, made.note
             model = resolve_model(options, made.seconds)
         except Exception as error:
             done.error = _failed(error)
@@ -153,7 +162,11 @@ def _transcript(file: _Prepared, recognition: Mapping[str, Any], options: Speech
     with file.open() as track:
         aligned = measured(model, lambda: align(track, heard, model, options, _step(told, number, "align")))
         turns = measured(model, lambda: diarize(track, model, options, _step(told, number, "diarize")))
-    return assemble(heard, aligned, turns)
+    transcript = assemble(heard, aligned, turns)
+    if file.done.note:
+        notes = [file.done.note, transcript.quality.get("note")]
+        transcript.quality["note"] = "; ".join(note for note in notes if note)
+    return transcript
 
 
 def _step(told: Told, number: int, step: str) -> Callable[[float], None]:

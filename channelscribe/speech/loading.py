@@ -46,6 +46,8 @@ _SEED = 0
 
 _lock = threading.Lock()
 _cache: dict[Hashable, Loaded] = {}
+_failed: dict[Hashable, tuple[ModelUnavailable, float]] = {}
+_ASK_AGAIN_SECONDS = 3600  # a time-out for each recording helps nobody; a server that stays up asks again
 _counts: Counter[str] = Counter()
 _spent = threading.local()
 
@@ -152,6 +154,10 @@ def _once(key: tuple[Hashable, ...], model: ResolvedModel, load: Callable[[], An
 
 def _found(key: tuple[Hashable, ...], model: ResolvedModel, load: Callable[[], Any]) -> Loaded:
     with _lock:
+        if failed := _failed.get(key):
+            error, since = failed
+            if time.monotonic() - since < _ASK_AGAIN_SECONDS:
+                raise error
         if key not in _cache:
             prepare_engines()
             if model.bundled:
@@ -160,14 +166,19 @@ def _found(key: tuple[Hashable, ...], model: ResolvedModel, load: Callable[[], A
                 verify_own(Path(str(key[1])), model.sha256, model.name)
             try:
                 _cache[key] = Loaded(load())
+            except ModelUnavailable as error:
+                _failed[key] = error, time.monotonic()
+                raise
             except ChannelscribeError:
                 raise
             # The engines raise anything from OSError to AttributeError for a model that cannot be had.
             except Exception as error:
-                raise ModelUnavailable(
+                unavailable = ModelUnavailable(
                     f"The {key[0]} {key[1]!r} cannot be loaded: {_first_line(error)}.",
                     remedy="Check the network and speech.hub_token, or set speech.model to one on this disk.",
-                ) from error
+                )
+                _failed[key] = unavailable, time.monotonic()
+                raise unavailable from error
             _counts[str(key[0])] += 1
         return _cache[key]
 

@@ -42,7 +42,8 @@ def recognize(
     Returns {"language", "segments": [{"start", "end", "text", "avg_logprob", "no_speech_prob", "temperature",
     "flags", "words" as in `word_times`, where the recognizer's attention tells}], "speech": [[start, end]],
     "speech_seconds", "no_speech", "audio_seconds", "quality", "model"}; times in seconds, text with single spaces,
-    flags of `quality_gate.FLAGS`, `model` the recognizer's fingerprint;
+    flags of `quality_gate.FLAGS`, `model` the recognizer's fingerprint,
+    `work_seconds` what it took without loading;
     `quality` is {"decoded_again", "flagged", "unheard": [[start, end]], "languages", "language_probability",
     "mixed_languages"}. Where the detector finds no speech the recognizer is not asked: no segments, language
     None unless the model has one. Raises ModelUnavailable, ModelTampered, CorruptMedia, and SpeechFailed when
@@ -91,14 +92,14 @@ def ahead_of_device(model: ResolvedModel) -> int:
 def each_measured(
     model: ResolvedModel, answers: Iterator[dict[str, Any] | ChannelscribeError]
 ) -> Iterator[dict[str, Any] | ChannelscribeError]:
-    """The answers of `recognize_all`, each with what it took (`provenance.measured`).
-
-    Recordings are worked on at the same time, so its seconds are those since the answer before.
+    """The answers of `recognize_all`, each with what it took (`provenance.measured`): its own share of the work, since
+    recordings share batches.
     """
     while True:
         other: list[ChannelscribeError | None] = []
         made = measured(model, partial(_next, answers, other))
         if not other:
+            made["made"]["seconds"] = made.pop("work_seconds", made["made"]["seconds"])
             yield made
         elif other[0] is not None:
             yield other[0]
@@ -129,6 +130,7 @@ def _answer(recording: Recording, model: ResolvedModel, options: SpeechOptions) 
         "audio_seconds": round((track.samples if track else 0) / SAMPLE_RATE, 3),
         "quality": _quality(found, gated, recording.decision),
         "model": model.fingerprint(options)["recognizer"],
+        "work_seconds": round(recording.seconds, 3),
     }
 
 

@@ -168,6 +168,43 @@ def test_fewer_seconds_than_announced(original: Path, tmp_path: Path) -> None:
     assert prepare(original, tmp_path / "ok", AudioOptions(), {}, announced_seconds=11.9).seconds == 10.0
 
 
+def test_a_persons_own_half_file_is_taken_and_told(original: Path, encode: Encode, tmp_path: Path) -> None:
+    whole = encode("x.mp3", "-i", original, *CODECS["mp3"])
+    whole.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    made = prepare(whole, tmp_path / "out", AudioOptions(), {}, partial=True)
+    assert 4 < made.seconds < 6
+    assert made.note and "its header tells 10." in made.note
+
+
+@pytest.mark.parametrize("extension", ["mp4", "mkv"])
+def test_sound_that_ends_before_the_picture_is_whole(
+    original: Path, encode: Encode, tmp_path: Path, extension: str
+) -> None:
+    picture = ["-f", "lavfi", "-i", "testsrc=size=64x64:rate=10:duration=25"]
+    film = encode(f"x.{extension}", *picture, "-i", original, "-c:v", "mpeg4", "-c:a", "aac")
+    made = prepare(film, tmp_path / "out", AudioOptions(), {}, announced_seconds=25.0)
+    assert made.seconds == pytest.approx(10.0, abs=0.2)
+    assert made.note is None
+    assert type(fails(film, tmp_path / "more", announced=40.0)) is TruncatedMedia
+
+
+def test_a_track_without_a_sample_is_empty(encode: Encode, tmp_path: Path) -> None:
+    silent = encode("x.wav", "-f", "lavfi", "-i", "anullsrc=r=44100:cl=stereo", "-t", "0.1", "-bitexact")
+    head = silent.read_bytes()
+    silent.write_bytes(head[: head.index(b"data") + 4] + bytes(4))
+    assert type(fails(silent, tmp_path)) is EmptyMedia
+
+
+def test_a_channel_upside_down_does_not_silence_the_other(original: Path, encode: Encode, tmp_path: Path) -> None:
+    upside_down = encode("x.wav", "-i", original, "-af", "pan=stereo|c0=0.5*c0|c1=-0.5*c0")
+    made = prepare(upside_down, tmp_path / "out", AudioOptions(), {})
+    plain = prepare(
+        encode("y.wav", "-i", original, "-af", "pan=stereo|c0=c0|c1=c0"), tmp_path / "plain", AudioOptions(), {}
+    )
+    heard, expected = (soundfile.read(each.speech)[0] for each in (made, plain))
+    assert np.sqrt(np.mean(heard**2)) > np.sqrt(np.mean(expected**2)) / 4
+
+
 def test_a_broken_stretch_in_the_middle_costs_only_itself(original: Path, encode: Encode, tmp_path: Path) -> None:
     source = encode("x.mp3", "-i", original, *CODECS["mp3"])
     data = bytearray(source.read_bytes())

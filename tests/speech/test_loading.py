@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -65,3 +66,23 @@ def test_without_the_extra_the_remedy_is_to_install_it(monkeypatch: pytest.Monke
     with pytest.raises(ModelUnavailable) as caught:
         loading.load_aligner(resolve_model(OPTIONS), "en", OPTIONS)
     assert caught.value.remedy == "pip install 'channelscribe[speech]'"
+
+
+def test_a_model_that_cannot_be_had_is_asked_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+
+    def unreachable() -> None:
+        asked.append(1)
+        raise OSError("no route to host")
+
+    monkeypatch.setattr(loading, "prepare_engines", lambda: None)
+    monkeypatch.setattr(loading, "_failed", {})
+    model = replace(resolve_model(SpeechOptions(model="small", device="cpu")), recognizer="nobody/nothing")
+    for _ in range(3):
+        with pytest.raises(ModelUnavailable, match="no route to host"):
+            loading._once(("recognizer", "nobody/nothing"), model, unreachable)
+    assert len(asked) == 1
+    monkeypatch.setattr(loading, "_ASK_AGAIN_SECONDS", 0)  # later a server that stays up tries again
+    with pytest.raises(ModelUnavailable):
+        loading._once(("recognizer", "nobody/nothing"), model, unreachable)
+    assert len(asked) == 2
