@@ -6,6 +6,7 @@ included. These records travel between stages as JSON (`to_dict` / `from_dict`),
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -18,7 +19,8 @@ CORPUS_FORMATS = ("jsonl", "parquet")
 
 @dataclass(frozen=True, slots=True)
 class VideoMeta:
-    """What a transcript's files say about its video; `published` is an ISO 8601 date or time.
+    """What a transcript's files say about its video; `published` is an ISO 8601 date or time, `chapters` are
+    (seconds, title).
 
     Titles come from anywhere: each format cleans them.
     """
@@ -28,6 +30,12 @@ class VideoMeta:
     id: str | None = None
     channel: str | None = None
     published: str | None = None
+    chapters: tuple[tuple[float, str], ...] = ()
+
+    @classmethod
+    def titled(cls, chapters: Iterable[Sequence[Any]]) -> tuple[tuple[float, str], ...]:
+        """Chapters as rows have them, those without a title left out."""
+        return tuple((float(start), " ".join(str(title).split())) for start, title in chapters if str(title).strip())
 
 
 @dataclass(slots=True)

@@ -22,14 +22,17 @@ from tasks.records import AudioPart, Original, PreparedAudio, VideoWork
 from tasks.resources import catalogue, scratch, settings_of, store
 
 # What is known of a timeline and of parts is not the catalogue's.
-NOT_IN_ROWS = {"timeline", "archive_timeline", "parts"}
+NOT_IN_ROWS = {"timeline", "archive_timeline", "parts", "transcripts"}
 
 
 def _made_from(video: VideoWork, original: Original, options: dict[str, Any]) -> tuple[Any, ...]:
-    """What decides the files: whose they are, the bytes, the options that have an effect, and chapters if asked for."""
+    """What decides the answer: whose it is, the bytes, the options that have an effect, chapters if asked for, and what
+    the publisher has written down.
+    """
     audio = settings_of(options).audio
     chapters = original.chapters if uses_chapters(audio) else []
-    return (video.site, video.video_id, original.sha256, prepare_key(audio), chapters)
+    published = [[each.sha256 for each in original.transcripts]] if original.transcripts else []
+    return (video.site, video.video_id, original.sha256, prepare_key(audio), chapters, *published)
 
 
 PREPARE = ContentPolicy(
@@ -96,6 +99,7 @@ def stored(video: VideoWork, original: Original, made: Prepared, made_from: str)
         timeline=None if made.speech_timeline.is_whole else made.speech_timeline.to_json(),
         archive_timeline=None if made.archive_timeline.is_whole else made.archive_timeline.to_json(),
         parts=[stored_part(video, made_from, part) for part in made.parts],
+        transcripts=original.transcripts,
     )
 
 

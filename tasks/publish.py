@@ -31,7 +31,9 @@ def publish(video: VideoWork, audio: PreparedAudio, read: ReadTranscript) -> int
     """
     transcript = Transcript.from_dict(store().read_json(read.transcript_key))
     reading = store().read_json(read.reading_key)
-    meta = VideoMeta(title=video.title, url=video.url, id=video.video_id, channel=video.channel)
+    (row,) = catalogue().run(videos.rows_of, [video.pk])
+    chapters = VideoMeta.titled(row.chapters)
+    meta = VideoMeta(title=video.title, url=video.url, id=video.video_id, channel=video.channel, chapters=chapters)
     subtitles = own_settings().subtitles
     with step(video, "publish"):
         files = {}

@@ -52,6 +52,16 @@ class VideoWork(Record):
     fresh: bool = False
 
 
+class PublisherTranscript(Record):
+    """A transcript of the publisher's in the store (`sources.podcasting`). `timed`: it could take the place of ours."""
+
+    key: str
+    kind: str
+    language: str
+    sha256: str
+    timed: bool
+
+
 class Original(Record):
     """A downloaded track in the store.
 
@@ -69,6 +79,7 @@ class Original(Record):
     published: str | None = None
     chapters: list[tuple[float, str]] = []
     cover_key: str | None = None
+    transcripts: list[PublisherTranscript] = []
 
 
 class AudioPart(Record):
@@ -99,6 +110,7 @@ class PreparedAudio(Record):
     timeline: dict[str, Any] | None = None
     archive_timeline: dict[str, Any] | None = None
     parts: list[AudioPart] = []
+    transcripts: list[PublisherTranscript] = []
 
 
 class Checkpoint(Record):

@@ -14,6 +14,8 @@ from channelscribe.audio.original_time import in_original_time, in_track_time
 from channelscribe.audio.timeline import Timeline
 from channelscribe.catalogue import references
 from channelscribe.files import content_key
+from channelscribe.settings.options import SpeechOptions
+from channelscribe.sources.podcasting import best_transcript, read_transcript
 from channelscribe.speech import align as aligning
 from channelscribe.speech import diarize as diarizing
 from channelscribe.speech import recognize as recognizing
@@ -24,13 +26,14 @@ from channelscribe.store.layout import checkpoint_key
 from tasks.batch_recognition import Due, make_together
 from tasks.caching import RETRIES, ContentPolicy, remembered
 from tasks.leases import Report, record_stage, step
-from tasks.records import Checkpoint, PreparedAudio, VideoWork
+from tasks.records import Checkpoint, PreparedAudio, PublisherTranscript, VideoWork
 from tasks.resources import catalogue, settings_of, store
 
 Given = dict[str, Any]
 
 # Raise when a stage starts to give other results for the same input: it is part of the checkpoint's key.
 VERSIONS = {"recognizer": 3, "aligner": 3, "diarizer": 2}
+PUBLISHER_VERSION = 1
 
 
 def _made_from(stage: str, given: Given) -> tuple[Any, ...]:
@@ -38,6 +41,8 @@ def _made_from(stage: str, given: Given) -> tuple[Any, ...]:
     from that), and that stage's model and options.
     """
     options = settings_of(given["options"]).speech
+    if stage == "recognizer" and (taken := published(given["audio"], options)) is not None:
+        return ("publisher", PUBLISHER_VERSION, taken.sha256, taken.language, given["audio"].seconds)
     fingerprint = resolve_model(options, given["audio"].seconds).fingerprint(options)[stage]
     if stage == "aligner":
         return (stage, VERSIONS[stage], given["recognition"].content, fingerprint)
@@ -54,6 +59,38 @@ ALIGN = _policy("align", "aligner")
 DIARIZE = _policy("diarize", "diarizer")
 
 ON_SPEECH_WORKER: dict[str, Any] = {**RETRIES, "tags": ["speech"]}
+
+
+def published(audio: PreparedAudio, options: SpeechOptions) -> PublisherTranscript | None:
+    """The publisher's transcript that is taken in place of recognizing; None where none is wanted, or there is none."""
+    if options.transcripts != "publisher":
+        return None
+    found = best_transcript([each.model_dump() for each in audio.transcripts], options.language)
+    return PublisherTranscript(**found) if found else None
+
+
+def as_published(taken: PublisherTranscript, audio: PreparedAudio) -> dict[str, Any]:
+    """The publisher's words as `recognize` answers; nobody has measured how sure they are, or what else was said.
+
+    Its times are the original's. What begins after the recording's end is not in it.
+    """
+    timeline = _timeline(audio)
+    seconds = timeline.original_seconds if timeline else audio.seconds
+    segments: list[Given] = [
+        {"start": round(each.start, 3), "end": round(min(each.end, seconds), 3), "text": each.text,
+         "avg_logprob": None, "flags": []}
+        for each in read_transcript(store().read_bytes(taken.key), taken.kind)
+        if each.start < seconds
+    ]  # fmt: skip
+    model = {"name": "publisher", "kind": taken.kind, "sha256": taken.sha256}
+    return {
+        "language": taken.language.partition("-")[0].partition("_")[0],
+        "segments": segments,
+        "no_speech": not segments,
+        "audio_seconds": round(seconds, 3),
+        "quality": {},
+        "model": model,
+    }
 
 
 def _timeline(audio: PreparedAudio) -> Timeline | None:
@@ -83,6 +120,8 @@ def recognize_together(videos: list[VideoWork], audio: list[PreparedAudio], opti
     speech = settings_of(options).speech
     due = []
     for video, each in zip(videos, audio, strict=True):
+        if published(each, speech) is not None:
+            continue
         content = content_key(*_made_from("recognizer", {"audio": each, "options": options}))
         due.append(Due(video, each, resolve_model(speech, each.seconds), checkpoint_key("recognize", content)))
     return make_together(due, speech)
@@ -90,12 +129,16 @@ def recognize_together(videos: list[VideoWork], audio: list[PreparedAudio], opti
 
 @remembered(RECOGNIZE, name="recognize", task_run_name="recognize {video.video_id}", **ON_SPEECH_WORKER)
 def recognize(video: VideoWork, audio: PreparedAudio, options: dict[str, Any], after: int | None = None) -> Checkpoint:
-    """Speech track to raw segments. `after`: a batch that may have made it already."""
+    """Speech track to raw segments, or the publisher's transcript where that is wanted. `after`: a batch that may have
+    made it already.
+    """
     speech = settings_of(options).speech
     content = content_key(*_made_from("recognizer", {"audio": audio, "options": options}))
     model = resolve_model(speech, audio.seconds)
 
     def make(report: Report) -> dict[str, Any]:
+        if (taken := published(audio, speech)) is not None:
+            return as_published(taken, audio)
         with store().local_path(audio.speech_key) as path, open_track(path) as track:
             heard = recognizing.recognize(track, model, speech, progress=report)
         return in_original_time(heard, _timeline(audio))

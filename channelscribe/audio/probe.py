@@ -14,7 +14,7 @@ from av.container import InputContainer
 from channelscribe.audio.containers import DEMUXERS, PROTOCOLS, refuse_playlists
 from channelscribe.errors import CorruptMedia, MediaError, MediaTimeout, NoAudioTrack, machine_fault
 
-__all__ = ["Probe", "probe"]
+__all__ = ["Probe", "chapters_in", "probe"]
 
 _SECONDS = 30.0  # of wall-clock time, to open a file and to read its head
 _GUESSING = {"aac", "ac3", "amr", "dts", "eac3", "mp3", "mpeg", "mpegts", "oga"}
@@ -80,6 +80,15 @@ def probe(path: Path) -> Probe:
         if found := machine_fault(error):
             raise found from error
         raise CorruptMedia(f"The file is no audio or video that can be opened ({_words(error)}).") from error
+
+
+def chapters_in(path: Path) -> tuple[tuple[float, str], ...]:
+    """The chapters that a file holds itself (ID3's CHAP; mp4, ogg, mkv); none of one that cannot be opened."""
+    try:
+        found = probe(path).chapters
+    except MediaError:
+        return ()
+    return found if len(found) > 1 or any(title for _, title in found) else ()
 
 
 def require_audio(found: Probe) -> None:

@@ -34,6 +34,7 @@ __all__ = [
     "checkpoints_of",
     "delete_old_version",
     "forget_checkpoints",
+    "forget_publisher_transcripts",
     "hosts_of",
     "locked_standing",
     "mark_taken_down",
@@ -58,7 +59,8 @@ SELECT video.id AS pk, site, video_id, {SETTLED} AS settled, lease_owner IS NOT 
     (SELECT max(created_at) FROM audio WHERE audio.video_pk = video.id) AS made_at,
     ARRAY(SELECT key FROM checkpoint WHERE checkpoint.video_pk = video.id) AS checkpoints,
     (SELECT coalesce(jsonb_agg(jsonb_build_object('files', files, 'reading', reading_key)), '[]')
-        FROM transcript WHERE transcript.video_pk = video.id) AS transcripts
+        FROM transcript WHERE transcript.video_pk = video.id) AS transcripts,
+    coalesce(jsonb_path_query_array(to_jsonb(video) -> 'publisher_transcripts', '$[*].key'), '[]') AS publisher
 FROM video WHERE (site, video_id) IN (SELECT * FROM unnest(CAST(:sites AS text[]), CAST(:ids AS text[])))
 """  # noqa: S608 - a constant of this module
 
@@ -143,7 +145,7 @@ def _standing(row: Any) -> Standing:
         speech_tracks=frozenset(each["speech"] for each in audio),
         originals=None if formats is None else frozenset([*map(safe_id, formats), *(["cover"] if audio else [])]),
         audio_parts=_all_known(each["parts"] for each in audio),
-        transcripts=frozenset(key for each in transcripts for key in each["files"].values()),
+        transcripts=frozenset([*(key for each in transcripts for key in each["files"].values()), *row["publisher"]]),
         readings=_all_known([each["reading"]] if each["reading"] else None for each in transcripts),
         checkpoints=frozenset(row["checkpoints"]),
         made_at=row["made_at"],
@@ -221,6 +223,17 @@ def forget_checkpoints(session: Session, keys: Sequence[str] = (), video_pk: int
     execute(session, statement, keys=list(keys), video=video_pk)
 
 
+FORGET_PUBLISHER = """
+UPDATE video SET publisher_transcripts = coalesce((SELECT jsonb_agg(each) FROM jsonb_array_elements(
+    publisher_transcripts) AS each WHERE NOT each->>'key' = ANY(:keys)), '[]') WHERE id = :video
+"""
+
+
+def forget_publisher_transcripts(session: Session, video_pk: int, keys: Sequence[str]) -> None:
+    """These are gone from the store, and nothing but their publisher can bring them back."""
+    execute(session, FORGET_PUBLISHER, video=video_pk, keys=list(keys))
+
+
 OLD_VERSIONS = """
 SELECT transcript.id AS pk, video.id AS video_pk, site, video_id, version, transcript_id, files, reading_key
 FROM transcript JOIN video ON video.id = transcript.video_pk
@@ -280,6 +293,7 @@ UPDATE video SET taken_down_at = coalesce(taken_down_at, now()), state = 'exclud
     description = NULL, duration = NULL, published = NULL, live_status = NULL, availability = NULL, release_at = NULL,
     post_live_since = NULL, message = NULL, remedy = NULL, attempts = 0, rejected = 0, next_check_at = NULL,
     step = NULL, step_fraction = NULL, lease_owner = NULL, lease_until = NULL, current_transcript_pk = NULL,
+    announced_bytes = NULL, replaced_at = NULL, about = '{}', chapters = '[]', publisher_transcripts = '[]',
     updated_at = now()
 WHERE id = :video
 """

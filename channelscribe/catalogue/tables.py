@@ -98,6 +98,10 @@ def _json() -> Any:
     return Field(default_factory=dict, sa_column=Column(JSONB, nullable=False, server_default=text("'{}'")))
 
 
+def _json_list() -> Any:
+    return Field(default_factory=list, sa_column=Column(JSONB, nullable=False, server_default=text("'[]'")))
+
+
 class SourceRow(SQLModel, table=True):
     """A channel, playlist, feed or single page that is kept in sync.
 
@@ -133,7 +137,8 @@ class VideoRow(SQLModel, table=True):
 
     An episode is the one with this `guid` in this `feed`; `file` says which of the show's files it is, wherever that
     lies. `replaced_at`: since then the feed has another recording under the guid. `about` is what a listing says beside
-    (page, season, number, author, people, transcripts), `chapters` are [seconds, title].
+    (page, season, number, author, people, transcripts), `chapters` are [seconds, title], `publisher_transcripts` what
+    the store has of them: {"key", "kind", "language", "sha256", "timed"}.
     """
 
     __tablename__ = "video"
@@ -197,15 +202,17 @@ class VideoRow(SQLModel, table=True):
     announced_bytes: int | None = Field(default=None, sa_type=BigInteger, nullable=True)
     replaced_at: datetime | None = _instant(nullable=True)
     about: dict[str, Any] = _json()
-    chapters: list[Any] = Field(
-        default_factory=list, sa_column=Column(JSONB, nullable=False, server_default=text("'[]'"))
-    )
+    chapters: list[Any] = _json_list()
+    publisher_transcripts: list[Any] = _json_list()
     created_at: datetime = _instant(sa_column_kwargs={"server_default": _NOW})
     updated_at: datetime = _instant(sa_column_kwargs={"server_default": _NOW})
 
 
 class SourceVideoRow(SQLModel, table=True):
-    """That a source lists a video, at which place, and since when it no longer does."""
+    """That a source lists a video, at which place, and since when it no longer does.
+
+    `filtered`: why the filters of the last sync of this source are against the video; other sources may want it.
+    """
 
     __tablename__ = "source_video"
 
@@ -213,6 +220,7 @@ class SourceVideoRow(SQLModel, table=True):
     video_pk: int = _part_of("video.id", primary_key=True)
     position: int | None = Field(default=None)
     tab: str | None = _text(nullable=True)
+    filtered: str | None = _text(nullable=True)
     first_listed_at: datetime = _instant(sa_column_kwargs={"server_default": _NOW})
     gone_at: datetime | None = _instant(nullable=True)
 

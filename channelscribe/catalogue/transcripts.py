@@ -209,7 +209,9 @@ def choose(session: Session, wanted: Wanted) -> list[Candidate]:
 
 @dataclass(frozen=True, slots=True)
 class CorpusVideo:
-    """One video of a channel with its current transcript; `model` is the recognizer's name."""
+    """One video of a channel with its current transcript; `model` is the recognizer's name, `chapters` are [seconds,
+    title].
+    """
 
     transcript_pk: int
     site: str
@@ -222,6 +224,7 @@ class CorpusVideo:
     transcript: str
     version: int
     model: str | None
+    chapters: list[Any]
 
 
 VIDEOS = """
@@ -230,7 +233,7 @@ SELECT transcript.id AS transcript_pk, video.site, video.video_id AS video, vide
         WHERE video_pk = video.id ORDER BY lower(:channel) IN (lower(source.title), lower(source.source_id),
             lower(source.site || ':' || source.source_id), lower(source.url)) DESC, source.id LIMIT 1) AS channel,
     transcript.language, transcript.transcript_id AS transcript, transcript.version,
-    transcript.models #>> '{{recognizer,name}}' AS model
+    transcript.models #>> '{{recognizer,name}}' AS model, video.chapters
 FROM video JOIN transcript ON transcript.id = video.current_transcript_pk
 WHERE {conditions} ORDER BY video.published NULLS LAST, video.id
 """

@@ -6,7 +6,7 @@ What a failure makes of a video (its state, its reason, when it is tried again) 
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -163,8 +163,10 @@ def record_details(
     duration: float | None = None,
     published: date | None = None,
     live_status: str | None = None,
+    chapters: Sequence[Sequence[Any]] | None = None,
+    publisher_transcripts: Sequence[Mapping[str, Any]] | None = None,
 ) -> None:
-    """Fill in what the video's own page told; None says nothing. `duration` is in seconds. Raises LeaseLost."""
+    """Fill in what the video's page and file told; None says nothing. `duration` is in seconds. Raises LeaseLost."""
     row = held(session, video_pk, owner)
     details = {
         "title": title,
@@ -172,6 +174,8 @@ def record_details(
         "duration": duration,
         "published": published,
         "live_status": live_status,
+        "chapters": chapters,
+        "publisher_transcripts": publisher_transcripts,
     }
     for name, value in details.items():
         if value is not None:

@@ -90,7 +90,14 @@ def _plain(row: Row) -> dict[str, Any]:
         "transcript": video.transcript,
         "version": video.version,
         "model": video.model,
+        "chapter": _chapter(video, segment.start),
     }
+
+
+def _chapter(video: CorpusVideo, start: float) -> str | None:
+    """The title of the chapter in which a segment begins."""
+    begun = [title for since, title in video.chapters if since <= start]
+    return begun[-1] or None if begun else None
 
 
 def _words(segment: Any) -> Iterator[dict[str, Any]]:
@@ -138,6 +145,7 @@ def _schema(pa: Any) -> Any:
         "start": pa.float64(), "end": pa.float64(), "speaker": pa.string(), "text": pa.string(),
         "words": pa.list_(pa.struct(list(word.items()))), "avg_logprob": pa.float64(), "flags": pa.list_(pa.string()),
         "transcript": pa.string(), "version": pa.int32(), "model": pa.string(),
+        "chapter": pa.string(),
     }  # fmt: skip
     return pa.schema(list(column.items()))
 

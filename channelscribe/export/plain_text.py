@@ -1,5 +1,5 @@
-"""The transcript to read: title and address, then one paragraph for each turn, with its time and speaker. And read
-again: ours, WhisperX's, or any other text.
+"""The transcript to read: title and address, then one paragraph for each turn, with its time and speaker, and above the
+first one of a chapter that chapter's title. And read again: ours, WhisperX's, or any other text.
 
 Needs nothing, leaves nothing behind. Text without times has none to give: all its times are 0.
 """
@@ -7,6 +7,7 @@ Needs nothing, leaves nothing behind. Text without times has none to give: all i
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from itertools import groupby, pairwise
 
 from channelscribe.export.cues import Layout, bracketed
@@ -17,6 +18,7 @@ __all__ = ["parse", "render"]
 # Where nobody is told apart, or one speaker goes on and on, a new paragraph begins at the next segment after
 # this.
 _PARAGRAPH_SECONDS = 60.0
+_SLACK = 1.0  # seconds by which people set the beginning of a chapter too late
 
 _STAMPED = re.compile(r"^\[(\d+):([0-5]\d):([0-5]\d)\] (?:([^\s:]{1,80}): )?(.+)$", re.MULTILINE)
 _NAMED = re.compile(r"^\[([^\]\n]{1,80})\]:\s*(.*)$")
@@ -32,23 +34,35 @@ def render(transcript: Transcript, meta: VideoMeta, layout: Layout | None = None
         spoken = (segment for segment in transcript.segments if segment.text.strip())
         return "".join(f"{bracketed(segment.speaker)}{' '.join(segment.text.split())}\n" for segment in spoken)
     head = "\n".join(" ".join(line.split()) for line in (meta.title, meta.url) if line.strip())
-    return "\n\n".join([head, *_paragraphs(transcript)] if head else _paragraphs(transcript)) + "\n"
+    paragraphs = _paragraphs(transcript, meta.chapters)
+    return "\n\n".join([head, *paragraphs] if head else paragraphs) + "\n"
 
 
-def _paragraphs(transcript: Transcript) -> list[str]:
-    paragraphs = []
-    spoken = (segment for segment in transcript.segments if segment.text.strip())
+def _paragraphs(transcript: Transcript, chapters: Sequence[tuple[float, str]]) -> list[str]:
+    paragraphs: list[str] = []
+    following = list(chapters)
+    spoken = [segment for segment in transcript.segments if segment.text.strip()]
+
+    def begins_chapter(segment: Segment) -> bool:
+        return bool(following) and segment.start + _SLACK >= following[0][0]
+
+    def begin(segment: Segment) -> None:
+        """The chapters that begin by now. One in which nobody speaks is there, too."""
+        while begins_chapter(segment):
+            paragraphs.append(f"# {following.pop(0)[1]}")
+
     for speaker, segments in groupby(spoken, key=lambda segment: segment.speaker):
         start, texts = 0.0, list[str]()
         for segment in segments:
-            if texts and segment.start - start >= _PARAGRAPH_SECONDS:
+            if texts and (segment.start - start >= _PARAGRAPH_SECONDS or begins_chapter(segment)):
                 paragraphs.append(_paragraph(start, speaker, texts))
                 texts = []
             if not texts:
+                begin(segment)
                 start = segment.start
             texts.append(" ".join(segment.text.split()))
         paragraphs.append(_paragraph(start, speaker, texts))
-    return paragraphs
+    return [*paragraphs, *(f"# {title}" for _, title in following)]
 
 
 def _paragraph(start: float, speaker: str | None, texts: list[str]) -> str:

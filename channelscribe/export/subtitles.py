@@ -43,7 +43,7 @@ def render_srt(
 def render_vtt(
     transcript: Transcript, meta: VideoMeta, layout: Layout | None = None, options: SubtitleOptions = DEFAULTS
 ) -> str:
-    """A header, a note with title and address, and the cues, the speaker as a voice span.
+    """A header, notes with title and address and with the chapters, and the cues, the speaker as a voice span.
 
     With a `layout` as whisperX: no note, the speaker in brackets, no hours before the first one.
     """
@@ -51,11 +51,16 @@ def render_vtt(
         head, stamp, said = "", _short, _prefixed
     else:
         note = "\n".join(_escaped(" ".join(line.split())) for line in (meta.title, meta.url) if line.strip())
-        head, stamp, said = f"NOTE\n{note}\n\n" if note else "", _long, _voiced
+        head, stamp, said = (f"NOTE\n{note}\n\n" if note else "") + _chapters(meta), _long, _voiced
     return f"WEBVTT\n\n{head}" + "".join(
         f"{stamp(cue.start)} --> {stamp(cue.end)}\n{said(cue, _escaped)}\n\n"
         for cue in _cut(transcript, layout, options, named=layout is not None)
     )
+
+
+def _chapters(meta: VideoMeta) -> str:
+    lines = [f"{_long(round(start * 1000))} {_escaped(title)}" for start, title in meta.chapters]
+    return "\n".join(["NOTE Chapters", *lines]) + "\n\n" if lines else ""
 
 
 def _cut(transcript: Transcript, layout: Layout | None, options: SubtitleOptions, *, named: bool) -> list[Cue]:

@@ -32,7 +32,7 @@ def render(transcript: Transcript, meta: VideoMeta, layout: Layout | None = None
         "language": transcript.language,
         "channelscribe": {
             "version": _VERSION,
-            "video": asdict(meta),
+            "video": _video(meta),
             "duration": transcript.duration,
             "no_speech": transcript.no_speech,
             "turns": [asdict(turn) for turn in transcript.turns],
@@ -42,6 +42,12 @@ def render(transcript: Transcript, meta: VideoMeta, layout: Layout | None = None
         },
     }
     return json.dumps(document, ensure_ascii=False, indent=1) + "\n"
+
+
+def _video(meta: VideoMeta) -> dict[str, Any]:
+    chapters = [{"start": start, "title": title} for start, title in meta.chapters]
+    return {**{name: value for name, value in asdict(meta).items() if name != "chapters"},
+            **({"chapters": chapters} if chapters else {})}  # fmt: skip
 
 
 def _written(segment: Segment) -> dict[str, Any]:

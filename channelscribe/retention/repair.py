@@ -62,7 +62,11 @@ def repair_from_rows(library: Library, lost: Missing) -> Repaired:
         return done
     (row,) = library.catalogue.run(videos.rows_of, [lost.pk])
     channel = library.catalogue.run(references.channel_of, lost.pk)
-    meta = VideoMeta(title=row.title, url=row.url, id=row.video_id, channel=channel)
+    chapters = VideoMeta.titled(row.chapters)
+    meta = VideoMeta(title=row.title, url=row.url, id=row.video_id, channel=channel, chapters=chapters)
+    if given := [each for each in row.publisher_transcripts if each["key"] in wanted]:
+        library.catalogue.run(references.forget_publisher_transcripts, lost.pk, [each["key"] for each in given])
+        done.left[f"{row.site}:{row.video_id}"] = "the publisher's transcript comes again with sync --refetch"
     for version in library.catalogue.run(transcripts.versions, lost.pk):
         whole = _checkpoint(version.transcript_id)
         files = {name: key for name, key in version.files.items() if key in wanted}

@@ -207,6 +207,9 @@ class SpeechOptions(Options):
     block: str | None = Field(
         None, description="Prefect block with speech models and the hub token of the workers, over these; empty: none"
     )
+    transcripts: Literal["own", "publisher"] = Field(
+        "own", description="publisher: of an episode whose publisher has a transcript with times, take those words"
+    )
     batch_minutes: float = Field(60, gt=0, description="minutes of audio handed to the speech worker at once")
     models: dict[str, SpeechModel] = Field(
         default_factory=dict, description="registry of speech models, by name; added to the built-in ones"

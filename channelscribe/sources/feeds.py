@@ -248,7 +248,7 @@ def _episode(fields: _Fields, kind: str, language: str | None) -> Episode:
         season=fields.text("podcast:season", "itunes:season") or None,
         number=fields.text("podcast:episode", "itunes:episode") or None,
         people=_people(fields),
-        transcripts=_transcripts(fields),
+        transcripts=_transcripts(fields, language),
         chapters_url=next((_address(each.get("url"), each) for each in fields.all("podcast:chapters")), None),
         chapters=_simple_chapters(fields),
     )
@@ -411,12 +411,14 @@ def _people(fields: _Fields) -> tuple[str, ...]:
     return tuple(dict.fromkeys(filter(None, (_title(_inner(each)) for each in fields.all("podcast:person")))))[:50]
 
 
-def _transcripts(fields: _Fields) -> tuple[dict[str, str], ...]:
+def _transcripts(fields: _Fields, language: str | None) -> tuple[dict[str, str], ...]:
+    """In the feed's language where they do not tell theirs."""
     found = []
     for each in fields.all("podcast:transcript"):
         if address := _address(each.get("url"), each):
             kind = (each.get("type") or "").partition(";")[0].strip().lower()
-            found.append({"url": address, "type": kind, "language": (each.get("language") or "").strip().lower()})
+            told = (each.get("language") or language or "").strip().lower()
+            found.append({"url": address, "type": kind, "language": told})
     return tuple(found[:20])
 
 

@@ -90,6 +90,7 @@ class _Poll:
         self._was_a_feed = memory.get("kind") == "feed"
         self._counts = {"without": 0, "twice": 0, "shared": 0}
         self._notes: list[str] = []
+        self._people: tuple[str, ...] = ()  # the show's own, for episodes that name nobody
 
     def listing(self) -> Listing | None:
         answer = self._first()
@@ -196,6 +197,7 @@ class _Poll:
             "page": only is not None or self._memory.get("page"),
             **_validators(answer),
         }
+        self._people = first.people
         episodes, complete, error = self._pages(answer, first, feed)
         if only is not None and (one := [each for each in episodes if _is_page(each, only)]):
             self._notes = [f"The page is that of one episode, in the feed {display_url(answer.url)}"]
@@ -281,7 +283,7 @@ class _Poll:
             "image": episode.image,
             "season": episode.season,
             "number": episode.number,
-            "people": list(episode.people),
+            "people": list(episode.people or self._people),
             "transcripts": list(episode.transcripts),
             "chapters_url": episode.chapters_url,
         }
@@ -332,15 +334,18 @@ class _Poll:
         self._notes.append(f"The feed is not well-formed; lost: {shown}{more}")
 
 
-def get(ydl: SafeYoutubeDL, url: str, memory: Mapping[str, Any]) -> Answer:
-    """What is at an address; only if it has changed since, where the memory holds what the server said then."""
+def get(ydl: SafeYoutubeDL, url: str, memory: Mapping[str, Any], *, largest: int | None = None) -> Answer:
+    """What is at an address; only if it has changed since, where the memory holds what the server said then.
+
+    Raises NoMedia for more than `largest` bytes, and what `error_classification` makes of other answers.
+    """
     headers = {"Accept": _ACCEPT}
     for name, key in (("If-None-Match", "etag"), ("If-Modified-Since", "modified")):
         if memory.get(key):
             headers[name] = str(memory[key])
     try:
         with _opened(ydl, url, headers) as response:
-            content = _whole(response, url)
+            content = _whole(response, url, largest or LARGEST_BYTES)
     except HTTPError as error:
         if error.status == 304 and len(headers) > 1:
             return Answer(url, None, moved_to=_moved_to(error.response))
@@ -377,7 +382,7 @@ def _opened(ydl: SafeYoutubeDL, url: str, headers: Mapping[str, str]) -> Any:
     return ydl.urlopen(Request(url, headers=headers))
 
 
-def _whole(response: Any, url: str) -> bytes:
+def _whole(response: Any, url: str, largest: int) -> bytes:
     """Piece by piece: what is packed may be larger than what comes."""
     pieces, size = [], 0
     kind = (response.headers.get("Content-Type") or "").lower()
@@ -386,10 +391,10 @@ def _whole(response: Any, url: str) -> bytes:
     while piece := response.read(1 << 16):
         pieces.append(piece)
         size += len(piece)
-        if size > LARGEST_BYTES:
+        if size > largest:
             raise NoMedia(
-                f"{display_url(url)} is larger than {LARGEST_BYTES >> 20} MB, which no feed is.",
-                remedy="Check the address.",
+                f"{display_url(url)} is larger than {largest >> 20} MB, which no feed or transcript is.",
+                remedy="See in a browser what lies there; the address of a feed ends in .xml or .rss, mostly.",
             )
     return b"".join(pieces)
 

@@ -7,6 +7,7 @@
     speech_tracks/<site>/<id>/<speech>.flac         16 kHz mono, what the models hear
     checkpoints/<step>/<key>.json                   results of recognize, align, diarize
     transcriptions/<site>/<id>/<transcript>.<format>  the text, as txt, srt, vtt, tsv, json
+    transcriptions/<site>/<id>/publisher-<language>.<kind>  the publisher's own, as it is: srt, vtt, json, html, txt
     processed/<site>/<id>/<transcript>.json         sentences, tokens, entities
     results/<site>/<id>/<step>-v<n>-<key>.json      what a step answered about this video: keys of the above
     results/<step>/<step>-v<n>-<key>.json           what a step answered that videos may share
@@ -32,6 +33,7 @@ __all__ = [
     "is_ours",
     "original_key",
     "part_key",
+    "publisher_key",
     "reading_key",
     "result_key",
     "result_of",
@@ -122,6 +124,12 @@ def checkpoint_key(step: str, key: str) -> str:
 def transcript_key(site: str, video_id: str, transcript_id: str, extension: str) -> str:
     """A transcript in one of its formats: txt, srt, vtt, tsv, json."""
     return _join("transcriptions", site, _plain(video_id), f"{_short(transcript_id)}.{_plain(extension)}")
+
+
+def publisher_key(site: str, video_id: str, language: str, kind: str) -> str:
+    """A transcript that the publisher has made, in a language (a tag such as en-us, or empty)."""
+    name = f"publisher-{safe_id(language)[:40]}" if language else "publisher"
+    return _join("transcriptions", site, _plain(video_id), f"{_plain(name)}.{_plain(kind)}")
 
 
 def reading_key(site: str, video_id: str, transcript_id: str) -> str:

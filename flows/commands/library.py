@@ -6,6 +6,7 @@ import argparse
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from channelscribe.catalogue import entities as names
 from channelscribe.catalogue import listings, stats, transcripts
@@ -57,12 +58,13 @@ def search(options: argparse.Namespace) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Shown:
-    """One transcript in its formats."""
+    """One transcript in its formats, and what is known beside it: chapters, people, the publisher's transcripts."""
 
     site: str
     video: str
     version: int
     texts: dict[str, str]
+    beside: dict[str, Any]
 
 
 def show(options: argparse.Namespace) -> int:
@@ -75,7 +77,7 @@ def show(options: argparse.Namespace) -> int:
         one = _transcript(catalogue, options.video[0], options, settings.subtitles)
     ((name, text),) = one.texts.items()
     if options.json:
-        print_json({"video": one.video, "version": one.version, "format": name, "text": text})
+        print_json({"video": one.video, "version": one.version, "format": name, "text": text, **one.beside})
     else:
         sys.stdout.write(text if text.endswith("\n") or not text else text + "\n")
     return 0
@@ -84,9 +86,15 @@ def show(options: argparse.Namespace) -> int:
 def _transcript(catalogue: Database, video: str, options: argparse.Namespace, subtitles: SubtitleOptions) -> _Shown:
     row, version, found = catalogue.run(transcripts.transcript_of, video, options.version)
     published = row.published.isoformat() if row.published else None
-    meta = VideoMeta(row.title, row.url, row.video_id, catalogue.run(listings.channel_of, row.id), published)
+    chapters = VideoMeta.titled(row.chapters)
+    meta = VideoMeta(row.title, row.url, row.video_id, catalogue.run(listings.channel_of, row.id), published, chapters)
     texts = {name: render(found, name, meta, subtitles=subtitles) for name in options.format}
-    return _Shown(row.site, row.video_id, version.version, texts)
+    beside = {
+        "chapters": [{"start": start, "title": title} for start, title in chapters],
+        "people": list(row.about.get("people") or ()),
+        "publisher_transcripts": row.publisher_transcripts,
+    }
+    return _Shown(row.site, row.video_id, version.version, texts, beside)
 
 
 def _write_files(catalogue: Database, options: argparse.Namespace, subtitles: SubtitleOptions) -> int:

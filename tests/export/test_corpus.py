@@ -24,7 +24,10 @@ from tests.catalogue.records import OWNER, Listed, Video, published, spoken
 COLUMNS = [
     "site", "video", "title", "url", "published", "channel", "language", "segment", "start", "end", "speaker", "text",
     "words", "avg_logprob", "flags", "transcript", "version", "model",
+    "chapter",
 ]  # fmt: skip
+
+CHAPTERS = [[1.5, ""], [2.0, "Later"]]
 
 
 @pytest.fixture
@@ -40,7 +43,8 @@ def library(catalogue: Database) -> Database:
         [Turn(0.0, 2.0, "S0")],
         {"recognizer": {"name": "tiny"}},
     )
-    row = published(catalogue, spoken("An older version"), Video("b", 'Title, "quoted"', published=date(2024, 1, 2)))
+    video = Video("b", 'Title, "quoted"', published=date(2024, 1, 2), chapters=CHAPTERS)
+    row = published(catalogue, spoken("An older version"), video)
     catalogue.run(leases.claim, [row.id], OWNER, 60, only_due=False)
     catalogue.run(publishing.publish, row.id, OWNER, "newer", dialogue, {}, {})
     published(catalogue, spoken("First of all"), Video("a", published=date(2024, 1, 1)))
@@ -85,6 +89,11 @@ def test_each_line_is_an_object(library: Database, tmp_path: Path) -> None:
         "tiny", "newer", "https://www.youtube.com/watch?v=b",
     )  # fmt: skip
     assert rows[3]["published"] is None
+
+
+def test_a_segment_tells_its_chapter(library: Database, tmp_path: Path) -> None:
+    lines = map(json.loads, exported(library, "jsonl", tmp_path).read_text().splitlines())
+    assert [line["chapter"] for line in lines if line["video"] == "b"] == [None, "Later"]
 
 
 def test_filters(library: Database, tmp_path: Path) -> None:

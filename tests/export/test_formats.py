@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from channelscribe.errors import UsageError
-from channelscribe.export import FORMATS, VideoMeta, render
+from channelscribe.export import FORMATS, VideoMeta, plain_text, render, subtitles
 from channelscribe.export.cues import cues
 from channelscribe.export.readable import readable
 from channelscribe.export.whisperx_json import parse
@@ -65,6 +66,30 @@ def test_txt_breaks_long_turns() -> None:
     segments = [Segment(start, start + 1, "Word.") for start in (0.0, 30.0, 61.0, 90.0)]
     text = render(Transcript("en", 100, segments), "txt", VideoMeta("", ""))
     assert text == "[00:00:00] Word. Word.\n\n[00:01:01] Word. Word.\n"
+
+
+def test_chapters_are_where_a_format_has_room() -> None:
+    meta = replace(META, chapters=((0.0, "Before anyone speaks"), (69.0, "Where & <when>"), (79.0, "Silence")))
+    assert render(_example(), "txt", meta) == (
+        "Night train\nhttps://example.org/v/1\n\n# Before anyone speaks\n\n"
+        "[00:01:05] SPEAKER_00: Is R&D <here> --> or there? Tell me.\n\n# Where & <when>\n\n"
+        "[00:01:08] SPEAKER_01: There.\n\n# Silence\n"
+    )
+    assert [each.text for each in plain_text.parse(render(_example(), "txt", meta))][1:] == ["There."]
+    assert "\n\nNOTE Chapters\n00:00:00.000 Before anyone speaks\n00:01:09.000 Where &amp; &lt;when&gt;\n" in render(
+        _example(), "vtt", meta
+    )
+    assert [each.text for each in subtitles.parse(render(_example(), "vtt", meta))][-1] == "There."
+    video = json.loads(render(_example(), "json", meta))["channelscribe"]["video"]
+    assert video["chapters"][1] == {"start": 69.0, "title": "Where & <when>"}
+    for name in ("srt", "tsv"):
+        assert render(_example(), name, meta) == render(_example(), name, META)
+
+
+def test_a_chapter_cuts_a_long_turn() -> None:
+    segments = [Segment(start, start + 1, "Word.") for start in (0.0, 20.0, 40.0)]
+    text = render(Transcript("en", 100, segments), "txt", VideoMeta("", "", chapters=((20.5, "Two"),)))
+    assert text == "[00:00:00] Word.\n\n# Two\n\n[00:00:20] Word. Word.\n"
 
 
 def test_srt() -> None:

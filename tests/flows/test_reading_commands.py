@@ -113,6 +113,18 @@ def test_show_writes_what_is_there_and_tells_what_is_not(library: Database, answ
     assert (code, err.count("\n"), "Choose another folder" in err) == (2, 1, True)
 
 
+def test_show_tells_chapters_people_and_the_publishers_transcripts(library: Database, answer: Answer) -> None:
+    about, chapters = {"people": ["Ada Lovelace"]}, [[0.0, "The keeper"], [2.0, ""]]
+    row = published(library, spoken("The lighthouse"), Video("v3", about=about, chapters=chapters))
+    _, text, _ = answer("show", "v3")
+    assert "\n\n# The keeper\n\n[00:00:00]" in text
+    assert "\n\nNOTE Chapters\n00:00:00.000 The keeper\n\n" in answer("show", "v3", "--format", "vtt")[1]
+    told = json.loads(answer("show", "v3", "--json")[1])
+    assert told["chapters"] == [{"start": 0.0, "title": "The keeper"}]
+    assert (told["people"], told["publisher_transcripts"]) == (["Ada Lovelace"], [])
+    assert json.loads(answer("show", f"{row.site}:v1", "--json")[1])["chapters"] == []
+
+
 def test_export_says_what_it_wrote(library: Database, answer: Answer, tmp_path: Path) -> None:
     path = tmp_path / "one.jsonl"
     code, out, _ = answer("export", "channel one", "--out", str(path), "--json")

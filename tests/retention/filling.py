@@ -103,6 +103,17 @@ def published(library: Library, video_id: str, *, made: str = "1", speech: str =
     return row
 
 
+def of_publisher(library: Library, video_id: str) -> str:
+    """A transcript that the publisher has made, beside ours; returns its key."""
+    key = layout.publisher_key(SITE, video_id, "en", "srt")
+    library.store.put_bytes(b"a canary sang", key)
+    given = [{"key": key, "kind": "srt", "language": "en", "sha256": "0", "timed": True}]
+    with library.catalogue.session() as session:
+        statement = "UPDATE video SET publisher_transcripts = :given WHERE video_id = :id"
+        execute(session, statement, given=json.dumps(given), id=video_id)
+    return key
+
+
 def answer(library: Library, step: str, key: str, *keys: str, video: str | None = None) -> str:
     """What the store remembers of a step, of one video or of all that share it; returns its key."""
     place = layout.result_key(step, 1, key, (SITE, video) if video else None)

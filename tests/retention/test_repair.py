@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from channelscribe.catalogue import references, transcripts, videos
-from channelscribe.catalogue.connection import Database
+from channelscribe.catalogue.connection import Database, execute
 from channelscribe.export import VideoMeta, render
 from channelscribe.retention import Library
 from channelscribe.retention.backup import restore
@@ -18,7 +18,7 @@ from channelscribe.store import MediaStore, layout
 from channelscribe.transcript import Transcript
 from tests.catalogue.conftest import NewDatabase
 from tests.fixtures.old_library import unpacked
-from tests.retention.filling import content, everything
+from tests.retention.filling import content, everything, of_publisher
 
 FOR_EVER = RetentionOptions()
 
@@ -80,6 +80,19 @@ def test_transcripts_are_made_of_the_rows(library: Library) -> None:
                 assert library.store.read_bytes(key) == render(Transcript.from_dict(stored), name, meta).encode()
     assert (done.made, done.left) == ({"transcripts": len(lost)}, {})
     assert set(library.store.list("transcriptions")) == lost.keys()
+    assert sweep(library, FOR_EVER, delete=False).missing == {}
+
+
+def test_the_publishers_transcript_is_asked_for_again(library: Library) -> None:
+    with library.catalogue.session() as session:
+        query = "SELECT video_id FROM video WHERE current_transcript_pk IS NOT NULL LIMIT 1"
+        name = execute(session, query).scalar_one()
+    library.store.delete(of_publisher(library, name))
+    done = Repaired()
+    for lost in missing(library, FOR_EVER):
+        done.add(repair_from_rows(library, lost))
+    assert done.made == {}
+    assert set(done.left.values()) == {"the publisher's transcript comes again with sync --refetch"}
     assert sweep(library, FOR_EVER, delete=False).missing == {}
 
 

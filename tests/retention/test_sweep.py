@@ -26,6 +26,7 @@ from tests.retention.filling import (
     digits,
     finished,
     listed,
+    of_publisher,
     old_result,
     prepared,
     published,
@@ -46,9 +47,11 @@ def tallies(report: SweepReport) -> dict[tuple[str, str], int]:
 def test_what_rows_point_to_stays_and_nothing_else(any_library: Library) -> None:
     published(any_library, "a")
     published(any_library, "a", made="2")  # other audio options: the first version's files are still its own
+    of_publisher(any_library, "a")
     kept = content(any_library)
     orphans = [
         layout.original_key(SITE, "a", "251", "webm"),
+        layout.publisher_key(SITE, "a", "de", "srt"),
         layout.speech_key(SITE, "a", digits("gone")),
         layout.part_key(SITE, "a", digits("gone"), "archive-001", "mp3"),
         layout.transcript_key(SITE, "a", digits("gone"), "txt"),

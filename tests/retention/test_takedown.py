@@ -22,7 +22,17 @@ from channelscribe.settings.options import StoreOptions
 from channelscribe.sources.filters import Facts
 from channelscribe.store import MediaStore, layout
 from tests.catalogue.records import OWNER, SITE, Listed, Video, spoken
-from tests.retention.filling import broken_off, content, digits, everything, old_result, published, recognized, rows
+from tests.retention.filling import (
+    broken_off,
+    content,
+    digits,
+    everything,
+    of_publisher,
+    old_result,
+    published,
+    recognized,
+    rows,
+)
 
 TABLES = ("video", "audio", "transcript", "segment", "speaker", "sentence", "entity", "checkpoint", "source")
 
@@ -63,16 +73,24 @@ def test_everything_of_it_goes_and_nothing_else(any_library: Library) -> None:
 
 def test_no_text_of_it_is_left_in_any_table(library: Library) -> None:
     """Looked for in a dump of all rows, whatever tables there are."""
-    listing = Listed([Video("gone", title="Canary in the title", description="Canary in the text")], complete=False)
+    about = {
+        "people": ["Canary"],
+        "page": "https://canary.example/1",
+        "transcripts": [{"url": "https://canary.example/t"}],
+    }
+    video = Video("gone", title="Canary in the title", description="Canary in the text")
+    listing = Listed([replace(video, about=about, chapters=[[0.0, "The canary"]])], complete=False)
     library.catalogue.run(listings.record_listing, listing)
     row = library.catalogue.run(videos.find_videos, "gone")[0]
     library.catalogue.run(leases.claim, [row.id], OWNER, 600)
+    key = of_publisher(library, "gone")
     library.catalogue.run(publishing.publish, row.id, OWNER, digits("t"), spoken("a Canary sang"), {"sentences": [
         {"text": "a Canary sang", "start_char": 0, "end_char": 13}], "entities": []}, {})  # fmt: skip
     assert len(canaries(library)) >= 3
     take_down(library, row, delete=True)
     triage.record_listing(library.catalogue, listing, nothing_to_say)
     assert canaries(library) == []
+    assert not library.store.exists(key)
 
 
 def canaries(library: Library) -> list[str]:
