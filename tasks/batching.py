@@ -9,7 +9,6 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import httpx
-from distributed.scheduler import KilledWorker
 from prefect.futures import PrefectFuture
 
 from channelscribe.errors import ChannelscribeError, EngineDied, ObjectMissing, StoreUnreachable, Then, WorkerDied
@@ -63,6 +62,8 @@ def _lost(future: PrefectFuture[Any]) -> Exception | None:
     wrapped: Any = getattr(future, "wrapped_future", None)
     if wrapped is None or wrapped.status == "finished":
         return None
+    from distributed.scheduler import KilledWorker  # loaded by now: `wrapped` is a future of its client
+
     error = wrapped.exception() if wrapped.status == "error" else None
     if isinstance(error, KilledWorker):
         return WorkerDied(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import queue
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -34,6 +35,12 @@ class Stood(supervisor.Supervisor):
     """With services that only live."""
 
     asked: list[tuple[str, dict[str, str]]]
+    listens: threading.Event
+
+    def _listen(self) -> socket.socket:
+        listener = super()._listen()
+        self.listens.set()
+        return listener
 
     def _start_stack(self, stack: str, options: StackOptions, environment: dict[str, str]) -> None:
         self.idle_seconds = options.idle_minutes * 60
@@ -52,10 +59,10 @@ def stood(tmp_path: Path) -> Iterator[Stood]:
     lock = supervisor.take_lock(places)  # a command that comes before it listens starts no other one
     assert lock is not None
     made = Stood(places)
-    made.asked = []
+    made.asked, made.listens = [], threading.Event()
     thread = threading.Thread(target=made.serve)
     thread.start()
-    until(places.socket.exists)
+    assert made.listens.wait(20)
     yield made
     made.stopping = "the test ended"
     thread.join(20)
