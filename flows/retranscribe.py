@@ -37,7 +37,7 @@ def retranscribe(request: RetranscribeRequest) -> RetranscribeSummary:
 
     videos = chosen_videos([video_of(each, owner) for each in chosen], owner, settings.lease_seconds)
     if videos.has_work():
-        preflight(settings, store())
+        preflight(settings, store(), seconds=videos.longest_seconds())
     with followed("progress-retranscribe", f"{summary.chosen} videos transcribed again", videos.share):
         ended = work_through(videos, settings, options)
     done = {"published": len(ended.published), "failures": failures_of(ended), "held": videos.held}

@@ -48,7 +48,7 @@ def sync_channel(request: SyncRequest) -> SyncSummary:
         begun = datetime.now(UTC)
         videos = due_videos(listed, owner, settings, request.limit)
         if videos.has_work():
-            preflight(settings, store())
+            preflight(settings, store(), seconds=videos.longest_seconds())
         with followed(source_key("progress-sync", request.source), f"sync of {listed.title}"[:200], videos.share):
             ended = work_through(videos, settings, options)
         show_sync(request.source, listed.title, ended.taken, begun)

@@ -75,6 +75,10 @@ class VideoQueue:
         """Whether there is something that nobody works on."""
         return not self.is_over() and self._left(self._given_back).free > 0
 
+    def longest_seconds(self) -> float:
+        """Of what `has_work` speaks of."""
+        return self._left(self._given_back).longest
+
     def is_over(self) -> bool:
         """Whether `next` gives nothing any more."""
         return self._over or (self._limit is not None and len(self.taken) >= self._limit)

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from sqlalchemy import Connection, NullPool, create_engine, text
 from sqlalchemy.exc import DBAPIError
@@ -134,19 +134,23 @@ def claim_next(
     return list(session.exec(rows).all())
 
 
-@dataclass(frozen=True, slots=True)
-class Left:
-    """Videos that a run could still have: those that are `free` now, and those that others hold, the last `until`."""
+class Left(NamedTuple):
+    """Videos that a run could still have: those that are `free` now, and those that others hold, the last `until`.
+
+    `longest` are the seconds of the longest free one, 0 where the listing told no lengths.
+    """
 
     free: int
     held: int
     until: datetime | None
+    longest: float = 0.0
 
 
 LEFT = f"""
 SELECT count(*) FILTER (WHERE {FREE}) AS free,
     count(*) FILTER (WHERE NOT {FREE} AND lease_owner IS DISTINCT FROM :owner) AS held,
-    max(lease_until) FILTER (WHERE NOT {FREE} AND lease_owner IS DISTINCT FROM :owner) AS until
+    max(lease_until) FILTER (WHERE NOT {FREE} AND lease_owner IS DISTINCT FROM :owner) AS until,
+    coalesce(max(duration) FILTER (WHERE {FREE}), 0) AS longest
 FROM video
 """  # noqa: S608
 

@@ -24,7 +24,7 @@ from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextC
 
 from channelscribe import __version__
 from channelscribe.audio.probe import probe
-from channelscribe.errors import ChannelscribeError, UsageError
+from channelscribe.errors import ChannelscribeError, UsageError, stops_run
 from channelscribe.export import Layout, known_formats
 from channelscribe.files import content_key, sha256_file
 from channelscribe.settings.options import Settings
@@ -108,6 +108,14 @@ class Job:
                 except ChannelscribeError as error:
                     told(each.number, "failed", 0.0)
                     self.failed(source, error)
+                    if stops_run(error):  # the machine's: it would meet the others, too
+                        self.not_tried(due)
+                        return
+
+    def not_tried(self, due: Sequence[tuple[Path, str, str]]) -> None:
+        ended = {each["file"] for each in (*self.done, *self.failures)}
+        if left := [source for source, _, _ in due if plain(source) not in ended]:
+            tell(f"{len(left)} more are not begun: the next run does them.")
 
     def due(self, files: Sequence[str]) -> Iterator[tuple[Path, str, str]]:
         """The files that are to be transcribed, each with the name of its outputs and what they are made from."""

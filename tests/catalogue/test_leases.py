@@ -74,13 +74,13 @@ def test_what_is_left_is_told_from_what_others_hold(catalogue: Database) -> None
     pks = [row.id for row in with_videos(catalogue, 3)]
     with catalogue.session() as session:
         source = videos.sources(session)[0].id
-        assert leases.left_in_source(session, source, OWNER) == leases.Left(3, 0, None)
+        assert leases.left_in_source(session, source, OWNER)[:3] == (3, 0, None)
     catalogue.run(leases.claim, pks[:1], "other", 60)
     catalogue.run(leases.claim, pks[1:2], OWNER, 60)
     until = catalogue.run(stats.progress, "other")[0].lease_until
-    assert catalogue.run(leases.left_in_source, source, OWNER) == leases.Left(1, 1, until)
-    assert catalogue.run(leases.left_in_source, source, OWNER, pks[2:]) == leases.Left(0, 1, until)
-    assert catalogue.run(leases.left_of, pks, OWNER) == leases.Left(1, 1, until)
+    assert catalogue.run(leases.left_in_source, source, OWNER)[:3] == (1, 1, until)
+    assert catalogue.run(leases.left_in_source, source, OWNER, pks[2:])[:3] == (0, 1, until)
+    assert catalogue.run(leases.left_of, pks, OWNER)[:3] == (1, 1, until)
 
 
 def test_rows_that_another_session_has_locked_are_not_the_end(catalogue: Database) -> None:
@@ -90,10 +90,21 @@ def test_rows_that_another_session_has_locked_are_not_the_end(catalogue: Databas
         execute(another, "SELECT id FROM video WHERE id = ANY(:pks) ORDER BY site, video_id FOR UPDATE", pks=pks[:7])
         assert [row.id for row in catalogue.run(leases.claim_next, source, OWNER, 60, 5)] == pks[7:]
         assert catalogue.run(leases.claim_next, source, OWNER, 60, 5) == []
-        assert catalogue.run(leases.left_in_source, source, OWNER) == leases.Left(7, 0, None)
-        assert catalogue.run(leases.left_of, pks, OWNER) == leases.Left(7, 0, None)
+        assert catalogue.run(leases.left_in_source, source, OWNER)[:3] == (7, 0, None)
+        assert catalogue.run(leases.left_of, pks, OWNER)[:3] == (7, 0, None)
     assert [row.id for row in catalogue.run(leases.claim_next, source, OWNER, 60, 10)] == pks[:7]
-    assert catalogue.run(leases.left_in_source, source, OWNER) == leases.Left(0, 0, None)
+    assert catalogue.run(leases.left_in_source, source, OWNER)[:3] == (0, 0, None)
+
+
+def test_the_longest_free_one_is_told(catalogue: Database) -> None:
+    pks = [row.id for row in with_videos(catalogue, 3)]
+    source = catalogue.run(videos.sources)[0].id
+    with catalogue.session() as session:
+        for pk, seconds in zip(pks, (30.0, 900.0, 60.0), strict=True):
+            execute(session, "UPDATE video SET duration = :seconds WHERE id = :pk", seconds=seconds, pk=pk)
+    assert catalogue.run(leases.left_in_source, source, OWNER).longest == 900
+    catalogue.run(leases.claim, pks[1:2], "other", 60)
+    assert catalogue.run(leases.left_of, pks, OWNER).longest == 60
 
 
 def test_a_listing_of_an_overlapping_source_hides_nothing(catalogue: Database) -> None:
@@ -104,5 +115,5 @@ def test_a_listing_of_an_overlapping_source_hides_nothing(catalogue: Database) -
     with catalogue.session() as another:
         listings.record_listing(another, changed)
         assert catalogue.run(leases.claim_next, source, OWNER, 60, 3) == []
-        assert catalogue.run(leases.left_in_source, source, OWNER) == leases.Left(3, 0, None)
+        assert catalogue.run(leases.left_in_source, source, OWNER)[:3] == (3, 0, None)
     assert [row.id for row in catalogue.run(leases.claim_next, source, OWNER, 60, 3)] == pks

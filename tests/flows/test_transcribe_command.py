@@ -162,3 +162,20 @@ def test_when_nothing_can_be_done_it_fails(tmp_path: Path, capsys: pytest.Captur
     (tmp_path / "empty.mp3").write_bytes(b"")
     assert main(["transcribe", str(tmp_path / "empty.mp3"), "--model", "sample", "--json"]) == 1
     assert json.loads(capsys.readouterr().out)["failures"][0]["reason"] == "empty_media"
+
+
+def test_what_the_machine_lacks_ends_it_before_the_next_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = [tmp_path / f"{name}.wav" for name in "abc"]
+    for number, path in enumerate(files, 1):
+        soundfile.write(path, np.zeros(1600 * number), 16000)
+    (tmp_path / "bin").mkdir()
+    program = tmp_path / "bin" / "ffmpeg"
+    program.write_text("#!/bin/sh\nexit 127\n")
+    program.chmod(0o755)
+    monkeypatch.setattr("channelscribe.audio.ffmpeg.ffmpeg_path", lambda: str(program))
+    assert main(["transcribe", *map(str, files), "--model", "sample", "--out", str(tmp_path), "--json"]) == 1
+    said = capsys.readouterr()
+    assert len(json.loads(said.out)["failures"]) == 1
+    assert "2 more are not begun: the next run does them." in said.err
