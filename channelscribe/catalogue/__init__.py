@@ -14,6 +14,6 @@ session:` makes one of several.
 | `leases`, `breakers` | who works on which video; sites that are left alone for a while |
 | `videos`, `references` | a video's row through its life; what the rows point to in the store |
 | `publishing`, `transcripts` | a transcript into rows, and back |
-| `search`, `search_query`, `entities` | what was said, and who is named |
+| `search`, `search_query`, `words`, `entities` | what was said, and who is named |
 | `stats`, `prometheus` | counts: the status, and the figures that are watched |
 """

@@ -29,6 +29,7 @@ from channelscribe.catalogue.references import note_checkpoints
 from channelscribe.catalogue.states import State
 from channelscribe.catalogue.tables import TranscriptRow
 from channelscribe.catalogue.videos import advance
+from channelscribe.catalogue.words import note_words
 from channelscribe.transcript import Transcript, Turn
 
 __all__ = ["COLUMNS", "copy_blocks", "entity_rows", "publish", "segment_rows", "sentence_rows", "speaker_rows"]
@@ -62,6 +63,7 @@ def publish(
         row = _new_version(session, video_pk, transcript_id, transcript, files, {**transcript.models, **(models or {})})
         _copy(session, "segment", segment_rows(row.id, transcript))
         _copy(session, "speaker", speaker_rows(row.id, transcript))
+        note_words(session, row.id)
     _replace_reading(session, row, reading, transcript, _identity(reading, reading_key))
     row.reading_key = reading_key
     session.add(row)

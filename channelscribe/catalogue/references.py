@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from channelscribe.catalogue.connection import execute
 from channelscribe.catalogue.listings import FORGET_TITLE
 from channelscribe.catalogue.states import SETTLED
+from channelscribe.catalogue.words import drop_words, words_of
 from channelscribe.errors import KeyRefused
 from channelscribe.sources.identifiers import safe_id
 from channelscribe.store.layout import checkpoint_key
@@ -275,7 +276,9 @@ def delete_old_version(session: Session, version: OldVersion) -> bool:
     ).one_or_none()
     if free is None:
         return False
+    words = words_of(session, [version.pk])
     execute(session, "DELETE FROM transcript WHERE id = :pk", pk=version.pk)
+    drop_words(session, words)
     return True
 
 
@@ -344,9 +347,12 @@ def mark_taken_down(session: Session, video_pk: int) -> None:
     Which checkpoints it had stays known until they are deleted.
     """
     execute(session, "SELECT id FROM video WHERE id = :video FOR UPDATE", video=video_pk)
+    transcripts = execute(session, "SELECT id FROM transcript WHERE video_pk = :video", video=video_pk).scalars()
+    words = words_of(session, list(transcripts))
     execute(session, EMPTY, video=video_pk)
     for table in ("transcript", "audio", "stage_run"):
         execute(session, f"DELETE FROM {table} WHERE video_pk = :video", video=video_pk)  # noqa: S608 - names of ours
+    drop_words(session, words)
     sources = execute(session, "SELECT source_pk FROM source_video WHERE video_pk = :video", video=video_pk).scalars()
     for source in list(sources):
         execute(session, FORGET_TITLE, source=source)

@@ -26,6 +26,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from channelscribe.catalogue.connection import execute
 from channelscribe.catalogue.search_query import WORD, Conditions, Question, Term, conditions, configuration, parse
+from channelscribe.catalogue.words import other_spellings
 from channelscribe.errors import UsageError
 
 if TYPE_CHECKING:
@@ -93,6 +94,8 @@ def search(session: Transaction, question: Question, limit: int = 20, after: str
     asked = question.fingerprint
     place = None if after is None else Place.from_text(after, asked)
     alternatives = parse(question.query)
+    if question.ignore_accents:
+        alternatives = other_spellings(session, alternatives)
     asking = conditions(session, question, alternatives)
     if asking is None:
         return []
@@ -199,7 +202,7 @@ WHERE tsvector_to_array(to_tsvector(CAST(configuration AS regconfig), word)) && 
 def highlighted(session: Transaction, terms: Sequence[Term], texts: Sequence[tuple[str, str]]) -> list[str]:
     """Texts, each given as (language, text), with **matched** words marked."""
     positive = [term for term in terms if not term.negated]
-    wanted = " ".join(term.words for term in positive)
+    wanted = " ".join(words for term in positive for words in (term.words, *term.others))
     beginnings = tuple(term.beginning for term in positive if term.beginning and not term.runs)
     runs = sorted({run for term in positive for run in term.runs}, key=len, reverse=True)
     spoken = {(_plain(word), configuration(language)) for language, text in texts for word in _words(text)}

@@ -62,6 +62,8 @@ class Term:
     negated: bool = False
     runs: tuple[str, ...] = ()
     """Its parts in scripts without spaces."""
+    others: tuple[str, ...] = ()
+    """Other spellings of its `words`."""
 
 
 def parse(query: str) -> list[list[Term]]:
@@ -102,11 +104,12 @@ def tsquery(alternatives: list[list[Term]]) -> tuple[str, dict[str, Any]]:
 
 def _term(term: Term, values: dict[str, Any]) -> str:
     name = f"term_{len(values)}"
-    values[name] = term.words
-    made = f"phraseto_tsquery(CAST(configuration AS regconfig), :{name})"
+    spellings = {f"{name}_{number}": words for number, words in enumerate((term.words, *term.others))}
+    values |= spellings
+    made = " || ".join(f"phraseto_tsquery(CAST(configuration AS regconfig), :{each})" for each in spellings)
     if term.beginning is not None:
         values[f"{name}_begins"] = f"'{term.beginning}':*"
-        made += f" <-> to_tsquery('simple', :{name}_begins)"
+        made = f"({made}) <-> to_tsquery('simple', :{name}_begins)"
     return f"!!({made})" if term.negated else f"({made})"
 
 
@@ -121,11 +124,22 @@ class Question:
     since: date | None = None
     until: date | None = None
     language: str | None = None
+    ignore_accents: bool = True
+    """Whether words typed without accents find those with them."""
 
     @property
     def fingerprint(self) -> str:
         """Eight characters that tell one question from another."""
-        asked = (self.query, self.channel, self.speaker, self.entity, self.since, self.until, self.language)
+        asked = (
+            self.query,
+            self.channel,
+            self.speaker,
+            self.entity,
+            self.since,
+            self.until,
+            self.language,
+            self.ignore_accents,
+        )
         return content_key(*map(clean_text, map(str, asked)))[:8]
 
 

@@ -48,6 +48,7 @@ __all__ = [
     "State",
     "TranscriptRow",
     "VideoRow",
+    "WordRow",
 ]
 
 
@@ -419,3 +420,13 @@ class StageRunRow(SQLModel, table=True):
     peak_rss_bytes: int | None = Field(default=None, sa_type=BigInteger)
     worker: str = _text()
     ended_at: datetime = _instant(sa_column_kwargs={"server_default": _NOW})
+
+
+class WordRow(SQLModel, table=True):
+    """A word of any transcript, and what it is without accents; for searches, by `channelscribe.catalogue.words`."""
+
+    __tablename__ = "word"
+    __table_args__ = (Index("ix_word_plain", "plain"),)
+
+    word: str = _text(primary_key=True)
+    plain: str = Field(sa_column=Column(SqlText, Computed("channelscribe_plain(word)", persisted=True), nullable=False))

@@ -287,6 +287,14 @@ class SubtitleOptions(Options):
     pause_seconds: float = Field(1, ge=0.3, le=1.5, description="no subtitle goes over a silence this long")
 
 
+class SearchOptions(Options):
+    """How queries are understood."""
+
+    ignore_accents: bool = Field(
+        True, description="whether words typed without accents find those with them; typed with them they are meant so"
+    )
+
+
 class Settings(Options):
     """Everything that can be set. Sections are the words before the dot in `channelscribe config show`."""
 
@@ -308,4 +316,5 @@ class Settings(Options):
     speech: SpeechOptions = SpeechOptions()
     subtitles: SubtitleOptions = SubtitleOptions()
     text: TextOptions = TextOptions()
+    search: SearchOptions = SearchOptions()
     retention: RetentionOptions = RetentionOptions()

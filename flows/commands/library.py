@@ -13,6 +13,7 @@ from channelscribe.catalogue import listings, stats, transcripts
 from channelscribe.catalogue import search as find
 from channelscribe.catalogue.connection import Database
 from channelscribe.catalogue.search_query import Question
+from channelscribe.catalogue.words import did_you_mean
 from channelscribe.errors import UnknownVideo, UsageError
 from channelscribe.export import VideoMeta, render
 from channelscribe.export.corpus import export_channel
@@ -26,24 +27,28 @@ from flows.session import database, run_settings
 def search(options: argparse.Namespace) -> int:
     settings, _ = run_settings(options)
     with database(settings, "search") as catalogue:
-        hits = catalogue.read(
-            find.search,
-            Question(
-                options.query,
-                channel=options.channel,
-                speaker=options.speaker,
-                entity=options.entity,
-                since=options.since,
-                until=options.until,
-                language=options.language,
-            ),
-            limit=options.limit,
-            after=options.after,
+        question = Question(
+            options.query,
+            channel=options.channel,
+            speaker=options.speaker,
+            entity=options.entity,
+            since=options.since,
+            until=options.until,
+            language=options.language,
+            ignore_accents=settings.search.ignore_accents,
         )
+        hits = catalogue.read(find.search, question, limit=options.limit, after=options.after)
+        meant = None if hits or options.after else catalogue.read(did_you_mean, options.query)
     more = hits[-1].place if len(hits) == options.limit else None
     if options.json:
         fields = ("video", "title", "start", "end", "speaker", "text", "url")
-        print_json({"hits": [{name: getattr(hit, name) for name in fields} for hit in hits], "next": more})
+        print_json(
+            {
+                "hits": [{name: getattr(hit, name) for name in fields} for hit in hits],
+                "next": more,
+                "did_you_mean": meant,
+            }
+        )
         return 0
     for hit in hits:
         say(f"{hit.title}  {duration(hit.start)}  {hit.speaker or ''}".rstrip())
@@ -51,7 +56,9 @@ def search(options: argparse.Namespace) -> int:
         say(f"  {hit.url}")
     if more:
         tell(f"There may be more: the same again with --after {more}")
-    if not hits:
+    if meant:
+        say(f"No hit. Did you mean: {meant}")
+    elif not hits:
         say("No hit. `channelscribe status` shows what is in the library.")
     return 0
 

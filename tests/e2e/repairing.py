@@ -52,7 +52,9 @@ def main(source: str, library: Path) -> dict[str, Any]:
         for folder in ("originals", "audio_files", "speech_tracks", "checkpoints"):
             lose(library, folder)
         other = {**ON_STANDIN, "speech.diarize_step": 0.4}
-        told["retranscribed"] = call(retranscribe, RetranscribeRequest(settings=other)).model_dump(mode="json")
+        told["retranscribed"] = call(retranscribe, RetranscribeRequest(settings=other, dry_run=False)).model_dump(
+            mode="json"
+        )
     return told
 
 

@@ -92,7 +92,10 @@ def test_search_pages(library: Database, answer: Answer) -> None:
     second = json.loads(answer("search", "lighthouse", "--limit", "1", "--json", "--after", first["next"])[1])
     assert {hit["video"] for hit in first["hits"] + second["hits"]} == {"v1", "a/b"}
     last = json.loads(answer("search", "lighthouse", "--limit", "1", "--json", "--after", second["next"])[1])
-    assert last == {"hits": [], "next": None}
+    assert last == {"hits": [], "next": None, "did_you_mean": None}
+    meant = json.loads(answer("search", "lighthuose", "--json")[1])
+    assert meant == {"hits": [], "next": None, "did_you_mean": "lighthouse"}
+    assert answer("search", "lighthuose")[1] == "No hit. Did you mean: lighthouse\n"
     _, out, err = answer("search", "keep*", "--limit", "1")
     assert "The lighthouse **keeper**" in out
     assert "--after" in err
