@@ -58,7 +58,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Iterable, Iterator
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, ClassVar
 
@@ -502,6 +502,21 @@ def stops_run(error: BaseException) -> bool:
     """Whether a failure, after its retries, is the machine's: no video is marked, and the run stops."""
     ours = as_ours(error)
     return ours.whose is Whose.MACHINE and ours.then in (Then.STOP_RUN, Then.RETRY_NOW)
+
+
+RETRY_DELAYS: list[float] = [2, 15]
+"""Seconds before each further try of what failed with RETRY_NOW, on average."""
+JITTER = 0.5
+"""What is at most added to them, as a share. What failed together is not tried again together."""
+
+
+def is_worth_retrying(error: BaseException) -> bool:
+    """Only what the tree calls transient is tried again at once. Where a site said when to come again, and the next try
+    would be before that, the video waits until then.
+    """
+    if not isinstance(error, ChannelscribeError) or error.then is not Then.RETRY_NOW:
+        return False
+    return error.not_before is None or error.not_before <= datetime.now(UTC) + timedelta(seconds=RETRY_DELAYS[0])
 
 
 def as_ours(error: BaseException) -> ChannelscribeError:

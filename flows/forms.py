@@ -5,14 +5,19 @@ Not called `requests`: Prefect puts a flow's folder on the import path, where it
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import date
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from channelscribe.catalogue.transcripts import Wanted
 from channelscribe.settings.travel import TRAVELLING
 from tasks.records import Options, PreparedAudio, VideoWork
+
+if TYPE_CHECKING:
+    from channelscribe.catalogue.leases import Left
+    from channelscribe.discovery import Listed, Rehearsed
 
 # Without a user or a password: parameters of runs are seen by whoever sees the Prefect UI.
 WEB_ADDRESS = r"^[Hh][Tt][Tt][Pp][Ss]?://[^\s/?#@]+([/?#]\S*)?$"
@@ -234,7 +239,8 @@ class SyncSummary(BaseModel):
     `held` counts due videos that other runs work on; those of a killed run are free from `held_until` on. `busy` names
     the run that works on the whole source, so that nothing was done here. `stopped` is the machine's failure that ended
     the run early. `incomplete` says why a listing ended early, `notes` what it left out and where a feed has gone. A
-    dry run tells what is `due` (each with action and why) and what is left out (counted by state and reason).
+    dry run tells what is `due` (each with action and why) and what is left out (counted by state and reason). Where
+    nothing was due no flow had to run: `flow_run` is None.
     """
 
     source: str
@@ -249,7 +255,7 @@ class SyncSummary(BaseModel):
     held: int = 0
     held_until: str | None = None
     busy: str | None = None
-    flow_run: str
+    flow_run: str | None = None
     seconds_of_audio: float = 0.0
     incomplete: str | None = None
     notes: list[str] = Field(default_factory=list)
@@ -269,3 +275,42 @@ class SyncSummary(BaseModel):
             done = f"{self.published} published, {self.failed} failed"
             done += f", {self.held} with other runs" if self.held else ""
         return f"{self.listed} listed, {self.new} new: {done}" + (" (incomplete listing)" if self.incomplete else "")
+
+
+def nothing_due(request: SyncRequest, listed: Listed, waiting: int, left: Left) -> SyncSummary:
+    """A sync that found nothing to do: what is due is with other runs, if anything is."""
+    return SyncSummary(
+        source=request.source,
+        listed=listed.listed,
+        new=listed.new,
+        changed=listed.changed,
+        skipped=max(0, listed.listed - left.held),
+        waiting=waiting,
+        held=left.held,
+        held_until=left.until.isoformat() if left.until else None,
+        incomplete=listed.incomplete,
+        notes=listed.notes,
+    )
+
+
+def rehearsed(request: SyncRequest, rehearsal: Rehearsed, flow_run: str | None = None) -> SyncSummary:
+    """What a sync would do."""
+    dry = rehearsal.found
+    return SyncSummary(
+        source=request.source,
+        listed=dry.report.listed,
+        new=dry.report.new,
+        changed=dry.report.changed,
+        skipped=max(0, dry.report.listed - len(dry.planned)),
+        waiting=dry.waiting,
+        flow_run=flow_run,
+        incomplete=rehearsal.incomplete,
+        notes=rehearsal.notes,
+        due=[asdict(each) for each in dry.planned],
+        left_out=[asdict(each) for each in dry.left_out],
+    )
+
+
+def busy(request: SyncRequest, other: str, flow_run: str | None = None) -> SyncSummary:
+    """Another run is at this source: nothing was done."""
+    return SyncSummary(source=request.source, busy=other, flow_run=flow_run)

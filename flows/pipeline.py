@@ -25,7 +25,7 @@ from channelscribe.errors import stops_run
 from channelscribe.settings import Settings
 from tasks.batch_recognition import short_ones
 from tasks.batching import Chain, Failed, Work, ready_batches, settle, stops_source
-from tasks.dask_runner import submit
+from tasks.dask_runner import expect_speech, submit
 from tasks.download import download
 from tasks.leases import kept_leases
 from tasks.prepare import prepare
@@ -60,8 +60,9 @@ def work_through(queue: VideoQueue, settings: Settings, options: Options) -> End
     """Fetch, prepare, transcribe and publish all that the queue gives, a few at a time."""
     ended = Ended(queue.taken)
     pool = SpeechPool(settings.prefect, queue.owner, options) if settings.prefect.gpu_deployment else None
+    start = partial(fetch, options=options, speech_here=pool is None)
     with kept_leases(queue.owner):
-        for batch, failed in ready_batches(queue, partial(fetch, options=options), settings.speech.batch_minutes):
+        for batch, failed in ready_batches(queue, start, settings.speech.batch_minutes):
             for video, error in failed:
                 record_failure(video, error)
             note(failed, ended, queue)
@@ -72,9 +73,11 @@ def work_through(queue: VideoQueue, settings: Settings, options: Options) -> End
     return ended
 
 
-def fetch(video: VideoWork, options: Options) -> Chain:
+def fetch(video: VideoWork, options: Options, speech_here: bool) -> Chain:
     """Download and prepare a video; this goes on while earlier ones are transcribed."""
     original = submit("NET", download, video, options, fresh=video.fresh)
+    if speech_here:
+        expect_speech()  # its models load while the first audio is fetched and prepared
     return [original, submit("CPU", prepare, video, original, options, fresh=video.fresh)]
 
 

@@ -85,30 +85,73 @@ def database(settings: Settings, command: str, *, writes: bool = False) -> Itera
 
 @contextmanager
 def engine(settings: Settings, command: str, told: Told | None = None) -> Iterator[tuple[LocalStack, Database]]:
-    """The whole stack, answering, with the flows ready to be imported and called."""
+    """The database and the Prefect server, answering, with the flows ready to be imported and called."""
+    with looking(settings, command, told) as (stack, catalogue), prefect_on(stack):
+        yield stack, catalogue
+
+
+@contextmanager
+def looking(settings: Settings, command: str, told: Told | None = None) -> Iterator[tuple[LocalStack, Database]]:
+    """The catalogue alone, for who looks what there is to do: up to date, and what killed runs held given back."""
     from channelscribe.catalogue import leases, schema
     from channelscribe.catalogue.connection import Database
 
-    with joined(settings, ("prefect", "database", "dask", "speech"), command, told) as stack:
-        # Importing costs seconds of CPU: do it while the services start.
-        import flows.sync_channel  # noqa: F401
-
-        quiet_terminal()
-        stack.wait_ready(["database"])
-        catalogue = Database(stack.addresses.database_url or "")
-        if settings.database.url is None:
-            bring_up_to_date(catalogue, stack)
-        else:
-            schema.migrate(catalogue)
-        if "database" in stack.want and not stack.shared_with:
-            # Nobody else runs on this database: what is still leased belonged to a process that was killed.
-            catalogue.run(leases.release_all)
+    with joined(settings, ("database",), command, told) as stack:
+        stack.look_at_given("prefect", "dask")
         stack.wait_ready()
+        catalogue = Database(stack.addresses.database_url or "")
         try:
+            if settings.database.url is None:
+                bring_up_to_date(catalogue, stack)
+            else:
+                schema.migrate(catalogue)
+            if "database" in stack.want and not stack.shared_with:
+                # Nobody else runs on this database: what is still leased belonged to a process that was killed.
+                catalogue.run(leases.release_all)
             yield stack, catalogue
         finally:
             catalogue.close()
+
+
+@contextmanager
+def prefect_on(stack: LocalStack, *more: str) -> Iterator[None]:
+    """A Prefect server beside the database, and `more`. Else workers start when a run comes to a step of theirs."""
+    stack.start("prefect", *more)
+    tell_where_prefect_is(stack)
+    with surroundings(variables_of(stack), stack.places.standing):
+        # Importing costs seconds of CPU: do it while the server starts.
+        import flows.sync_channel  # noqa: F401
+
+        quiet_terminal()
+        stack.wait_ready()
+        try:
+            yield
+        finally:
             settle()
+
+
+def variable_on(stack: LocalStack) -> dict[str, Any] | None:
+    """What the Prefect variable sets, from the local server's own database: for that the server need not run.
+
+    None where it cannot be known so: Prefect, or the catalogue, is elsewhere.
+    """
+    import psycopg
+
+    from channelscribe.settings.travel import VARIABLE, of_variable
+
+    if "database" not in stack.want or stack.settings.prefect.api_url is not None:
+        return None
+    if (stack.places.prefect / "prefect.db").exists():  # of an older release; its server brings it along
+        return None
+    url = stack.addresses.database_url or ""
+    with psycopg.connect(url) as connection:
+        if not connection.execute("SELECT 1 FROM pg_database WHERE datname = 'prefect'").fetchone():
+            return {}
+    with psycopg.connect(url, dbname="prefect") as connection:
+        if not connection.execute("SELECT 1 FROM pg_tables WHERE tablename = 'variable'").fetchone():
+            return {}
+        found = connection.execute("SELECT value FROM variable WHERE name = %s", [VARIABLE]).fetchone()
+    return of_variable(found and found[0])
 
 
 def call(flow: Flow[[R], S], request: R) -> S:
@@ -122,6 +165,10 @@ def call(flow: Flow[[R], S], request: R) -> S:
 
 def bring_up_to_date(catalogue: Database, stack: LocalStack) -> None:
     """The embedded database gets this program's schema; what it had is copied first."""
+    from channelscribe.catalogue import schema
+
+    if schema.is_ours(catalogue):
+        return
     from channelscribe.retention.backup import bring_up_to_date as migrate_with_copy
 
     if copy := migrate_with_copy(catalogue, stack.places.copies):
@@ -141,27 +188,39 @@ def settle() -> None:
 def joined(settings: Settings, want: Sequence[str], command: str, told: Told | None = None) -> Iterator[LocalStack]:
     """The stack, its services on their way, and this process where Prefect and our tasks find them."""
     from channelscribe.local_stack import LocalStack
-    from channelscribe.local_stack.services import prefect_environment
-    from channelscribe.local_stack.stack import end_process
+    from channelscribe.local_stack.stack import end_process, of_runs
 
     with LocalStack(settings, want, command=command, told=told, lost=end_process) as stack:
-        addresses = stack.addresses
-        own: dict[str, str | None] = {
-            "CHANNELSCRIBE_DATA_DIR": str(stack.places.data),
-            "CHANNELSCRIBE_DATABASE__URL": addresses.database_url,
-            "CHANNELSCRIBE_DASK__SCHEDULER": addresses.scheduler,
-            "CHANNELSCRIBE_PREFECT__API_URL": addresses.prefect_api_url,
-        }
-        found: dict[str, str | None] = {name: value for name, value in own.items() if value}
-        found |= prefect_environment(stack.places, addresses.prefect_api_url or "")
-        found |= access_of(addresses.prefect_api_url, os.environ)
-        if "prefect" in stack.want:
-            found |= {"PREFECT_API_KEY": None, "PREFECT_PROFILE": None}
-        elif "prefect" in want and (own := prefects_own(os.environ)) and own.api_url == settings.prefect.api_url:
-            tell(f"Prefect: {own.api_url} ({own.origin}).")
-        with surroundings(found, stack.places.standing):
-            log_to_file(stack.places.log_file, settings.log_level)
+        if "prefect" in want:
+            tell_where_prefect_is(stack)
+        places = stack.places
+        with of_runs(stack), surroundings(variables_of(stack), places.standing):
+            log_to_file(places.log_file, settings.log_level)
             yield stack
+
+
+def variables_of(stack: LocalStack) -> dict[str, str | None]:
+    """Where things are, for what runs in this process and what it starts."""
+    from channelscribe.local_stack.services import prefect_environment
+
+    addresses = stack.addresses
+    found: dict[str, str | None] = {"CHANNELSCRIBE_DATA_DIR": str(stack.places.data)}
+    if addresses.database_url:
+        found["CHANNELSCRIBE_DATABASE__URL"] = addresses.database_url
+    if addresses.prefect_api_url:
+        found["CHANNELSCRIBE_PREFECT__API_URL"] = addresses.prefect_api_url
+        found |= prefect_environment(stack.places, addresses.prefect_api_url)
+        found |= access_of(addresses.prefect_api_url, os.environ)
+    if "prefect" in stack.want:
+        found |= {"PREFECT_API_KEY": None, "PREFECT_PROFILE": None}
+    return found
+
+
+def tell_where_prefect_is(stack: LocalStack) -> None:
+    """Where it is Prefect's own settings that name a server, not ours."""
+    given = stack.settings.prefect.api_url
+    if given is not None and (own := prefects_own(os.environ)) and own.api_url == given:
+        tell(f"Prefect: {own.api_url} ({own.origin}).")
 
 
 @contextmanager

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any, TypeVar, cast
 from urllib.parse import urlsplit
@@ -14,13 +13,12 @@ from prefect.states import Completed, Failed
 
 from channelscribe.catalogue import videos
 from channelscribe.catalogue.tables import State, VideoRow
-from channelscribe.catalogue.triage import DryRun
+from channelscribe.discovery import Listed
 from channelscribe.errors import ChannelscribeError, LeaseLost, stops_run
 from flows.forms import Failure, ProcessSummary, RetranscribeSummary, SyncRequest, SyncSummary
 from flows.pipeline import Ended
 from tasks import batching
 from tasks.queue import VideoQueue
-from tasks.records import Listed
 from tasks.resources import catalogue
 
 NO_FAILURE = (State.WAITING, State.EXCLUDED)
@@ -92,30 +90,6 @@ def summarize(request: SyncRequest, listed: Listed, queue: VideoQueue, ended: En
         stopped=str(ended.stopped) if ended.stopped else None,
     )
     return completed(summary, ended.stopped)
-
-
-def summarize_dry_run(request: SyncRequest, found: tuple[DryRun, list[str], str | None]) -> SyncSummary:
-    """What a sync would do."""
-    dry, notes, incomplete = found
-    summary = SyncSummary(
-        source=request.source,
-        listed=dry.report.listed,
-        new=dry.report.new,
-        changed=dry.report.changed,
-        skipped=max(0, dry.report.listed - len(dry.planned)),
-        waiting=dry.waiting,
-        flow_run=str(flow_run.id),
-        incomplete=incomplete,
-        notes=notes,
-        due=[asdict(each) for each in dry.planned],
-        left_out=[asdict(each) for each in dry.left_out],
-    )
-    return completed(summary)
-
-
-def busy(request: SyncRequest, other: str) -> SyncSummary:
-    """Another run is at this source: nothing was done."""
-    return completed(SyncSummary(source=request.source, busy=other, flow_run=str(flow_run.id)))
 
 
 def failures_of(ended: Ended) -> list[Failure]:

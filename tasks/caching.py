@@ -15,7 +15,6 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
@@ -28,7 +27,7 @@ from prefect.results import ResultStore
 from prefect.serializers import JSONSerializer
 from prefect.tasks import Task
 
-from channelscribe.errors import ChannelscribeError, ObjectMissing, Then
+from channelscribe.errors import JITTER, RETRY_DELAYS, ObjectMissing, is_worth_retrying
 from channelscribe.files import content_key
 from channelscribe.local_stack.places import places_of
 from channelscribe.store.layout import RESULTS, result_key
@@ -37,11 +36,6 @@ from tasks.resources import own_settings, store
 P = ParamSpec("P")
 R = TypeVar("R")
 Parts = Callable[[dict[str, Any]], tuple[Any, ...]]
-
-RETRY_DELAYS: list[float] = [2, 15]
-"""Seconds before each further try of a step, on average."""
-JITTER = 0.5
-"""What is at most added to them, as a share. Steps that failed together are not tried again together."""
 
 
 @dataclass
@@ -162,14 +156,9 @@ def remembered(policy: ContentPolicy, **options: Any) -> Callable[[Callable[P, R
 
 
 def worth_retrying(task: Task[..., Any], task_run: TaskRun, state: State[Any]) -> bool:
-    """Prefect's retry condition: only what the error tree calls transient. Must stay a plain function.
-
-    Where a site said when to come again, and the next try would be before that, the video waits until then.
-    """
-    error = getattr(state.data, "result", state.data)
-    if not isinstance(error, ChannelscribeError) or error.then is not Then.RETRY_NOW:
-        return False
-    return error.not_before is None or error.not_before <= datetime.now(UTC) + timedelta(seconds=RETRY_DELAYS[0])
+    """Prefect's retry condition. Must stay a plain function."""
+    error: Any = getattr(state.data, "result", state.data)
+    return is_worth_retrying(error)
 
 
 RETRIES: dict[str, Any] = {

@@ -115,8 +115,8 @@ def tls(options: DaskOptions) -> dict[str, Any]:
 
 @contextmanager
 def local_cluster(**_: Any) -> Iterator[str]:
-    """The scheduler of the local stack, with its workers: started for this process, or shared with what runs."""
-    yield str(needed(own_settings(), "dask", "speech").scheduler)
+    """The scheduler of the local stack, with its CPU workers: started for this process, or shared with what runs."""
+    yield str(needed(own_settings(), "dask").scheduler)
 
 
 class StepClient(PrefectDaskClient):

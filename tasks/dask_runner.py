@@ -1,17 +1,21 @@
 """Where tasks run: the configured Dask scheduler, or that of the local stack.
 
-Dask is loaded, and the settings are read, when a run begins: who imports a flow need not have either.
+Dask is loaded, and the settings are read, when a run submits its first step: who imports a flow, or runs one that finds
+nothing to do, need not have either. The local stack's workers start then; that for speech when it is near.
 """
 
 from __future__ import annotations
 
-from typing import Any, Literal, NoReturn, TypeVar
+from contextlib import ExitStack
+from functools import cache
+from types import TracebackType
+from typing import Any, Literal, TypeVar
 
 from prefect.futures import PrefectFuture
 from prefect.task_runners import TaskRunner
 from prefect.tasks import Task
 
-__all__ = ["OnDask", "Resource", "submit"]
+__all__ = ["OnDask", "Resource", "expect_speech", "submit"]
 
 Resource = Literal["CPU", "NET", "GPU"]
 R = TypeVar("R")
@@ -22,14 +26,24 @@ class OnDask(TaskRunner[PrefectFuture[Any]]):
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
+        self._runner: TaskRunner[PrefectFuture[Any]] | None = None
+        self._entered = ExitStack()
 
-    def duplicate(self) -> Any:
-        from tasks.dask_cluster import configured_runner
+    def duplicate(self) -> OnDask:
+        return OnDask()
 
-        return configured_runner()
+    def submit(self, *arguments: Any, **named: Any) -> PrefectFuture[Any]:
+        if self._runner is None:
+            from tasks.dask_cluster import configured_runner
 
-    def submit(self, *_: Any, **__: Any) -> NoReturn:
-        raise NotImplementedError("The double that Prefect made for the run submits.")
+            self._runner = self._entered.enter_context(configured_runner())
+        return self._runner.submit(*arguments, **named)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._entered.__exit__(kind, error, trace)
+        super().__exit__(kind, error, trace)
 
 
 def submit(resource: Resource, step: Task[..., R], *arguments: Any, fresh: bool = False) -> PrefectFuture[R]:
@@ -40,6 +54,18 @@ def submit(resource: Resource, step: Task[..., R], *arguments: Any, fresh: bool 
     """
     import dask.base as dask
 
+    if resource == "GPU":
+        expect_speech()
     with dask.annotate(resources={resource: 1}, priority=int(fresh)):
         submitted: PrefectFuture[R] = step.submit(*arguments)
     return submitted
+
+
+@cache
+def expect_speech() -> None:
+    """Have the local stack's speech worker load its engines: it is needed soon. A configured scheduler has its own."""
+    from channelscribe.local_stack import needed
+    from tasks.resources import own_settings
+
+    if not own_settings().dask.scheduler:
+        needed(own_settings(), "dask", "speech")

@@ -8,21 +8,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 from channelscribe.catalogue import leases, stats
-from channelscribe.catalogue.leases import Left, SourceLock
+from channelscribe.catalogue.leases import Left
 from channelscribe.catalogue.tables import VideoRow
+from channelscribe.discovery import Listed
 from channelscribe.settings import Settings
 from tasks.artifacts import share_done
-from tasks.records import Listed, VideoWork
+from tasks.records import VideoWork
 from tasks.resources import catalogue
 
-__all__ = ["VideoQueue", "chosen_videos", "due_videos", "only_sync_of"]
+__all__ = ["VideoQueue", "chosen_videos", "due_videos"]
 
 AGAIN_SECONDS = 0.2
-WAIT_SECONDS = 2.0
 LOCKED_SECONDS = 60.0
 """How long rows may stay locked by a transaction of somebody else; then they are with another run."""
 FRESH = timedelta(days=3)
@@ -112,21 +111,6 @@ class VideoQueue:
         elif time.monotonic() - self._locked_since > LOCKED_SECONDS:
             self.held += left.free
             self._over = True
-
-
-@contextmanager
-def only_sync_of(source: str, name: str, *, wait: bool) -> Iterator[str | None]:
-    """Hold a source for a run called `name`, so that one sync works on it at a time.
-
-    Yields None, or the name of the run that is at it. With `wait` that one's end is waited for. The database forgets
-    the hold with the connection, however the run ends.
-    """
-    with SourceLock(catalogue(), source, name) as lock:
-        other = lock.take()
-        while other is not None and wait:
-            time.sleep(WAIT_SECONDS)
-            other = lock.take()
-        yield other
 
 
 def due_videos(listed: Listed, owner: str, settings: Settings, limit: int | None) -> VideoQueue:

@@ -14,24 +14,6 @@ class Record(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Listed(Record):
-    """What a listing left in the catalogue: a source and counts of its videos.
-
-    `incomplete` says why the listing ended early; `blocked`: the site refuses this address, so nothing is asked of it.
-    `notes` say what was left out and why, where a feed has gone, and of what there is another recording now.
-    """
-
-    source_pk: int
-    title: str
-    listed: int
-    new: int
-    changed: int
-    gone: int
-    notes: list[str] = []
-    incomplete: str | None = None
-    blocked: bool = False
-
-
 class VideoWork(Record):
     """A video that this run has leased.
 

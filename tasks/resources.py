@@ -17,18 +17,15 @@ from prefect.client.orchestration import get_client
 from blocks import CatalogueBlock, MediaStoreBlock, SiteAccessBlock, SpeechModelsBlock
 from channelscribe.catalogue.connection import Database
 from channelscribe.catalogue.schema import open_checked
-from channelscribe.errors import CatalogueUnreachable, InvalidSetting, StackError
+from channelscribe.errors import CatalogueUnreachable, StackError
 from channelscribe.local_stack.places import places_of
 from channelscribe.settings import Settings, SourceOptions
 from channelscribe.settings.registry import SettingsRegistry
-from channelscribe.settings.travel import on_arrival, refuse_own
+from channelscribe.settings.travel import VARIABLE, of_variable, on_arrival, refuse_own
 from channelscribe.store import MediaStore
 from tasks.logs import tell_runs
 
 B = TypeVar("B", bound=Block)
-
-VARIABLE = "channelscribe_settings"
-ORIGIN = f"the Prefect variable {VARIABLE}"
 
 FRESH_SECONDS = 60.0
 """How long a step may go on with the speech models that it saw; cookies are looked at each time."""
@@ -47,15 +44,7 @@ def dynamic_settings() -> dict[str, Any]:
     """What the variable holds now, refused as a whole when something in it may not travel; empty without one."""
     with get_client(sync_client=True) as client:
         found = client.read_variable_by_name(VARIABLE)
-    value = None if found is None else found.value
-    if value is None:
-        return {}
-    if not isinstance(value, dict):
-        raise InvalidSetting(
-            f"{ORIGIN.capitalize()} holds no settings.", remedy='It must be a JSON object: {"speech.model": "small"}.'
-        )
-    refuse_own(value, ORIGIN)
-    return value
+    return of_variable(None if found is None else found.value)
 
 
 @cache

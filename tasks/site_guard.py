@@ -17,26 +17,11 @@ from prefect.concurrency.asyncio import ConcurrencySlotAcquisitionError
 from prefect.concurrency.sync import rate_limit
 
 from channelscribe.catalogue import breakers
-from channelscribe.errors import (
-    ChannelscribeError,
-    FilteredOut,
-    NoMedia,
-    NotYet,
-    SignInRequired,
-    SourceBlocked,
-    SourceNotFound,
-    StackError,
-    SuspectedBlock,
-    VideoUnavailable,
-)
+from channelscribe.errors import StackError
 from channelscribe.settings import SourceOptions
 from channelscribe.sources.budgets import budget_of, budgets, egress_of
-from channelscribe.sources.site_key import scope_of
 from tasks.resources import catalogue
 from tasks.retry_while_away import patiently
-
-ANSWERS = (FilteredOut, NoMedia, NotYet, SignInRequired, SourceNotFound, VideoUnavailable)
-"""A no that only somebody gets who is not banned."""
 
 
 def provide_budgets(options: SourceOptions) -> None:
@@ -47,38 +32,11 @@ def provide_budgets(options: SourceOptions) -> None:
 
 
 @contextmanager
-def asking(scope: str, options: SourceOptions, *, budget: bool = True) -> Iterator[None]:
-    """Around all requests for one listing or video. `scope` is the site, or the host of what is no known site.
-
-    Raises SourceBlocked without a request while the breaker for this site and outgoing address is open. What the
-    requests raise opens it: a block at once, what may be one when it comes in a row.
-    """
-    block = catalogue().run(breakers.admit, scope, egress_of(options))
-    if block is not None:
-        raise block.error()
-    if budget:
+def asking(scope: str, options: SourceOptions) -> Iterator[None]:
+    """Around all requests for one video: its site's breaker is closed, and it is this address's turn."""
+    with breakers.asking(catalogue(), scope, egress_of(options)):
         take_turn(scope, options)
-    try:
         yield
-    except ChannelscribeError as error:
-        told = learn(scope, options, error)
-        if told is error:
-            raise
-        raise told from error
-    catalogue().run(breakers.note_success, scope, egress_of(options))
-
-
-def learn(scope: str, options: SourceOptions, error: ChannelscribeError) -> ChannelscribeError:
-    """Remember what an answer says of this address; returns the error to go on with."""
-    if isinstance(error, SourceBlocked):
-        return catalogue().run(breakers.note_block, scope, egress_of(options), error).error()
-    if isinstance(error, SuspectedBlock):
-        opened = catalogue().run(breakers.note_suspicion, scope, egress_of(options), error)
-        return opened.error() if opened else error
-    # Cookies are looked at before anything is asked; a bare "Video unavailable" is said to banned addresses, too.
-    if isinstance(error, ANSWERS) and error.reason not in ("cookies", "proxy", VideoUnavailable.reason):
-        catalogue().run(breakers.note_success, scope, egress_of(options))
-    return error
 
 
 def take_turn(scope: str, options: SourceOptions) -> None:
@@ -94,8 +52,3 @@ def take_turn(scope: str, options: SourceOptions) -> None:
             remedy="A `channelscribe sync` with these settings creates it.",
         ) from error
     time.sleep(random.uniform(0, options.pause_seconds))
-
-
-def unblock(source: str) -> None:
-    """Ask the site of a source again at once, whatever it said: the operator knows better."""
-    catalogue().run(breakers.close, scope_of(source))

@@ -44,7 +44,8 @@ os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (os.environ.get("PYTHONP
 
 # Nobody's own settings: what a developer has in ~/.config is none of the tests'.
 NOBODYS = str(Path(__file__).parent / "nowhere")
-os.environ["XDG_CONFIG_HOME"] = os.environ["PREFECT_PROFILES_PATH"] = NOBODYS
+os.environ["XDG_CONFIG_HOME"] = NOBODYS
+os.environ["PREFECT_PROFILES_PATH"] = f"{NOBODYS}/profiles.toml"
 os.environ.pop("PREFECT_API_URL", None)
 
 
@@ -73,7 +74,7 @@ def clean_environment(data: Path) -> dict[str, str]:
     """The environment of a user: no settings of the developer's, a data folder of the test's."""
     dropped = ("CHANNELSCRIBE_", "PREFECT_", "PYTHONUNBUFFERED")  # the last one hides output that is not flushed
     kept = {k: v for k, v in os.environ.items() if not k.startswith(dropped)}
-    theirs = {"PREFECT_PROFILES_PATH": NOBODYS}
+    theirs = {"PREFECT_PROFILES_PATH": f"{NOBODYS}/profiles.toml"}
     return {**kept, "CHANNELSCRIBE_DATA_DIR": str(data), "HF_HUB_OFFLINE": "1", "COLUMNS": "160", **theirs}
 
 

@@ -8,19 +8,31 @@ long.
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from channelscribe.catalogue.connection import clean_text, execute
-from channelscribe.errors import ChannelscribeError, SourceBlocked
+from channelscribe.catalogue.connection import Database, clean_text, execute
+from channelscribe.errors import (
+    ChannelscribeError,
+    FilteredOut,
+    NoMedia,
+    NotYet,
+    SignInRequired,
+    SourceBlocked,
+    SourceNotFound,
+    SuspectedBlock,
+    VideoUnavailable,
+)
 
 if TYPE_CHECKING:
     from sqlmodel import Session
 
     from channelscribe.catalogue.connection import Transaction
 
-__all__ = ["Block", "admit", "blocks", "close", "note_block", "note_success", "note_suspicion"]
+__all__ = ["Block", "admit", "asking", "blocks", "close", "learn", "note_block", "note_success", "note_suspicion"]
 
 FIRST_HOURS = 1.0
 LONGEST_HOURS = 24.0
@@ -28,6 +40,9 @@ PROBE_SECONDS = 300.0
 JITTER = 0.2
 SUSPICIONS = 3
 """So many answers in a row that may mean a deletion or a ban, of different videos, are taken for a ban."""
+
+ANSWERS = (FilteredOut, NoMedia, NotYet, SignInRequired, SourceNotFound, VideoUnavailable)
+"""A no that only somebody gets who is not banned."""
 
 # Two reports of one ban arrive together when two downloads run: an open breaker is not opened once more.
 OPEN = """
@@ -85,6 +100,39 @@ class Block:
             reason=self.reason,
             not_before=self.until,
         )
+
+
+@contextmanager
+def asking(database: Database, scope: str, egress: str) -> Iterator[None]:
+    """Around all requests for one listing or video. `scope` is the site, or the host of what is no known site.
+
+    Raises SourceBlocked without a request while the breaker for this site and outgoing address is open. What the
+    requests raise opens it: a block at once, what may be one when it comes in a row.
+    """
+    block = database.run(admit, scope, egress)
+    if block is not None:
+        raise block.error()
+    try:
+        yield
+    except ChannelscribeError as error:
+        told = learn(database, scope, egress, error)
+        if told is error:
+            raise
+        raise told from error
+    database.run(note_success, scope, egress)
+
+
+def learn(database: Database, scope: str, egress: str, error: ChannelscribeError) -> ChannelscribeError:
+    """Remember what an answer says of this address; returns the error to go on with."""
+    if isinstance(error, SourceBlocked):
+        return database.run(note_block, scope, egress, error).error()
+    if isinstance(error, SuspectedBlock):
+        opened = database.run(note_suspicion, scope, egress, error)
+        return opened.error() if opened else error
+    # Cookies are looked at before anything is asked; a bare "Video unavailable" is said to banned addresses, too.
+    if isinstance(error, ANSWERS) and error.reason not in ("cookies", "proxy", VideoUnavailable.reason):
+        database.run(note_success, scope, egress)
+    return error
 
 
 def admit(session: Session, scope: str, egress: str) -> Block | None:

@@ -23,6 +23,7 @@ __all__ = [
     "VERSION_TABLE",
     "check_schema",
     "check_writable",
+    "is_ours",
     "known_revisions",
     "look_at",
     "migrate",
@@ -140,6 +141,11 @@ def revision_of(database: Database) -> str | None:
     """The last migration that a database has had."""
     with database.connection() as connection:
         return _revision(connection)
+
+
+def is_ours(database: Database) -> bool:
+    """Whether a database has exactly this program's schema."""
+    return revision_of(database) == _revisions()[-1]
 
 
 def known_revisions() -> set[str | None]:

@@ -166,18 +166,11 @@ QUIET_DASK = {
     "DASK_DISTRIBUTED__ADMIN__SYSTEM_MONITOR__INTERVAL": "5s",
     "DASK_DISTRIBUTED__SCHEDULER__ACTIVE_MEMORY_MANAGER__START": "False",
 }
-CPU_ENVIRONMENT = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 
-def speech_environment(threads: int) -> dict[str, str]:
-    """All cores for the speech worker, and an allocator that keeps what it freed.
-
-    A fixed trim threshold alone stops glibc from raising the size above which it maps memory anew for every
-    allocation, so tensors are mapped and unmapped all the time (mallopt(3), M_MMAP_THRESHOLD).
-    """
-    environment = {f"{name}_NUM_THREADS": str(threads) for name in ("OMP", "MKL", "OPENBLAS")}
-    malloc = {"ARENA_MAX": 1, "MMAP_THRESHOLD_": 32 << 20, "TRIM_THRESHOLD_": 1 << 30}
-    return environment | {f"MALLOC_{name}": str(value) for name, value in malloc.items()}
+def cores(count: int) -> dict[str, str]:
+    """An environment in which numeric libraries take so many threads."""
+    return {f"{name}_NUM_THREADS": str(count) for name in ("OMP", "MKL", "OPENBLAS")}
 
 
 def dask_services(places: Places, options: StackOptions, env: dict[str, str]) -> tuple[list[Service], str]:
@@ -193,7 +186,7 @@ def dask_services(places: Places, options: StackOptions, env: dict[str, str]) ->
         name = f"cpu-{number}"
         argv = [*_worker(places, address, name, threads), "--resources", f"CPU={threads} NET={net}"]
         log = "cpu-worker" if number == 0 else f"cpu-worker-{number}"
-        services.append(_as_worker(log, argv, places, {**env, **CPU_ENVIRONMENT}))
+        services.append(_as_worker(log, argv, places, {**env, **cores(1)}))
     return services, address
 
 
@@ -201,7 +194,7 @@ def speech_worker(places: Places, options: StackOptions, env: dict[str, str], sc
     """One worker for speech (resource GPU=1), whose models stay loaded; what it loads at its start are the engines."""
     argv = [*_worker(places, scheduler, "speech", 1), "--resources", "GPU=1", "--preload", "tasks.worker_setup"]
     threads = options.speech_threads or os.cpu_count() or 1
-    return _as_worker("speech-worker", argv, places, {**env, **speech_environment(threads)})
+    return _as_worker("speech-worker", argv, places, {**env, **cores(threads)})
 
 
 def _dask(program: str, *arguments: str) -> list[str]:

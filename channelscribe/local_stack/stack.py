@@ -77,7 +77,7 @@ class LocalStack:
         self._ready: set[str] = set()
 
     def __enter__(self) -> LocalStack:
-        self._look_at_given()
+        self.look_at_given(*self._first)
         self.places.create()
         try:
             self.start(*self._first)
@@ -160,11 +160,11 @@ class LocalStack:
         given = {"database": self._given.database_url, "prefect": self._given.prefect_api_url}
         return given.get(stack, self._given.scheduler if stack in ("dask", "speech") else None) is not None
 
-    def _look_at_given(self) -> None:
+    def look_at_given(self, *stacks: str) -> None:
         """Raises StackError when a server that the settings name does not answer."""
-        if "prefect" in self._first and self._given.prefect_api_url is not None:
+        if "prefect" in stacks and self._given.prefect_api_url is not None:
             _look_at_prefect(self._given.prefect_api_url)
-        if "dask" in self._first and self._given.scheduler is not None and not self._dask_answers():
+        if "dask" in stacks and self._given.scheduler is not None and not self._dask_answers():
             raise StackError(
                 f"Nothing answers at dask.scheduler, {self._given.scheduler}.",
                 remedy="Start the scheduler, or correct the setting (empty: a local cluster).",
@@ -346,20 +346,29 @@ class LocalStack:
 def needed(settings: Settings, *names: str) -> Addresses:
     """The addresses of these stacks, answering: started for this process where they are not, for as long as it lives.
 
-    For a flow that comes to a step which needs workers, on the command line or in a process of a work pool. `lost` ends
-    the process (`end_process`). Raises StackError.
+    For a flow that comes to a step which needs workers, on the command line (`of_runs`) or in a process of a work pool,
+    which `lost` ends (`end_process`). Raises StackError.
     """
     with _joining:
-        if not _joined or _joined[0].settings != settings:
-            stack = LocalStack(settings, (), command="a flow run", lost=end_process)
-            _joined[:] = [stack.__enter__()]
-        _joined[0].start(*names)
-        _joined[0].wait_ready(names)
-        return _joined[0].addresses
+        if not _of_runs:
+            _of_runs.append(LocalStack(settings, (), command="a flow run", lost=end_process).__enter__())
+        _of_runs[-1].start(*names)
+        _of_runs[-1].wait_ready(names)
+        return _of_runs[-1].addresses
+
+
+@contextlib.contextmanager
+def of_runs(stack: LocalStack) -> Iterator[None]:
+    """Have the runs of this process take what they need of this stack."""
+    _of_runs.append(stack)
+    try:
+        yield
+    finally:
+        _of_runs.remove(stack)
 
 
 _joining = threading.Lock()
-_joined: list[LocalStack] = []
+_of_runs: list[LocalStack] = []
 
 
 def end_process(error: EngineDied) -> None:

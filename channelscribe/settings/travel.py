@@ -19,6 +19,8 @@ from channelscribe.settings.access import AccessOptions
 from channelscribe.settings.options import Settings
 from channelscribe.settings.registry import SettingsRegistry, nest
 
+VARIABLE = "channelscribe_settings"
+ORIGIN = f"the Prefect variable {VARIABLE}"
 TRAVELLING = ("lease_seconds", "sources", "filters", "audio", "speech", "text", "retention")
 
 
@@ -50,6 +52,21 @@ def refuse_own(given: Mapping[str, Any], origin: str) -> None:
                 f"Setting {key} cannot come from {origin}: it is each machine's own.",
                 remedy=f"Set it on the machines, in .env or as CHANNELSCRIBE_{key.upper().replace('.', '__')}.",
             )
+
+
+def of_variable(value: Any) -> dict[str, Any]:
+    """The settings that the Prefect variable holds; none where there is no such variable (None).
+
+    Raises InvalidSetting, for the whole, when something in it may not travel.
+    """
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise InvalidSetting(
+            f"{ORIGIN.capitalize()} holds no settings.", remedy='It must be a JSON object: {"speech.model": "small"}.'
+        )
+    refuse_own(value, ORIGIN)
+    return value
 
 
 def own_values(settings: Settings) -> dict[str, str]:

@@ -7,6 +7,7 @@ answer, not an error, and its note says why and what would install the pipeline.
 
 from __future__ import annotations
 
+import sys
 import threading
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -17,7 +18,7 @@ from channelscribe.errors import TextModelUnavailable
 from channelscribe.sample import world
 from channelscribe.settings.options import TextOptions
 from channelscribe.speech.verify import verify_bundle
-from channelscribe.text.packages import fetch, install_command, installed_version, split_name
+from channelscribe.text.packages import fetch, install_command, installed_version, is_transformer, split_name
 
 if TYPE_CHECKING:
     from spacy.language import Language
@@ -81,6 +82,7 @@ def load_pipeline(language: str, options: TextOptions) -> Pipeline:
         if (language, name) not in _loaded:
             if find_spec("spacy") is None:
                 raise TextModelUnavailable("spaCy is not installed.", remedy="pip install 'channelscribe[text]'")
+            _import_spacy(options)
             loaded = _load(language, name, options.fetch_models)
             if loaded.note is not None and name is not None:
                 return loaded  # it may be installed by the next time
@@ -95,6 +97,31 @@ def readers(options: TextOptions) -> dict[str, str | None]:
     """
     made = {name: _version(name) for name in ("spacy", "nltk")}
     return made | {f"{code} {name}": _pipeline_version(name) for code, name in sorted(options.models.items())}
+
+
+class _NoTorch:
+    """A finder for which there is no PyTorch, in the thread that made it; others may load it meanwhile."""
+
+    def __init__(self) -> None:
+        self._thread = threading.get_ident()
+
+    def find_spec(self, name: str, *_: object) -> None:
+        if name == "torch" and threading.get_ident() == self._thread:
+            raise ModuleNotFoundError("spaCy is loaded without PyTorch", name=name)
+
+
+def _import_spacy(options: TextOptions) -> None:
+    """spaCy without PyTorch, which thinc loads wherever it finds it: two seconds and 600 MB that only pipelines of
+    transformers have a use for.
+    """
+    if "thinc" in sys.modules or "torch" in sys.modules or any(map(is_transformer, options.models.values())):
+        return
+    finder: Any = _NoTorch()
+    sys.meta_path.insert(0, finder)
+    try:
+        import spacy  # noqa: F401
+    finally:
+        sys.meta_path.remove(finder)
 
 
 def _load(language: str, name: str | None, may_fetch: bool) -> Pipeline:

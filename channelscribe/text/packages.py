@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from importlib.metadata import PackageNotFoundError, version
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 
 from channelscribe.errors import TextModelUnavailable
 
-__all__ = ["fetch", "install_command", "installed_version", "split_name"]
+__all__ = ["fetch", "install_command", "installed_version", "is_transformer", "split_name"]
 
 _FETCH_SECONDS = 1800.0
 
@@ -37,6 +38,16 @@ def installed_version(place: str) -> str | None:
         return version(place)
     except (PackageNotFoundError, ValueError):
         return None
+
+
+def is_transformer(name: str) -> bool:
+    """Whether a pipeline that is on this machine says that it needs transformers, and so PyTorch."""
+    place, _ = split_name(name)
+    with suppress(OSError, PackageNotFoundError, ValueError):
+        folder = Path(place)
+        needs = [(folder / "config.cfg").read_text(encoding="utf-8")] if folder.is_dir() else requires(place) or []
+        return any("transformer" in each for each in needs)
+    return False
 
 
 def install_command(place: str, wanted: str | None) -> str:

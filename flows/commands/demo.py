@@ -6,7 +6,6 @@ import argparse
 import os
 import shutil
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import groupby, islice
@@ -26,9 +25,9 @@ from channelscribe.settings import Settings
 from channelscribe.settings.prefect_profile import prefects_own
 from channelscribe.transcript import Transcript
 from flows.cli import parser
-from flows.commands.sync import sync_one, ui_url
+from flows.commands.sync import request_of, syncing
 from flows.output import EXIT_DONE, EXIT_FAILED, EXIT_SOME_FAILED, duration, print_json, say, table, tell
-from flows.session import engine, run_settings
+from flows.session import run_settings
 
 SAMPLE_SETTINGS = ("speech.model=sample", "text.models={en: sample}", "sources.allow_private_addresses=true")
 LINES_SHOWN = 6
@@ -42,13 +41,11 @@ def run(options: argparse.Namespace) -> int:
         # Whatever somebody's Prefect is set to: the demo leaves nothing there.
         settings = settings.model_copy(update={"prefect": settings.prefect.model_copy(update={"api_url": None})})
     again = program()
-    started = time.monotonic()
     tell("channelscribe demo: the bundled sample channel, from its feed to a searched transcript, offline.")
-    tell("Starting PostgreSQL, one Prefect server and a Dask cluster …")
-    with sample_channel(places_of(settings.data_dir)) as feed, engine(settings, "demo", told) as (stack, catalogue):
-        tell(f"Ready after {time.monotonic() - started:.0f} s. Prefect UI: {ui_url(stack.addresses.prefect_api_url)}")
-        request = parser().parse_args(["sync", feed])
-        summary = sync_one(feed, request, given, catalogue)
+    tell("Starting PostgreSQL, and one Prefect server and a Dask cluster if there is something to do …")
+    with sample_channel(places_of(settings.data_dir)) as feed, syncing(settings, "demo", told) as syncs:
+        catalogue = syncs.catalogue
+        summary = syncs.sync(request_of(feed, parser().parse_args(["sync", feed]), given))
         episodes = list(transcribed(catalogue))
         errors = sum((word_errors(row, transcript) for row, transcript in episodes), WordErrors())
         if options.json:

@@ -141,7 +141,8 @@ def of_the_server(settings: Settings) -> dict[str, Any]:
     with asking_prefect(settings, url):
         import httpx
 
-        from tasks.resources import ORIGIN, dynamic_settings
+        from channelscribe.settings.travel import ORIGIN
+        from tasks.resources import dynamic_settings
 
         try:
             return dynamic_settings()

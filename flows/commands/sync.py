@@ -1,21 +1,32 @@
-"""`channelscribe sync SOURCE…`"""
+"""`channelscribe sync SOURCE…`: looks with the library alone, and starts Prefect and workers when something is due."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+import os
+import platform
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
+from functools import partial
 from typing import Any
 
+from channelscribe.catalogue import breakers, leases, videos
 from channelscribe.catalogue.connection import Database
 from channelscribe.catalogue.listings import keep_address
+from channelscribe.discovery import Listed, ask_again, list_source, only_sync_of, patiently, rehearse
 from channelscribe.errors import ChannelscribeError
+from channelscribe.local_stack import LocalStack
+from channelscribe.settings import Settings
+from channelscribe.settings.registry import SettingsRegistry
 from channelscribe.sources.addresses import check_url, display_url
+from channelscribe.sources.site_key import scope_of
 from channelscribe.sources.subscriptions import expand
 from channelscribe.speech.registry import resolve_model
 from flows.display import Display
+from flows.forms import SyncRequest, SyncSummary, busy, nothing_due, rehearsed
 from flows.output import EXIT_DONE, EXIT_FAILED, EXIT_SOME_FAILED, duration, print_json, say, tell
-from flows.session import call, engine, run_settings
+from flows.session import Told, call, looking, prefect_on, run_settings, variable_on
 
 
 def run(options: argparse.Namespace) -> int:
@@ -25,18 +36,13 @@ def run(options: argparse.Namespace) -> int:
     for source in options.source:
         sources = settings.sources
         check_url(source, sources.allow_private_addresses, proxied=sources.proxy is not None or None)
-    tell("Starting the database, the Prefect server and the Dask workers …")
-    with engine(settings, f"sync {' '.join(map(display_url, options.source))}") as (stack, catalogue):
-        from tasks.site_guard import provide_budgets
-
-        provide_budgets(settings.sources)
-        for other in stack.shared_with:
+    with syncing(settings, f"sync {' '.join(map(display_url, options.source))}") as syncs:
+        for other in syncs.stack.shared_with:
             tell(f"Sharing what runs with process {other.get('pid')} ({other.get('command')}).")
-        tell(f"Ready. Watch it in the Prefect UI: {ui_url(stack.addresses.prefect_api_url)}")
         summaries, errors = [], []
-        for source in [catalogue.run(keep_address, each) for each in options.source]:
+        for source in [syncs.catalogue.run(keep_address, each) for each in options.source]:
             try:
-                summaries.append(sync_one(source, options, given, catalogue))
+                summaries.append(syncs.sync(request_of(source, options, given)))
                 if summaries[-1].stopped:
                     break  # what the machine lacks, the next source would meet, too
             except ChannelscribeError as error:
@@ -59,12 +65,9 @@ def run(options: argparse.Namespace) -> int:
     return EXIT_SOME_FAILED if errors or not_all else EXIT_DONE
 
 
-def sync_one(source: str, options: Any, given: Mapping[str, Any], catalogue: Database) -> Any:
-    """One source through the flow, its progress shown."""
-    from flows.forms import SyncRequest
-    from flows.sync_channel import sync_channel
-
-    request = SyncRequest(
+def request_of(source: str, options: argparse.Namespace, given: Mapping[str, Any]) -> SyncRequest:
+    """What the options of the command ask for."""
+    return SyncRequest(
         source=source,
         limit=options.limit,
         since=options.since,
@@ -75,8 +78,72 @@ def sync_one(source: str, options: Any, given: Mapping[str, Any], catalogue: Dat
         wait=options.wait,
         settings=dict(given),
     )
-    with Display(catalogue):
-        return call(sync_channel, request)
+
+
+@contextmanager
+def syncing(settings: Settings, command: str, told: Told | None = None) -> Iterator[Syncs]:
+    """Syncs on one stack, of which they take what they need."""
+    with looking(settings, command, told) as (stack, catalogue), ExitStack() as engines:
+        yield Syncs(settings, stack, catalogue, engines)
+
+
+class Syncs:
+    """Syncs of sources, one after the other.
+
+    The listing is the flow's first step, done here, under the same hold on the source. Where it needs what only a
+    Prefect server has (the variable of another one, a block) the flow itself looks, and asks for workers only for work.
+    """
+
+    def __init__(self, settings: Settings, stack: LocalStack, catalogue: Database, engines: ExitStack) -> None:
+        self.stack, self.catalogue = stack, catalogue
+        self._settings, self._engines = settings, engines
+        self._started = False
+
+    def sync(self, request: SyncRequest) -> SyncSummary:
+        """Sync a source that goes by `request.source` (`keep_address`). Raises what its listing raises."""
+        settings = self._known_settings(request)
+        if settings is None:
+            return self._run(request)
+        catalogue, source, sources, filters = self.catalogue, request.source, settings.sources, settings.filters
+        tell(f"Looking at {source} …")
+        if request.dry_run:
+            look = partial(rehearse, catalogue, source, sources, filters, request.limit, full=request.full)
+            return rehearsed(request, patiently(look))
+        name = f"{self.stack.command.partition(' ')[0]}, process {os.getpid()} on {platform.node()}"
+        with only_sync_of(catalogue, source, name, wait=request.wait) as other:
+            if other is not None:
+                return busy(request, other)
+            if "blocked" in request.again:
+                catalogue.run(breakers.close, scope_of(source))
+            listed = patiently(partial(list_source, catalogue, source, sources, filters, full=request.full))
+            ask_again(catalogue, listed.source_pk, request.again, request.refetch)
+            left = catalogue.run(leases.left_in_source, listed.source_pk, "")
+            if left.free and not listed.blocked:
+                return self._run(request, listed)
+            return nothing_due(request, listed, catalogue.run(videos.waiting, listed.source_pk), left)
+
+    def _known_settings(self, request: SyncRequest) -> Settings | None:
+        """The settings of the run, where they can be known without Prefect."""
+        variable = variable_on(self.stack)
+        if variable is None:
+            return None
+        settings = SettingsRegistry(dynamic=variable, run=request.own_settings()).resolve()
+        return None if settings.sources.access or settings.database.block else settings
+
+    def _run(self, request: SyncRequest, listed: Listed | None = None) -> SyncSummary:
+        """The flow, on what it needs; it lists the source where that was not done."""
+        if not self._started:
+            tell("Starting the Prefect server …")
+            self._engines.enter_context(prefect_on(self.stack, *(["dask"] if listed else [])))
+            self._started = True
+            from tasks.site_guard import provide_budgets
+
+            provide_budgets(self._settings.sources)
+            tell(f"Ready. Watch it in the Prefect UI: {ui_url(self.stack.addresses.prefect_api_url)}")
+        from flows.sync_channel import sync_channel, sync_of
+
+        with Display(self.catalogue):
+            return call(sync_of(listed) if listed else sync_channel, request)
 
 
 def ui_url(api_url: str | None) -> str:

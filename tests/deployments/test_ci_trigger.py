@@ -22,8 +22,8 @@ from channelscribe.local_stack import LocalStack
 from channelscribe.local_stack.services import prefect_environment
 from channelscribe.sample.server import SampleServer
 from channelscribe.settings import Settings
+from channelscribe.settings.travel import VARIABLE
 from deployments.provision import provision
-from tasks.resources import VARIABLE
 from tests.conftest import clean_environment
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]

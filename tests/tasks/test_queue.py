@@ -8,13 +8,15 @@ from contextlib import contextmanager
 
 import pytest
 
+from channelscribe import discovery
 from channelscribe.catalogue import leases, listings, videos
 from channelscribe.catalogue.connection import Database, execute
+from channelscribe.discovery import Listed, only_sync_of
 from channelscribe.errors import NoMedia
 from channelscribe.settings import Settings
 from tasks import queue
-from tasks.queue import VideoQueue, chosen_videos, due_videos, only_sync_of
-from tasks.records import Listed, VideoWork
+from tasks.queue import VideoQueue, chosen_videos, due_videos
+from tasks.records import VideoWork
 from tests.catalogue.records import OWNER, Video
 from tests.catalogue.records import Listed as Listing
 
@@ -182,37 +184,37 @@ def test_the_share_of_a_sync(catalogue: Database) -> None:
 
 
 def test_one_sync_of_a_source_at_a_time(catalogue: Database) -> None:
-    with only_sync_of("http://one", "run brave-otter", wait=False) as nobody:
+    with only_sync_of(catalogue, "http://one", "run brave-otter", wait=False) as nobody:
         assert nobody is None
-        with only_sync_of("http://one", "second", wait=False) as other:
+        with only_sync_of(catalogue, "http://one", "second", wait=False) as other:
             assert other == "run brave-otter"
-        with only_sync_of("http://two", "third", wait=False) as nobody:
+        with only_sync_of(catalogue, "http://two", "third", wait=False) as nobody:
             assert nobody is None
-    with only_sync_of("http://one", "fourth", wait=False) as nobody:
+    with only_sync_of(catalogue, "http://one", "fourth", wait=False) as nobody:
         assert nobody is None
 
 
 def test_a_killed_run_holds_no_source(catalogue: Database) -> None:
-    with only_sync_of("http://one", "killed", wait=False):
+    with only_sync_of(catalogue, "http://one", "killed", wait=False):
         with catalogue.session() as session:
             execute(
                 session, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'killed'"
             ).all()
-        with only_sync_of("http://one", "next", wait=False) as nobody:
+        with only_sync_of(catalogue, "http://one", "next", wait=False) as nobody:
             assert nobody is None
 
 
 def test_a_second_sync_waits_where_it_is_told_to(catalogue: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(queue, "WAIT_SECONDS", 0.01)
+    monkeypatch.setattr(discovery, "WAIT_SECONDS", 0.01)
     begun, ended, order = threading.Event(), threading.Event(), []
 
     def second() -> None:
         begun.set()
-        with only_sync_of("http://one", "second", wait=True) as other:
+        with only_sync_of(catalogue, "http://one", "second", wait=True) as other:
             order.append(("second", other))
         ended.set()
 
-    with only_sync_of("http://one", "first", wait=False):
+    with only_sync_of(catalogue, "http://one", "first", wait=False):
         waiting = threading.Thread(target=second)
         waiting.start()
         assert begun.wait(10)

@@ -14,7 +14,8 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from channelscribe.errors import InvalidSetting, UnknownSetting
 from channelscribe.local_stack import LocalStack
-from tasks.resources import VARIABLE, run_settings
+from channelscribe.settings.travel import VARIABLE
+from tasks.resources import run_settings
 from tests.conftest import Cli
 
 pytestmark = pytest.mark.stack

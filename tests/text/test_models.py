@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ import spacy
 from channelscribe.errors import TextModelUnavailable
 from channelscribe.settings import TextOptions
 from channelscribe.text.models import load_pipeline, readers
-from channelscribe.text.packages import fetch
+from channelscribe.text.packages import fetch, is_transformer
 from channelscribe.text.reading import read
 from channelscribe.transcript import Segment, Transcript
 from tests.text.pipelines import LEMMAS, TAGS, WORDS, full_pipeline, saved
@@ -85,3 +87,27 @@ def test_another_version_of_a_model_is_another_reader(tmp_path: Path) -> None:
     assert readers(options) != before
     missing = readers(TextOptions(models={"en": "en_core_web_of_nowhere"}))
     assert missing["en en_core_web_of_nowhere"] is None and missing["spacy"] == spacy.__version__
+
+
+@pytest.mark.slow
+def test_pytorch_is_loaded_for_pipelines_of_transformers_alone(tmp_path: Path) -> None:
+    """In processes of their own: here other tests have loaded both."""
+    script = """
+import sys
+from channelscribe.settings.options import TextOptions
+from channelscribe.text.models import load_pipeline
+other = {"de": sys.argv[1]} if len(sys.argv) > 1 else {}
+nlp = load_pipeline("en", TextOptions(models={"en": "sample", **other})).nlp
+before = "torch" in sys.modules
+import torch
+print(before, torch.tensor(2).item(), len(nlp("Ada lives in London.").ents) > 0)
+"""
+    (tmp_path / "config.cfg").write_text('[components.transformer]\nfactory = "transformer"\n')
+    for arguments, loaded in ([], "False"), ([str(tmp_path)], "True"):
+        done = subprocess.run([sys.executable, "-c", script, *arguments], capture_output=True, text=True, check=True)
+        assert done.stdout.split() == [loaded, "2", "True"]
+
+
+@pytest.mark.parametrize(("package", "expected"), [("thinc", False), ("whisperx", True), ("no-such-package", False)])
+def test_what_a_package_says_of_transformers(package: str, expected: bool) -> None:
+    assert is_transformer(package) is expected
