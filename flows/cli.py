@@ -208,6 +208,14 @@ def parser() -> Parser:
 
     command("up", "the local stack, staying: UI, work pools served, schedules live; Ctrl-C stops it")
 
+    serve = command("serve", "the read API and the reading room, until stopped; passwd: logins for them")
+    serve.add_argument("action", nargs="?", choices=["passwd"], help="passwd: give NAME a password, or a token")
+    serve.add_argument("name", nargs="?", metavar="NAME", help="of the login")
+    serve.add_argument("--listen", metavar="HOST:PORT", help="default: web.listen; others than loopback need logins")
+    serve.add_argument("--role", choices=["reader", "editor"], default="reader", help="what the login may do")
+    serve.add_argument("--token", action="store_true", help="print a new token for a program, shown only once")
+    serve.add_argument("--remove", action="store_true", help="take the login away")
+
     metrics = command("metrics", "figures for Prometheus: once on stdout, or over HTTP")
     metrics.add_argument("--listen", metavar="HOST:PORT", help="serve them on /metrics there, until stopped")
 

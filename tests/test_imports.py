@@ -33,6 +33,8 @@ MAY = {
     "flows.commands.library": DATABASE,
     "flows.commands.versions": DATABASE,
     "flows.commands.retention": DATABASE,
+    "flows.commands.serve": (),
+    "channelscribe.web.app": (*DATABASE, "uvicorn"),
     "flows.commands.report": (*DATABASE, "numpy", "soundfile"),
     "flows.commands.operating": (*SETTINGS, "psycopg"),
     "flows.commands.audio": FILES,

@@ -29,6 +29,10 @@ class EntityCount:
     mentions: int
     videos: int
 
+    def to_dict(self) -> dict[str, Any]:
+        """As `--json` and the read API tell of it."""
+        return {"name": self.text, "label": self.label, "count": self.mentions, "videos": self.videos}
+
 
 # Each mention with its channel: the one asked for (0), else the first one that its video was listed in.
 MENTIONS = """

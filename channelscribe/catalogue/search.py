@@ -32,7 +32,7 @@ from channelscribe.errors import UsageError
 if TYPE_CHECKING:
     from channelscribe.catalogue.connection import Transaction
 
-__all__ = ["HIGHLIGHT", "Hit", "Place", "Question", "highlighted", "search", "url_at"]
+__all__ = ["HIGHLIGHT", "Hit", "Place", "Question", "facets", "highlighted", "search", "url_at"]
 
 RANKED = 10_000
 
@@ -57,6 +57,11 @@ class Hit:
     url: str
     rank: float
     place: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """As `--json` and the read API tell of it."""
+        names = ("video", "title", "start", "end", "speaker", "text", "url")
+        return {name: getattr(self, name) for name in names}
 
 
 # Days before the last day that dates know: orders the newest first, and what has no date last.
@@ -105,6 +110,46 @@ def search(session: Transaction, question: Question, limit: int = 20, after: str
     terms = [term for terms in alternatives for term in terms]
     marked = highlighted(session, terms, [(row["language"], row["text"]) for row in rows]) if rows else []
     return [_hit(row, text, asked) for row, text in zip(rows, marked, strict=True)]
+
+
+FACETS = f"""
+WITH match AS MATERIALIZED (
+    SELECT transcript_pk, index, language, speaker FROM segment
+    WHERE {{segments}} AND transcript_pk IN (SELECT current_transcript_pk FROM video WHERE {{videos}}) LIMIT {RANKED}),
+found AS (SELECT match.*, video.id AS video, published FROM match JOIN video ON current_transcript_pk = transcript_pk)
+SELECT * FROM (
+    SELECT 'hits' AS facet, '' AS value, count(*) AS hits FROM found
+    UNION ALL SELECT 'videos', '', count(DISTINCT video) FROM found
+    UNION ALL SELECT 'language', language, count(*) FROM found GROUP BY 2
+    UNION ALL (SELECT 'speaker', speaker, count(*) AS hits FROM found WHERE speaker IS NOT NULL
+        GROUP BY 2 ORDER BY hits DESC, 2 LIMIT :most)
+    UNION ALL SELECT 'year', CAST(extract(year FROM published) AS text), count(*) FROM found
+        WHERE published IS NOT NULL GROUP BY 2
+    UNION ALL (SELECT 'channel', coalesce(nullif(source.title, ''), source.url), count(*) AS hits FROM found
+        JOIN source_video ON video_pk = video JOIN source ON source.id = source_pk
+        GROUP BY source.id ORDER BY hits DESC, 2 LIMIT :most)
+    UNION ALL (SELECT 'entity', mode() WITHIN GROUP (ORDER BY entity.text),
+        count(DISTINCT (found.transcript_pk, found.index)) AS hits FROM found
+        JOIN entity ON entity.transcript_pk = found.transcript_pk AND entity.segment = found.index
+        GROUP BY entity.key ORDER BY hits DESC, 2 LIMIT :most)
+) AS facets ORDER BY facet, hits DESC, value
+"""  # noqa: S608
+
+
+def facets(session: Transaction, question: Question, most: int = 8) -> dict[str, dict[str, int]]:
+    """Segments by "language", "speaker", "year", "channel" and "entity", the most frequent values first.
+
+    "hits" and "videos" hold the totals under "". Of what more than RANKED segments match, the first RANKED count.
+    """
+    counted: dict[str, dict[str, int]] = {
+        name: {} for name in ("hits", "videos", "channel", "speaker", "year", "language", "entity")
+    }
+    asking = conditions(session, question, parse(question.query))
+    if asking is not None:
+        statement = FACETS.format(segments=asking.segments, videos=asking.videos)
+        for row in execute(session, statement, most=most, **asking.values):
+            counted[row.facet][row.value] = row.hits
+    return counted
 
 
 def _ranked(session: Transaction, asking: Conditions, limit: int, place: Place | None) -> Sequence[Any] | None:

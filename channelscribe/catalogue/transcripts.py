@@ -14,7 +14,7 @@ from channelscribe.catalogue.connection import Database, clean_text, execute
 from channelscribe.catalogue.listings import IN_CHANNEL, known_channel, unknown_channel
 from channelscribe.catalogue.tables import TranscriptRow, VideoRow
 from channelscribe.catalogue.videos import find_videos
-from channelscribe.errors import UnknownVideo
+from channelscribe.errors import UnknownVideo, UsageError
 from channelscribe.transcript import Segment, Transcript, Turn, Word
 
 __all__ = [
@@ -22,7 +22,9 @@ __all__ = [
     "CorpusVideo",
     "Wanted",
     "choose",
+    "compared",
     "corpus",
+    "described",
     "make_current",
     "segment_of",
     "transcript_of",
@@ -59,6 +61,35 @@ def versions(session: Session, video_pk: int) -> list[TranscriptRow]:
     """All transcripts of a video, the first version first."""
     query = select(TranscriptRow).where(TranscriptRow.video_pk == video_pk)
     return list(session.exec(query.order_by(col(TranscriptRow.version))).all())
+
+
+def described(row: TranscriptRow, current: bool) -> dict[str, Any]:
+    """A version as `--json` and the read API tell of it."""
+    recognizer = row.models.get("recognizer") or {}
+    return {
+        "version": row.version,
+        "current": current,
+        "transcript": row.transcript_id,
+        "made": row.created_at.isoformat(),
+        "model": recognizer.get("name"),
+        "language": row.language,
+        "coverage": row.quality.get("coverage"),
+        "no_speech": row.no_speech,
+    }
+
+
+def compared(session: Session, video: int | str, old: int | None, new: int | None) -> tuple[int, int]:
+    """The two versions to compare: by default the current one and the one before. Raises UsageError for one alone."""
+    row, current, _ = transcript_of(session, video)
+    known = [each.version for each in versions(session, row.id)]
+    new = new or (current.version if old != current.version else max(known))
+    old = old or max((version for version in known if version < new), default=None)
+    if old is None:
+        raise UsageError(
+            f"Video {row.video_id} has one version of its transcript, nothing to compare it with.",
+            remedy="`channelscribe retranscribe` makes another.",
+        )
+    return old, new
 
 
 def make_current(session: Session, video_pk: int, version: int) -> bool:

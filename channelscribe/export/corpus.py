@@ -19,7 +19,7 @@ from channelscribe.catalogue.connection import Database
 from channelscribe.catalogue.transcripts import CorpusVideo
 from channelscribe.errors import UsageError
 
-__all__ = ["ROWS_A_GROUP", "Exported", "export_channel"]
+__all__ = ["ROWS_A_GROUP", "Exported", "export_channel", "json_lines"]
 
 ROWS_A_GROUP = 10_000
 
@@ -107,10 +107,20 @@ def _words(segment: Any) -> Iterator[dict[str, Any]]:
         yield {"word": text, "start": start, "end": end, "score": score, "speaker": speaker, "aligned": aligned}
 
 
-def _write_jsonl(rows: Iterator[Row], file: BinaryIO) -> None:
+def _as_line(row: Row) -> bytes:
     """JSON Lines (jsonlines.org): UTF-8, `\\n` after each object; days are as 2026-01-31."""
+    return json.dumps(_plain(row), ensure_ascii=False, default=str).encode() + b"\n"
+
+
+def json_lines(catalogue: Database, channel: str, **filters: Any) -> Iterator[bytes]:
+    """The lines of a channel one by one, with the filters of `export_channel`. Raises UnknownSource at the first."""
+    for video, segment in transcripts.corpus(catalogue, channel, **filters):
+        yield _as_line(Row(video, segment))
+
+
+def _write_jsonl(rows: Iterator[Row], file: BinaryIO) -> None:
     for row in rows:
-        file.write(json.dumps(_plain(row), ensure_ascii=False, default=str).encode() + b"\n")
+        file.write(_as_line(row))
 
 
 def _write_parquet(rows: Iterator[Row], file: BinaryIO) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from datetime import date
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 from zoneinfo import available_timezones
@@ -295,6 +296,39 @@ class SearchOptions(Options):
     )
 
 
+class WebOptions(Options):
+    """The reading room (`channelscribe serve`)."""
+
+    listen: str = Field("127.0.0.1:4300", description="where `channelscribe serve` listens, HOST:PORT")
+    hosts: Annotated[tuple[str, ...], BeforeValidator(by_comma)] = Field(
+        (), description="names under which it is asked, such as room.example.org, beside its own address"
+    )
+    user_header: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z][A-Za-z0-9-]{0,60}$",
+        description="header in which a proxy says who asks, such as X-Remote-User; empty: logins of `serve passwd`",
+    )
+    proxies: Annotated[tuple[str, ...], BeforeValidator(by_comma)] = Field(
+        (), description="addresses or networks of the proxies that are believed, such as 10.0.0.0/8"
+    )
+    editors: Annotated[tuple[str, ...], BeforeValidator(by_comma)] = Field(
+        (), description="users named by such a proxy who may change things; the others read"
+    )
+    presign: bool = Field(
+        False, description="let browsers fetch audio from the bucket itself, at addresses that hold for an hour"
+    )
+    requests_per_second: float = Field(
+        50, ge=0, le=100_000, description="requests of one address, ten seconds' worth at once; 0: no limit"
+    )
+
+    @field_validator("proxies")
+    @classmethod
+    def _are_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for each in value:
+            ip_network(each)
+        return value
+
+
 class Settings(Options):
     """Everything that can be set. Sections are the words before the dot in `channelscribe config show`."""
 
@@ -318,3 +352,4 @@ class Settings(Options):
     text: TextOptions = TextOptions()
     search: SearchOptions = SearchOptions()
     retention: RetentionOptions = RetentionOptions()
+    web: WebOptions = WebOptions()

@@ -159,6 +159,19 @@ class Bucket:
         self._download(key, content)
         return content.getvalue()
 
+    def size(self, key: str) -> int | None:
+        found = self._head(key)
+        return None if found is None else int(found["ContentLength"])
+
+    def read_range(self, key: str, start: int, length: int) -> bytes:
+        with self._translated(key):
+            wanted = {"Key": self._prefix + key, "Range": f"bytes={start}-{start + length - 1}"}
+            return self._answer_with_body(wanted)[1]
+
+    def address(self, key: str, seconds: int) -> str | None:
+        with self._translated(key):
+            return str(self._files.url(self.url(key), expires=seconds))
+
     @contextmanager
     def local_path(self, key: str) -> Iterator[Path]:
         with tempfile.TemporaryDirectory(prefix="channelscribe-") as folder:

@@ -75,6 +75,19 @@ class Folder:
         with self._translated(key):
             return self._path(key).read_bytes()
 
+    def size(self, key: str) -> int | None:
+        with self._translated(key):
+            path = self._path(key)
+            return path.stat().st_size if path.is_file() else None
+
+    def read_range(self, key: str, start: int, length: int) -> bytes:
+        with self._translated(key), self._path(key).open("rb") as file:
+            file.seek(start)
+            return file.read(length)
+
+    def address(self, key: str, seconds: int) -> str | None:
+        return None
+
     @contextmanager
     def local_path(self, key: str) -> Iterator[Path]:
         if not self.exists(key):

@@ -54,6 +54,12 @@ class Place(Protocol):
         ...
 
     def read_bytes(self, key: str) -> bytes: ...
+    def size(self, key: str) -> int | None:
+        """Bytes of what is there; None if nothing is."""
+        ...
+
+    def read_range(self, key: str, start: int, length: int) -> bytes: ...
+    def address(self, key: str, seconds: int) -> str | None: ...
     def local_path(self, key: str) -> AbstractContextManager[Path]: ...
     def delete(self, keys: Sequence[str]) -> None: ...
     def objects(self, prefix: str) -> Iterator[ObjectInfo]: ...
@@ -127,6 +133,18 @@ class MediaStore:
     def read_bytes(self, key: str) -> bytes:
         """The content under a key. Raises ObjectMissing."""
         return self._place.read_bytes(check_key(key))
+
+    def size(self, key: str) -> int | None:
+        """Bytes of what is under a key; None if nothing is."""
+        return self._place.size(check_key(key))
+
+    def read_range(self, key: str, start: int, length: int) -> bytes:
+        """At most `length` bytes from `start` on, for players that seek. Raises ObjectMissing."""
+        return self._place.read_range(check_key(key), start, length)
+
+    def address(self, key: str, seconds: int) -> str | None:
+        """Where anybody may read the object over HTTP for so long, without a key of the bucket; None for a folder."""
+        return self._place.address(check_key(key), seconds)
 
     def read_json(self, key: str) -> Any:
         """The JSON value under a key. Raises ObjectMissing, and StoreError when it is no JSON."""

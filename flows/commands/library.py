@@ -41,14 +41,7 @@ def search(options: argparse.Namespace) -> int:
         meant = None if hits or options.after else catalogue.read(did_you_mean, options.query)
     more = hits[-1].place if len(hits) == options.limit else None
     if options.json:
-        fields = ("video", "title", "start", "end", "speaker", "text", "url")
-        print_json(
-            {
-                "hits": [{name: getattr(hit, name) for name in fields} for hit in hits],
-                "next": more,
-                "did_you_mean": meant,
-            }
-        )
+        print_json({"hits": [hit.to_dict() for hit in hits], "next": more, "did_you_mean": meant})
         return 0
     for hit in hits:
         say(f"{hit.title}  {duration(hit.start)}  {hit.speaker or ''}".rstrip())
@@ -137,7 +130,7 @@ def entities(options: argparse.Namespace) -> int:
     settings, _ = run_settings(options)
     with database(settings, "entities") as catalogue:
         found = catalogue.read(names.entity_counts, channel=options.channel, label=options.label)
-    rows = [{"name": e.text, "label": e.label, "count": e.mentions, "videos": e.videos} for e in found]
+    rows = [each.to_dict() for each in found]
     if options.json:
         print_json({"entities": rows})
     else:

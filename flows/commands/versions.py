@@ -7,9 +7,6 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from channelscribe.catalogue import transcripts
-from channelscribe.catalogue.connection import Database
-from channelscribe.catalogue.tables import TranscriptRow
-from channelscribe.errors import UsageError
 from flows.output import duration, print_json, say, table
 from flows.session import database, run_settings
 
@@ -21,7 +18,9 @@ def versions(options: argparse.Namespace) -> int:
     settings, _ = run_settings(options)
     with database(settings, "versions") as catalogue:
         video, current, _ = catalogue.run(transcripts.transcript_of, options.video)
-        found = [_described(row, row.id == current.id) for row in catalogue.run(transcripts.versions, video.id)]
+        found = [
+            transcripts.described(row, row.id == current.id) for row in catalogue.run(transcripts.versions, video.id)
+        ]
     if options.json:
         print_json({"video": video.video_id, "title": video.title, "versions": found})
         return 0
@@ -36,24 +35,10 @@ def _line(each: dict[str, Any]) -> list[str]:
     return [str(each["version"]), current, each["made"][:16], each["model"] or "", each["language"], coverage]
 
 
-def _described(row: TranscriptRow, current: bool) -> dict[str, Any]:
-    recognizer = row.models.get("recognizer") or {}
-    return {
-        "version": row.version,
-        "current": current,
-        "transcript": row.transcript_id,
-        "made": row.created_at.isoformat(),
-        "model": recognizer.get("name"),
-        "language": row.language,
-        "coverage": row.quality.get("coverage"),
-        "no_speech": row.no_speech,
-    }
-
-
 def diff(options: argparse.Namespace) -> int:
     settings, _ = run_settings(options)
     with database(settings, "diff") as catalogue:
-        old, new = _chosen(catalogue, options)
+        old, new = catalogue.run(transcripts.compared, options.video, options.old, options.new)
         _, _, before = catalogue.run(transcripts.transcript_of, options.video, old)
         _, _, after = catalogue.run(transcripts.transcript_of, options.video, new)
     from channelscribe.evaluation.changes import changes
@@ -64,20 +49,6 @@ def diff(options: argparse.Namespace) -> int:
     else:
         _show(old, new, found)
     return 0
-
-
-def _chosen(catalogue: Database, options: argparse.Namespace) -> tuple[int, int]:
-    """The two versions: by default the current one and the one before it."""
-    video, current, _ = catalogue.run(transcripts.transcript_of, options.video)
-    versions = [row.version for row in catalogue.run(transcripts.versions, video.id)]
-    new = options.new or (current.version if options.old != current.version else max(versions))
-    old = options.old or max((version for version in versions if version < new), default=None)
-    if old is None:
-        raise UsageError(
-            f"Video {video.video_id} has one version of its transcript, nothing to compare it with.",
-            remedy="`channelscribe retranscribe` makes another.",
-        )
-    return old, new
 
 
 def _show(old: int, new: int, found: Changes) -> None:

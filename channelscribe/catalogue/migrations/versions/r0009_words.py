@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from alembic import op
 
-revision = "0008"
-down_revision = "0007"
+revision = "0009"
+down_revision = "0008"
 
 # NFKD parts a letter from its marks; what Unicode takes for letters of their own is named.
 CHANGES = r"""

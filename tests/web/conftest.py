@@ -1,0 +1,120 @@
+"""A library with what the reading room shows, on the embedded PostgreSQL of the catalogue's tests."""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+from channelscribe.catalogue import leases, listings, publishing, videos
+from channelscribe.catalogue.connection import Database
+from channelscribe.settings import Settings
+from channelscribe.settings.options import WebOptions
+from channelscribe.store import MediaStore, layout
+from channelscribe.transcript import Segment, Transcript, Turn, Word
+from channelscribe.web.access import Logins
+from channelscribe.web.app import Room, create_app
+from tests.catalogue.conftest import catalogue, empty_database, new_database, one_database, server
+from tests.catalogue.records import OWNER, SITE, Listed, Video
+from tests.store.conftest import bucket, s3
+
+__all__ = ["bucket", "catalogue", "empty_database", "new_database", "one_database", "s3", "server"]
+
+VIDEO = "jNQXAC9IVRw"
+HOST = "127.0.0.1"
+SENTENCES = (
+    "All right, so here we are, in front of the elephants at the zoo.",
+    "The cool thing about these guys is that they have really long trunks.",
+    "And that's pretty much all there is to say.",
+    "In Haarlem they keep a frame up to the window on Thursdays.",
+)
+
+
+def said(seconds: float = 240.0, last: str = "", language: str = "en") -> Transcript:
+    """Two speakers in turn; a sentence each five seconds, words at even distances."""
+    segments = []
+    count = int(seconds / 5)
+    for place in range(count):
+        text = last if last and place == count - 1 else SENTENCES[place % len(SENTENCES)]
+        start, words = place * 5.0, text.split()
+        step = 4.5 / max(len(words), 1)
+        speaker = f"S{place // 3 % 2}"
+        timed = [
+            Word(word, start + n * step, start + n * step + step * 0.9, 0.9, speaker) for n, word in enumerate(words)
+        ]
+        flags = ["unsure"] if place == 2 else []
+        segments.append(Segment(start, start + 4.5, text, speaker, -0.2, timed, flags))
+    turns = [Turn(place * 15.0, min(place * 15.0 + 14.5, seconds), f"S{place % 2}") for place in range(count // 3)]
+    return Transcript(language, seconds, segments, turns, {"recognizer": {"name": "tiny"}}, quality={"coverage": 0.98})
+
+
+def reading(transcript: Transcript) -> dict[str, object]:
+    """A reading that has found the places."""
+    found = []
+    text, at = transcript.text, 0
+    while (at := text.find("Haarlem", at)) >= 0:
+        found.append({
+            "text": "Haarlem", "key": "haarlem", "label": "GPE", "start_char": at, "end_char": at + 7,
+            "start": 15.4, "end": 15.8, "speaker": "S1",
+        })  # fmt: skip
+        at += 7
+    return {"sentences": [], "entities": found}
+
+
+def wave(seconds: float) -> bytes:
+    """Silence that a browser plays: 8 kHz, 8 bits, mono."""
+    samples = bytes([128]) * int(seconds * 8000)
+    head = struct.pack("<4sI4s4sIHHIIHH4sI", b"RIFF", 36 + len(samples), b"WAVE", b"fmt ", 16, 1, 1, 8000, 8000, 1, 8,
+                       b"data", len(samples))  # fmt: skip
+    return head + samples
+
+
+def publish(
+    catalogue: Database, video: str, transcript: Transcript, store: MediaStore | None = None, **facts: object
+) -> int:
+    """A video as a run leaves it; with its audio where there is a store. Returns our number of it."""
+    listing = Listed([Video(video, **facts)], complete=False)  # type: ignore[arg-type]
+    report = catalogue.run(listings.record_listing, listing)
+    row = next(row for row in catalogue.run(videos.list_videos, report.source_pk) if row.video_id == video)
+    catalogue.run(leases.claim, [row.id], OWNER, 60, only_due=False)
+    if store is not None:
+        key = layout.archive_key(SITE, video, "wav")
+        store.put_bytes(wave(transcript.duration), key, overwrite=True)
+        catalogue.run(videos.record_audio, 
+            row.id, OWNER, source_sha256=hashlib.sha256(video.encode()).hexdigest(), options_key="o",
+            format_id="140", seconds=transcript.duration, bytes=9, archive_key=key,
+            speech_key=layout.speech_key(SITE, video, "a" * 64), speech_sha256="a" * 64, part_keys=[],
+        )  # fmt: skip
+    identity = hashlib.sha256(f"{video} {transcript.text} {transcript.duration}".encode()).hexdigest()
+    catalogue.run(publishing.publish, row.id, OWNER, identity, transcript, reading(transcript), {})
+    return row.id
+
+
+@pytest.fixture
+def room(catalogue: Database, tmp_path: Path) -> Room:
+    """Two videos, one of them with audio and two versions."""
+    store = MediaStore(str(tmp_path / "library"))
+    publish(catalogue, VIDEO, said(last="An older ending."), store, title="Me at the zoo", published=date(2024, 4, 23))
+    publish(catalogue, VIDEO, said(), store, title="Me at the zoo", published=date(2024, 4, 23))
+    publish(catalogue, "second_video", said(30.0), title="A second <b>one</b>", published=date(2024, 5, 1))
+    settings = Settings(data_dir=tmp_path, web=WebOptions(requests_per_second=0))
+    return Room(catalogue, store, settings, Logins(tmp_path / "logins.json"), HOST)
+
+
+@pytest.fixture
+def client(room: Room) -> Iterator[TestClient]:
+    with client_of(room) as made:
+        yield made
+
+
+def client_of(room: Room, host: str = HOST) -> TestClient:
+    """A client that asks from this machine; failures are answers, as over the network."""
+    return TestClient(
+        create_app(room), base_url=f"http://{host}:4300", raise_server_exceptions=False, follow_redirects=False,
+        client=("127.0.0.1", 50000),
+    )  # fmt: skip
