@@ -82,7 +82,7 @@ def list_source(
 ) -> Listed:
     """Read the source's flat listing and record it. Raises what `sources.listing.list_source` does."""
     listing = _read(catalogue, source, options, full)
-    report = record_listing(catalogue, listing, judge_of(options, filters))
+    report = record_listing(catalogue, listing, judge_of(options, filters), filters.newest)
     return Listed(
         source_pk=report.source_pk,
         title=listing.title,
@@ -104,10 +104,11 @@ def rehearse(
     limit: int | None,
     *,
     full: bool = False,
+    again: Sequence[str] = (),
 ) -> Rehearsed:
-    """List the source, and say what a sync would do; nothing is written."""
+    """List the source, and say what a sync would do; nothing is written. `again` as in `ask_again`."""
     listing = _read(catalogue, source, options, full)
-    found = catalogue.run(triage.dry_run, listing, judge_of(options, filters), limit)
+    found = catalogue.run(triage.dry_run, listing, judge_of(options, filters), limit, filters.newest, again)
     return Rehearsed(found, _notes(listing, found.report, source), str(listing.error) if listing.error else None)
 
 
@@ -157,8 +158,13 @@ def _read(catalogue: Database, source: str, options: SourceOptions, full: bool) 
 
 def _notes(listing: Listing, report: ListingReport, source: str) -> list[str]:
     """What a listing says beside its counts."""
+    notes = list(listing.notes)
+    if report.filtered:
+        notes.append(f"{report.filtered} left out by the filters of this sync, for this source")
+    if report.wanted:
+        notes.append(f"{report.wanted} wanted again, which the filters of an earlier sync of this source had left out")
     if not report.replaced:
-        return listing.notes
+        return notes
     names = ", ".join(report.replaced[:MOST_NAMED]) + (", …" if len(report.replaced) > MOST_NAMED else "")
     again = f"`channelscribe sync {source} --refetch {report.replaced[0]}` fetches one anew."
-    return [*listing.notes, f"{len(report.replaced)} changed: there is another recording of {names} now. {again}"]
+    return [*notes, f"{len(report.replaced)} changed: there is another recording of {names} now. {again}"]

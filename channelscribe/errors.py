@@ -308,7 +308,8 @@ class SuspectedBlock(SourceError):
 
 
 class FilteredOut(SourceError):
-    """Reasons: filter_title, filter_duration, filter_date, filter_live, filter_shorts, taken_down."""
+    """Reasons: filter_title, filter_duration, filter_date, filter_season, filter_newest, filter_live,
+    filter_shorts, taken_down."""
 
     reason = "filter"
     whose = Whose.VIDEO

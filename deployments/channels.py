@@ -17,12 +17,15 @@ import yaml
 from pydantic import Field, ValidationError, field_validator
 
 from channelscribe.errors import ChannelscribeError, InvalidSetting, UsageError
+from channelscribe.settings.options import FilterOptions
 from channelscribe.settings.registry import SettingsRegistry
 from channelscribe.settings.travel import refuse_own
 from channelscribe.sources.subscriptions import read_opml
 from deployments.declared import FROM_GIT, DeclaredSchedule, Strict
 
 FILE = Path(__file__).parent / "channels.yaml"
+CHOSEN = {"limit", "since", "newest", "title", "min_minutes", "max_minutes", "season", "full", "settings"}
+"""What an entry says of its run, by the names of the form."""
 
 
 class Channel(Strict):
@@ -35,6 +38,11 @@ class Channel(Strict):
     active: bool = True
     limit: int | None = Field(None, ge=1, le=100_000)
     since: date | None = None
+    newest: int | None = Field(None, ge=1)
+    title: str | None = Field(None, max_length=500)
+    min_minutes: float | None = Field(None, ge=0)
+    max_minutes: float | None = Field(None, gt=0)
+    season: int | None = Field(None, ge=0)
     full: bool = False
     settings: dict[str, Any] = Field(default_factory=dict)
 
@@ -46,6 +54,12 @@ class Channel(Strict):
                 "has a user or a password in it, which all would see; sync it once with `channelscribe sync`, which "
                 "keeps them, and write it here without"
             )
+        return value
+
+    @field_validator("title")
+    @classmethod
+    def _is_pattern(cls, value: str | None) -> str | None:
+        FilterOptions(title=value)
         return value
 
     @field_validator("timezone")
@@ -67,7 +81,7 @@ class Channel(Strict):
 
     def schedule(self) -> DeclaredSchedule:
         """Raises ValidationError for a wrong cron line."""
-        chosen = self.model_dump(mode="json", include={"limit", "since", "full", "settings"}, exclude_defaults=True)
+        chosen = self.model_dump(mode="json", include=CHOSEN, exclude_defaults=True)
         made = DeclaredSchedule(
             slug=f"{FROM_GIT}{self.name}",
             cron=self.cron,

@@ -95,6 +95,11 @@ def parser() -> Parser:
     )
     sync.add_argument("--limit", type=count, metavar="N", help="work on at most N videos of each source")
     sync.add_argument("--since", type=day, metavar="DATE", help="leave out what was published before, YYYY-MM-DD")
+    sync.add_argument("--newest", type=count, metavar="N", help="only the newest N of what the rest lets through")
+    sync.add_argument("--title", metavar="REGEX", help="only titles in which this is found, case ignored")
+    sync.add_argument("--min-minutes", type=float, metavar="N", help="nothing shorter")
+    sync.add_argument("--max-minutes", type=float, metavar="N", help="nothing longer")
+    sync.add_argument("--season", type=int, metavar="N", help="only this season of a podcast")
     sync.add_argument("--dry-run", action="store_true", help="only say what would be done, and why")
     sync.add_argument("--full", action="store_true", help="read a channel to its end, however recently that was done")
     sync.add_argument(

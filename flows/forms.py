@@ -58,6 +58,15 @@ class SyncRequest(Form):
         None, title="Limit", description="work on at most this many videos; empty: all that are due", ge=1, le=100_000
     )
     since: Day | None = Field(None, title="Since", description="leave out what was published before this day")
+    newest: int | None = Field(
+        None, title="Newest", description="only so many of what the rest lets through, the newest", ge=1, le=1_000_000
+    )
+    title: str | None = Field(
+        None, title="Titles", description="only titles in which this regular expression is found", max_length=500
+    )
+    min_minutes: float | None = Field(None, title="Minutes at least", description="nothing shorter", ge=0, le=100_000)
+    max_minutes: float | None = Field(None, title="Minutes at most", description="nothing longer", gt=0, le=100_000)
+    season: int | None = Field(None, title="Season", description="only this season of a podcast", ge=0, le=10_000)
     dry_run: bool = Field(
         False, title="Dry run", description="only list the source and say what would be done, and why"
     )
@@ -84,9 +93,12 @@ class SyncRequest(Form):
     )
 
     def own_settings(self) -> dict[str, Any]:
-        """The settings of this run; `since` is the filter of that name."""
-        since = {"filters.published_from": self.since.isoformat()} if self.since else {}
-        return {**self.settings, **since}
+        """The settings of this run; what is kept to taste are filters."""
+        taste = {
+            "published_from": self.since.isoformat() if self.since else None,
+            **{name: getattr(self, name) for name in ("newest", "title", "min_minutes", "max_minutes", "season")},
+        }
+        return {**self.settings, **{f"filters.{name}": value for name, value in taste.items() if value is not None}}
 
 
 class TranscribeRequest(Form):

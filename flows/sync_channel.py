@@ -38,7 +38,7 @@ def sync_channel(request: SyncRequest) -> SyncSummary:
     # Without passwords and tokens: that name is what runs, pages and messages have.
     request = request.model_copy(update={"source": catalogue().run(listings.keep_address, request.source)})
     if request.dry_run:
-        found = dry_run(request.source, options, request.limit, request.full)
+        found = dry_run(request.source, options, request.limit, request.full, request.again)
         return completed(rehearsed(request, found, str(flow_run.id)))
     with only_sync_of(catalogue(), request.source, run_name(), wait=request.wait) as other:
         if other is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from prefect import task
@@ -24,7 +25,9 @@ def list_source(source: str, options: Options, full: bool = False) -> Listed:
 
 
 @task(name="dry-run", **LISTING)
-def dry_run(source: str, options: Options, limit: int | None, full: bool = False) -> Rehearsed:
+def dry_run(
+    source: str, options: Options, limit: int | None, full: bool = False, again: Sequence[str] = ()
+) -> Rehearsed:
     """List the source, and say what a sync would do and why; nothing is written."""
     filters = settings_of(options).filters
-    return discovery.rehearse(catalogue(), source, source_options(options), filters, limit, full=full)
+    return discovery.rehearse(catalogue(), source, source_options(options), filters, limit, full=full, again=again)

@@ -56,7 +56,8 @@ UPDATE video SET lease_owner = :owner, lease_until = now() + make_interval(secs 
     step = NULL, step_fraction = NULL
 WHERE id IN (
     SELECT video.id FROM video JOIN source_video AS link ON link.video_pk = video.id
-    WHERE link.source_pk = :source AND link.gone_at IS NULL AND {DUE} AND {FREE} AND NOT video.id = ANY(:had)
+    WHERE link.source_pk = :source AND link.gone_at IS NULL AND link.filtered IS NULL AND {DUE} AND {FREE}
+        AND NOT video.id = ANY(:had)
     ORDER BY video.setbacks, link.position NULLS LAST, video.id LIMIT :count FOR UPDATE OF video SKIP LOCKED)
 RETURNING id
 """  # noqa: S608
@@ -68,6 +69,7 @@ def due(session: Session, source_pk: int, limit: int | None = None) -> list[Vide
         select(VideoRow)
         .join(SourceVideoRow, col(SourceVideoRow.video_pk) == col(VideoRow.id))
         .where(SourceVideoRow.source_pk == source_pk, col(SourceVideoRow.gone_at).is_(None))
+        .where(col(SourceVideoRow.filtered).is_(None))
         .where(text(DUE), text(FREE))
         .order_by(col(VideoRow.setbacks), col(SourceVideoRow.position).nulls_last(), col(VideoRow.id))
     )
@@ -158,8 +160,8 @@ FROM video
 def left_in_source(session: Session, source_pk: int, owner: str, given_back: Sequence[int] = ()) -> Left:
     """The due videos of a source, but for those that a run was `given_back`. Sees rows that somebody has locked."""
     where = f"""JOIN source_video AS link ON link.video_pk = video.id
-        WHERE link.source_pk = :source AND link.gone_at IS NULL AND taken_down_at IS NULL AND {DUE}
-            AND NOT video.id = ANY(:given_back)"""
+        WHERE link.source_pk = :source AND link.gone_at IS NULL AND link.filtered IS NULL AND taken_down_at IS NULL
+            AND {DUE} AND NOT video.id = ANY(:given_back)"""
     values = {"source": source_pk, "owner": owner, "given_back": list(given_back)}
     return Left(*execute(session, LEFT + where, **values).one())
 

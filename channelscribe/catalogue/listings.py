@@ -87,6 +87,8 @@ class ListingReport:
     """Counts of one listing. `gone`: listed before, now no more. `changed`: what people see of it, or the recording.
 
     `replaced` are the ids of videos that are here, and of which there is another recording under their guid now.
+    `filtered` videos are left out from now on, by the filters of this sync; `wanted` ones had been left out by those of
+    an earlier one, and this one's let them through.
     """
 
     source_pk: int
@@ -95,6 +97,8 @@ class ListingReport:
     changed: int
     gone: int
     replaced: tuple[str, ...] = ()
+    filtered: int = 0
+    wanted: int = 0
 
 
 COLUMNS = (

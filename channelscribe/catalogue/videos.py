@@ -71,10 +71,14 @@ def rows_of(session: Session, video_pks: Sequence[int]) -> list[VideoRow]:
 def left_out(session: Session, source_pk: int) -> list[tuple[str, str | None, int, str | None]]:
     """(state, reason, videos, message) of the source's videos that are not due, the most frequent first."""
     query = f"""
-        SELECT state, reason, count(*) AS videos, max(message) AS message
+        SELECT CASE WHEN link.filtered IS NULL THEN state ELSE 'excluded' END AS state,
+            coalesce(link.filtered, reason) AS reason, count(*) AS videos,
+            CASE WHEN bool_or(link.filtered IS NOT NULL AND state <> 'excluded')
+                THEN 'Left out here; another source wants it.' ELSE max(message) END AS message
         FROM video JOIN source_video AS link ON link.video_pk = video.id
-        WHERE link.source_pk = :source AND link.gone_at IS NULL AND NOT ({DUE} AND {FREE})
-        GROUP BY state, reason ORDER BY videos DESC, state, reason"""  # noqa: S608 - constants of the module leases
+        WHERE link.source_pk = :source AND link.gone_at IS NULL
+            AND (link.filtered IS NOT NULL OR NOT ({DUE} AND {FREE}))
+        GROUP BY 1, 2 ORDER BY videos DESC, state, reason"""  # noqa: S608 - constants of the module leases
     return [tuple(row) for row in execute(session, query, source=source_pk)]
 
 

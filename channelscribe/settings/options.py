@@ -141,6 +141,8 @@ class FilterOptions(Options):
     max_minutes: float | None = Field(None, gt=0, description="nothing longer")
     published_from: date | None = Field(None, description="nothing published before this day")
     published_to: date | None = Field(None, description="nothing published after this day")
+    newest: int | None = Field(None, ge=1, description="of what the others let through only so many, the newest")
+    season: int | None = Field(None, ge=0, description="only this season of a podcast")
     live: bool = Field(True, description="livestreams too, once they have ended")
     shorts: bool = Field(True, description="shorts too")
 

@@ -1,4 +1,5 @@
-"""Whether a video is fetched at all, and now: the configured filters, and what listings say of it.
+"""Whether a video is fetched at all, and now: the configured filters, and what listings say of it. Which are the newest
+(`filters.newest`) is a question about all of a source, which `catalogue.triage` answers.
 
 Needs nothing but what is known of the video. What is not known never excludes: the video's own page is asked then, and
 judged again.
@@ -42,6 +43,8 @@ class Facts(Protocol):
     def release_at(self) -> datetime | None: ...
     @property
     def tab(self) -> str | None: ...
+    @property
+    def season(self) -> str | None: ...
 
 
 def verdict(facts: Facts, filters: FilterOptions, has_account: bool) -> ChannelscribeError | None:
@@ -75,9 +78,9 @@ def filtered_out(facts: Facts, filters: FilterOptions) -> FilteredOut | None:
 def refuse_filtered(page: Facts, filters: FilterOptions) -> None:
     """Raises FilteredOut for what a video's page tells and its listing did not: dates, lengths, streams.
 
-    Titles and shorts were judged by the listing, which is what people see.
+    Titles, seasons and shorts were judged by the listing, which is what people see.
     """
-    told = filters.model_copy(update={"title": None, "not_title": None, "shorts": True})
+    told = filters.model_copy(update={"title": None, "not_title": None, "season": None, "shorts": True})
     if (filtered := filtered_out(page, told)) is not None:
         raise filtered
 
@@ -88,6 +91,9 @@ def _broken_rules(facts: Facts, filters: FilterOptions) -> Iterator[tuple[str, s
     if filters.not_title is not None and re.search(filters.not_title, facts.title, re.IGNORECASE):
         yield "filter_title", f"filters.not_title = {filters.not_title}"
     yield from _broken_limits(facts, filters)
+    # Whoever wants one season does not want what nobody counts to any.
+    if filters.season is not None and facts.season != str(filters.season):
+        yield "filter_season", f"filters.season = {filters.season}"
     if not filters.live and facts.live_status in _LIVE:
         yield "filter_live", "filters.live = false"
     if not filters.shorts and facts.tab == "shorts":

@@ -54,6 +54,11 @@ class ListedVideo:
     former: str | None = None
     replaced: bool = False
 
+    @property
+    def season(self) -> str | None:
+        """The number of an episode's season, as the feed tells it."""
+        return self.about.get("season")
+
 
 _NAMES = [field.name for field in fields(ListedVideo)]
 

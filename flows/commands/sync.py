@@ -71,6 +71,11 @@ def request_of(source: str, options: argparse.Namespace, given: Mapping[str, Any
         source=source,
         limit=options.limit,
         since=options.since,
+        newest=options.newest,
+        title=options.title,
+        min_minutes=options.min_minutes,
+        max_minutes=options.max_minutes,
+        season=options.season,
         dry_run=options.dry_run,
         full=options.full,
         again=options.again,
@@ -107,7 +112,9 @@ class Syncs:
         catalogue, source, sources, filters = self.catalogue, request.source, settings.sources, settings.filters
         tell(f"Looking at {source} …")
         if request.dry_run:
-            look = partial(rehearse, catalogue, source, sources, filters, request.limit, full=request.full)
+            look = partial(
+                rehearse, catalogue, source, sources, filters, request.limit, full=request.full, again=request.again
+            )
             return rehearsed(request, patiently(look))
         name = f"{self.stack.command.partition(' ')[0]}, process {os.getpid()} on {platform.node()}"
         with only_sync_of(catalogue, source, name, wait=request.wait) as other:
