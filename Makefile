@@ -29,11 +29,11 @@ demo: setup  ## the main job on the bundled sample channel, offline
 	$(BIN)/channelscribe demo
 
 # Three processes: one for each of two shared stacks (tests/scheduling.py), one for the rest.
-test: setup  ## all tests but the longest
+test: setup  ## all tests but the longest, about six minutes on two cores
 	$(BIN)/pytest -n 3 --no-loadscope-reorder -m "not long"
 
-test-long: setup  ## the longest: what docker/ describes, as containers and as processes
-	$(BIN)/pytest -m long
+test-long: setup  ## the longest: kills and faults on whole stacks, the system's ffmpeg, docker/ as containers and processes
+	$(BIN)/pytest -n 3 --no-loadscope-reorder -m long
 
 test-fast: setup  ## the library's tests: no engine, no models, under a minute
 	$(BIN)/pytest -m "not speech and not stack and not slow" -n auto tests

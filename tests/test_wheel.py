@@ -161,6 +161,7 @@ def ended(server: SyncPrefectClient, run_id: object, seconds: float) -> str:
     raise AssertionError("the run did not end")
 
 
+@pytest.mark.long
 @pytest.mark.stack
 @pytest.mark.timeout(900)
 def test_the_whole_stack_among_strangers(python: Path, folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:

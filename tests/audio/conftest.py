@@ -39,7 +39,7 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture(params=["wheel", pytest.param("system", marks=pytest.mark.slow)])
+@pytest.fixture(params=["wheel", pytest.param("system", marks=[pytest.mark.slow, pytest.mark.long])])
 def each_ffmpeg(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """The test runs with the wheel's ffmpeg, and again with the system's where there is one."""
     if request.param == "wheel":

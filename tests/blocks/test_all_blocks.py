@@ -108,6 +108,7 @@ def documents(stack: LocalStack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         each.cache_clear()
 
 
+@pytest.mark.long
 @pytest.mark.stack
 def test_workers_and_doctor_use_the_documents_that_settings_name(
     documents: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

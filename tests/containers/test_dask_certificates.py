@@ -18,7 +18,7 @@ from tests.containers.compose_file import DOCKER
 ROLES = ["scheduler", "worker", "client"]
 ALL = " ".join(["authority", *ROLES])
 
-pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="there is no openssl here")
+pytestmark = [pytest.mark.long, pytest.mark.skipif(shutil.which("openssl") is None, reason="there is no openssl here")]
 
 
 def run(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:

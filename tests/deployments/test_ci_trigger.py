@@ -26,7 +26,7 @@ from channelscribe.settings.travel import VARIABLE
 from deployments.provision import provision
 from tests.conftest import clean_environment
 
-pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.long, pytest.mark.stack, pytest.mark.timeout(600)]
 
 DOC = (Path(__file__).parent.parent.parent / "docs" / "operating.md").read_text(encoding="utf-8")
 ON_SAMPLE = {"speech.model": "sample", "text.models": {"en": "sample"}, "sources.allow_private_addresses": True}

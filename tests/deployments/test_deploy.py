@@ -129,6 +129,7 @@ def test_a_run_is_counted_as_lost_late_enough(server: SyncPrefectClient, deploy:
     assert trigger.match_related.root["prefect.resource.id"] == "prefect.tag.channelscribe"
 
 
+@pytest.mark.long
 def test_a_run_that_lives_no_more_is_marked(server: SyncPrefectClient, deploy: Deploy) -> None:
     """The automation itself, with a shorter time."""
     deploy()
@@ -185,6 +186,7 @@ def test_schedules_follow_the_list_and_a_paused_one_stays_paused(server: SyncPre
     assert schedules(server)["git-city-radio"].active is False
 
 
+@pytest.mark.long
 def test_what_is_declared_no_more_goes_and_what_people_made_stays(
     server: SyncPrefectClient, deploy: Deploy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -217,6 +219,7 @@ def test_what_is_declared_no_more_goes_and_what_people_made_stays(
     assert names(deploy()) == {("create", "automation channelscribe: endless runs")}
 
 
+@pytest.mark.long
 def test_deployments_of_0_1_0_go_and_their_schedules_move_as_they_are(
     server: SyncPrefectClient, deploy: Deploy
 ) -> None:
@@ -268,6 +271,7 @@ def work(server: SyncPrefectClient, pool: str, queues: list[str]) -> list[FlowRu
     return runs
 
 
+@pytest.mark.long
 def test_however_many_channels_are_due_at_one_minute_each_is_synced(server: SyncPrefectClient, deploy: Deploy) -> None:
     deploy(text="channels: []")
     deployment, most = server.read_deployment_by_name(SYNC).id, QUEUES["default", "syncs"].runs

@@ -28,6 +28,7 @@ def test_pages_may_talk_to_their_own_server_only(stack: LocalStack, page: str) -
         assert "connect-src 'self'" in answer.headers["Content-Security-Policy"]
 
 
+@pytest.mark.long
 def test_a_schedule_makes_runs(server: SyncPrefectClient) -> None:
     """Prefect 3.8 with SQLAlchemy 2.1 makes none and says so only in the server's log."""
     flow = server.create_flow_from_name(f"scheduled-{uuid4().hex}")

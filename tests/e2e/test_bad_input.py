@@ -16,7 +16,7 @@ from channelscribe.sample.feed import sample_items
 from channelscribe.sample.server import SampleServer
 from tests.conftest import ON_SAMPLE, Cli, Ended, run_command
 
-pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.long, pytest.mark.stack, pytest.mark.timeout(600)]
 
 
 def one_line(done: Ended, code: int, *says: str) -> None:

@@ -23,7 +23,7 @@ from tests.conftest import Cli
 from tests.e2e.syncing import Summary, Syncs
 from tests.standin.site import Generated, StandinSite, Video
 
-pytestmark = [pytest.mark.stack, pytest.mark.speech, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.long, pytest.mark.stack, pytest.mark.speech, pytest.mark.timeout(900)]
 
 
 @pytest.fixture(scope="module")

@@ -42,7 +42,7 @@ from tests.conftest import ON_SAMPLE, Ended, clean_environment
 from tests.e2e.syncing import Syncs
 from tests.standin.site import StandinSite, Video
 
-pytestmark = [pytest.mark.stack, pytest.mark.speech, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.long, pytest.mark.stack, pytest.mark.speech, pytest.mark.timeout(600)]
 
 NAMES = (
     *("database", "accesskey", "secretkey", "hub", "cookie", "proxy", "token", "api"),

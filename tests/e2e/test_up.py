@@ -14,7 +14,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from tests.conftest import clean_environment, command, run_command
 
-pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.long, pytest.mark.stack, pytest.mark.timeout(300)]
 
 
 def workers(data: Path) -> list[str]:

@@ -108,6 +108,7 @@ def older_programs() -> Path | None:
     return next((each for each in found if int(each.parent.name) < int(postgres.MAJOR)), None)
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.skipif(older_programs() is None, reason="needs an older PostgreSQL of the system (Debian: postgresql)")
 def test_a_folder_of_an_older_version_is_carried_over(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -70,6 +70,7 @@ Part.note = noted_and_killed
 """
 
 
+@pytest.mark.long
 def test_killed_again_when_the_new_file_has_just_been_answered(
     site: SampleServer, options: SourceOptions, tmp_path: Path
 ) -> None:

@@ -67,6 +67,7 @@ class Silent:
         return [[]] * len(said)
 
 
+@pytest.mark.long
 @pytest.mark.speech
 def test_ten_hours_are_heard_and_decoded_in_stretches() -> None:
     track = Sparse()
@@ -83,6 +84,7 @@ def test_ten_hours_are_heard_and_decoded_in_stretches() -> None:
     assert track.largest <= 160 * SAMPLE_RATE + 5 * SAMPLE_RATE
 
 
+@pytest.mark.long
 @pytest.mark.speech
 def test_ten_hours_are_diarized_in_windows() -> None:
     import pandas  # type: ignore[import-untyped]

@@ -17,6 +17,7 @@ from channelscribe.speech.speaker_linking import _takes_several_masks, hasten
 OPTIONS = SpeechOptions(model="sample", device="cpu")
 
 
+@pytest.mark.long
 @pytest.mark.speech
 def test_the_same_turns_and_voices_with_a_third_of_the_embeddings(
     dialogue: Any, monkeypatch: pytest.MonkeyPatch

@@ -103,6 +103,7 @@ def work(place: Place, tmp_path: Path) -> dict[str, str]:
     return {**sums, KEY: stored.sha256}
 
 
+@pytest.mark.long
 def test_with_one_in_five_failing_everything_is_whole(place: Place, tmp_path: Path, small_parts: None) -> None:
     expected = work(place, tmp_path)
     without = place.proxy.total

@@ -15,7 +15,7 @@ from channelscribe.local_stack.services import prefect_environment
 from tests.conftest import clean_environment
 from tests.standin.site import StandinSite, Video
 
-pytestmark = pytest.mark.stack
+pytestmark = [pytest.mark.long, pytest.mark.stack]
 
 ROUNDS, VIDEOS = 20, 4
 

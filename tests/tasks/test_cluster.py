@@ -20,7 +20,7 @@ from channelscribe.settings.options import DaskOptions
 from tasks.dask_cluster import tls
 from tests.conftest import clean_environment
 
-pytestmark = pytest.mark.stack
+pytestmark = [pytest.mark.long, pytest.mark.stack]
 
 SCRIPT = """
 import json, os, sys

@@ -150,6 +150,7 @@ def test_only_transient_failures_are_tried_again(stack: LocalStack, data_dir: Pa
     assert tries == [3, 1, 1]
 
 
+@pytest.mark.long
 def test_a_step_that_kills_its_worker_fails_alone(stack: LocalStack, data_dir: Path, tmp_path: Path) -> None:
     before, culprit, after = run(DEATH, stack, data_dir, tmp_path)
     assert culprit[0] == "WorkerDied"

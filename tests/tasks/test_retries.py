@@ -55,6 +55,7 @@ print(json.dumps(both()))
 """
 
 
+@pytest.mark.long
 @pytest.mark.stack
 def test_two_steps_are_not_tried_again_together(stack: LocalStack, data_dir: Path, tmp_path: Path) -> None:
     done, error, tries_of_gone = run(FLAKY, stack, data_dir, tmp_path)
