@@ -26,16 +26,18 @@ def speech_worker(world: World) -> None:
 
 
 def worker_of(world: World, service: str) -> psutil.Process:
-    """The worker process itself: the service is the nanny that starts it again."""
-    nanny = world.service(service)
+    """The worker process itself: of a service with a nanny, its child."""
+    found = world.service(service)
+    if "--no-nanny" in found.cmdline():
+        return found
 
     def spawned() -> list[psutil.Process]:
         with suppress(psutil.Error):
-            return [each for each in nanny.children() if "resource_tracker" not in " ".join(each.cmdline())]
+            return [each for each in found.children() if "resource_tracker" not in " ".join(each.cmdline())]
         return []
 
-    found: list[psutil.Process] = settled(f"the worker of {service}", spawned)
-    return found[-1]
+    children: list[psutil.Process] = settled(f"the worker of {service}", spawned)
+    return children[-1]
 
 
 def scheduler(world: World) -> None:
