@@ -99,6 +99,36 @@ print(json.dumps(one_dies()))
 """
 
 
+FRESH = """
+import time
+
+@task
+def blocks():
+    (folder / "begun").touch()
+    while not (folder / "go").exists():
+        time.sleep(0.02)
+
+@task
+def heard(name):
+    with (folder / "order").open("a") as file:
+        file.write(f"{name} ")
+
+@flow(task_runner=OnDask())
+def backlog_and_today():
+    first = submit("GPU", blocks)
+    while not (folder / "begun").exists():
+        time.sleep(0.02)
+    later = [submit("GPU", heard, f"old-{number}") for number in range(3)]
+    later.append(submit("GPU", heard, "today", fresh=True))
+    (folder / "go").touch()
+    for each in [first, *later]:
+        each.wait()
+
+backlog_and_today()
+print(json.dumps((folder / "order").read_text().split()))
+"""
+
+
 LOCAL = """
 import psutil
 from distributed import get_worker
@@ -162,3 +192,7 @@ def test_without_a_scheduler_a_flow_uses_the_local_stack(stack: LocalStack, data
     cpu, net, gpu = run(LOCAL, stack, data_dir, tmp_path, local=True)
     assert cpu == net == [["CPU", "NET"], ["127.0.0.1"]]
     assert gpu == [["GPU"], ["127.0.0.1"]]
+
+
+def test_todays_episode_does_not_wait_behind_a_backlog(stack: LocalStack, data_dir: Path, tmp_path: Path) -> None:
+    assert run(FRESH, stack, data_dir, tmp_path)[0] == "today"
