@@ -377,7 +377,8 @@ def pages(room: Room) -> APIRouter:
     def activity(
         request: Request, state: str | None = None, reason: str | None = None, after: str | None = None, run: str = ""
     ) -> Response:
-        found, more = [], None
+        found: list[dict[str, Any]] = []
+        more: str | None = None
         with database.connection() as connection:
             now = records.activity(connection)
             if state or reason:
@@ -445,14 +446,13 @@ def pages(room: Room) -> APIRouter:
 
 
 def _question(given: dict[str, str]) -> Question:
-    days: dict[str, date | None] = {}
+    asked: dict[str, Any] = {name: given[name] or None for name in ("channel", "speaker", "entity", "language")}
     for name in ("since", "until"):
         try:
-            days[name] = date.fromisoformat(given[name]) if given[name] else None
+            asked[name] = date.fromisoformat(given[name]) if given[name] else None
         except ValueError:
             raise UsageError(f"{given[name][:40]!r} is no day.", remedy="Give it as 2026-01-31.") from None
-    texts = {name: given[name] or None for name in ("channel", "speaker", "entity", "language")}
-    return Question(given["q"], **texts, **days)
+    return Question(given["q"], **asked)
 
 
 def _facets(found: dict[str, Any] | None, given: dict[str, str], link: Links) -> Iterator[dict[str, Any]]:
