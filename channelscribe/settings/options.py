@@ -163,7 +163,10 @@ class SpeechModel(Options):
     recognizer: str = Field(description="faster-whisper model name, hub id, or folder of a CTranslate2 model")
     language: str | None = Field(None, description="language code to assume; empty: detected")
     aligner: str | None = Field(None, description="wav2vec2 CTC model, hub id or folder; empty: by language")
-    diarizer: str | None = Field(None, description="pyannote pipeline, hub id or folder; empty: none")
+    diarizer: str | None = Field(
+        "auto",
+        description="pyannote pipeline: hub id, folder; open: needs no token; auto: pyannote's with one, else open",
+    )
     revision: str = Field("main", description="hub revision, or a version name for folders")
     chunk_seconds: int = Field(30, ge=5, le=30, description="longest stretch given to the recognizer at once")
     sha256: dict[str, str] = Field(
@@ -200,7 +203,7 @@ class SpeechOptions(Options):
     align: bool | Literal["attention"] = Field(
         True, description="time each word: true by an aligner where there is one; attention: by the recognizer; false"
     )
-    diarize: bool = Field(True, description="say who speaks, where the model has a diarizer")
+    diarize: bool = Field(True, description="say who speaks")
     diarize_step: float = Field(
         0.2, ge=0.05, le=0.5, description="distance of the diarizer's windows, of a window; pyannote has 0.1"
     )

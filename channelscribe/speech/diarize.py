@@ -1,12 +1,13 @@
 """Speech track to speaker turns: who speaks when.
 
-Needs the extra `speech` and a diarizer (the sample's, or pyannote's from the hub with a token). Leaves
+Needs the extra `speech` and a diarizer (the sample's, the open one, or pyannote's from the hub with a token). Leaves
 nothing behind; the answer is JSON (the checkpoint of the stage `diarize`). A long recording is taken in windows
 whose speakers are stitched by voice, so memory does not grow with its length.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -112,9 +113,10 @@ def _window(
 
 
 def _threshold(engine: Any) -> float:
-    """The distance from which the pipeline itself takes two voices for two speakers."""
+    """The distance of unit vectors from which the pipeline itself takes two voices for two speakers."""
     clustering = engine.model.parameters(instantiated=True).get("clustering", {})
-    return float(clustering.get("threshold", _THRESHOLD))
+    threshold = float(clustering.get("threshold", _THRESHOLD))
+    return math.sqrt(2 * threshold) if clustering.get("method") == "average" else threshold  # that one is of cosines
 
 
 def name_speakers(turns: list[dict[str, Any]], seconds: float) -> list[dict[str, Any]]:

@@ -23,7 +23,7 @@ from channelscribe.sample import world
 from channelscribe.settings.options import SpeechOptions
 from channelscribe.speech import hub
 from channelscribe.speech.engines import prepare_engines
-from channelscribe.speech.registry import ResolvedModel
+from channelscribe.speech.registry import GE2E, OPEN_DIARIZER, ResolvedModel
 from channelscribe.speech.speaker_linking import hasten
 from channelscribe.speech.verify import verify_bundle, verify_fetched, verify_own, verify_pipeline
 
@@ -112,8 +112,13 @@ def load_diarizer(model: ResolvedModel, options: SpeechOptions) -> Loaded | None
     diarizer = model.diarizer
 
     def load() -> Any:
-        _verify_vad()  # the sample's diarizer segments with the same checkpoint
+        checkpoint = _verify_vad()  # the sample's diarizer and the open one segment with the same
         from whisperx.diarize import DiarizationPipeline
+
+        if diarizer == OPEN_DIARIZER:
+            from channelscribe.speech.open_diarizer import OpenDiarization
+
+            return _hastened(OpenDiarization(checkpoint, model.device), model)
 
         token = options.hub_token.get_secret_value() if options.hub_token else None
         if not model.bundled:
@@ -126,7 +131,8 @@ def load_diarizer(model: ResolvedModel, options: SpeechOptions) -> Loaded | None
             folder = world.diarizer_folder(Path(workdir))
             return _hastened(DiarizationPipeline(model_name=str(folder), device=model.device), model)
 
-    return _once(("diarizer", diarizer, model.device), model, load)
+    place = str(GE2E) if diarizer == OPEN_DIARIZER else diarizer  # a folder here may be called as that is
+    return _once(("diarizer", place, model.device), model, load)
 
 
 def _hastened(diarizer: Any, model: ResolvedModel) -> Any:
@@ -187,7 +193,8 @@ def _first_line(error: Exception) -> str:
     return f"{type(error).__name__}: {str(error).strip()}".splitlines()[0][:200]
 
 
-def _verify_vad() -> None:
+def _verify_vad() -> Path:
+    """The detector's checkpoint, once it is known to be the right one."""
     spec = find_spec("whisperx")
     assets = Path(next(iter(spec.submodule_search_locations or []))) if spec else Path()
     checkpoint = assets / "assets" / "pytorch_model.bin"
@@ -198,3 +205,4 @@ def _verify_vad() -> None:
             f"{checkpoint} is not the voice activity detector that WhisperX ships.",
             remedy="Install whisperx again from a source you trust.",
         )
+    return checkpoint

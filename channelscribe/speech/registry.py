@@ -24,7 +24,9 @@ from channelscribe.speech.memory_budget import cores, fitting_batch, weight_byte
 
 __all__ = [
     "BUILT_IN",
+    "GE2E",
     "HUB_DIARIZER",
+    "OPEN_DIARIZER",
     "SAMPLE",
     "ResolvedModel",
     "gpu_available",
@@ -35,6 +37,10 @@ __all__ = [
 
 SAMPLE = "sample"
 HUB_DIARIZER = "pyannote/speaker-diarization-community-1"
+OPEN_DIARIZER = "open"
+GE2E = Path(__file__).parent / "data" / "ge2e.npz"
+"""The weights of the open diarizer's voice encoder."""
+_OPEN_REVISION = "1"  # raise it when the open diarizer would answer otherwise
 _ATTENTION: Mapping[bool | str, dict[str, Any]] = {"attention": {"model": "attention"}}
 # /dev/dxg is CUDA under WSL, /dev/nvmap a Jetson.
 _GPU_DEVICES = ("/dev/nvidiactl", "/dev/dxg", "/dev/nvmap")
@@ -62,7 +68,7 @@ class ResolvedModel:
     """A speech model as it runs here. `bundled`: it is the sample's, so its files have known checksums.
 
     `language` None: detected. `aligner` None: WhisperX's own choice for the language. `diarizer` None: no
-    speakers.
+    speakers; OPEN_DIARIZER: the one that needs no token (`open_diarizer`).
     """
 
     name: str
@@ -113,6 +119,8 @@ class ResolvedModel:
     def _identity(self, model: str | None) -> dict[str, Any]:
         # A bundled model is named by its part, so that the same sample elsewhere on the disk is the same
         # model.
+        if model == OPEN_DIARIZER:
+            return {"name": "open", "model": "ge2e", "revision": _OPEN_REVISION, "sha256": _file_sha256(GE2E)}
         known_as = Path(model).name if self.bundled and model else model
         sha256 = _bundle_sha256() if self.bundled else _folder_sha256(model)
         return {"name": self.name, "model": known_as, "revision": self.revision, "sha256": sha256}
@@ -185,15 +193,13 @@ def _free_memory() -> int | None:
 def known_models(options: SpeechOptions) -> dict[str, SpeechModel]:
     """The built-in models and those of `options.models`, by name; the latter win.
 
-    pyannote's diarizer is gated: the built-in hub models have it when there is a `hub_token` to fetch it
-    with.
+    The diarizer `auto` is pyannote's, which is gated, where there is a `hub_token` to fetch it with; else the open one.
     """
-    diarizer = HUB_DIARIZER if options.hub_token else None
-    built_in = {
-        name: entry if name == SAMPLE else entry.model_copy(update={"diarizer": diarizer})
-        for name, entry in BUILT_IN.items()
+    diarizer = HUB_DIARIZER if options.hub_token else OPEN_DIARIZER
+    return {
+        name: entry.model_copy(update={"diarizer": diarizer}) if entry.diarizer == "auto" else entry
+        for name, entry in {**BUILT_IN, **options.models}.items()
     }
-    return built_in | options.models
 
 
 def gpu_driver_found() -> bool:
@@ -216,6 +222,11 @@ def gpu_available() -> bool:
 def _bundle_sha256() -> str | None:
     checksums = world.models_dir() / world.CHECKSUMS
     return hashlib.sha256(checksums.read_bytes()).hexdigest() if checksums.is_file() else None
+
+
+@cache
+def _file_sha256(path: Path) -> str:
+    return sha256_file(path)
 
 
 @cache

@@ -44,7 +44,7 @@ from channelscribe.sources.environment import (
 )
 from channelscribe.sources.ytdlp import deno_path
 from channelscribe.speech.hub_check import check_model, is_at_hand
-from channelscribe.speech.registry import resolve_model
+from channelscribe.speech.registry import OPEN_DIARIZER, ResolvedModel, resolve_model
 from channelscribe.speech.verify import verify_bundle
 from channelscribe.store import MediaStore
 from channelscribe.text.models import load_pipeline
@@ -314,8 +314,16 @@ def speech(settings: Settings) -> Iterator[Finding]:
     else:
         remedy = "The first run fetches it from the hub, which answers."
         yield Finding("speech model", "note", f"{where}: not on this machine yet", remedy)
-    if settings.speech.diarize and model.diarizer is None:
-        yield Finding("speakers", "note", "no diarizer: nobody is told apart", "Set speech.hub_token (a gated model).")
+    if settings.speech.diarize:
+        yield speakers(model)
+
+
+def speakers(model: ResolvedModel) -> Finding:
+    if model.diarizer is None:
+        return Finding("speakers", "note", "no diarizer: nobody is told apart", "Set the model's diarizer to auto.")
+    if model.diarizer == OPEN_DIARIZER:
+        return Finding("speakers", "ok", "the open diarizer; with speech.hub_token pyannote's own, which is gated")
+    return Finding("speakers", "ok", "the sample's diarizer" if model.bundled else model.diarizer)
 
 
 def sample(settings: Settings) -> Iterator[Finding]:

@@ -156,6 +156,7 @@ class Job:
             "real_time_factor": round(each.seconds / took, 2) if took else None,
             "words": len(transcript.words),
             "speakers": transcript.speakers,
+            "diarizer": (transcript.models.get("diarizer") or {}).get("model"),
             "no_speech": transcript.no_speech,
             "flags": dict(flags),
             "note": transcript.quality.get("note"),
@@ -207,6 +208,8 @@ def show(files: Sequence[dict[str, Any]]) -> None:
     for file in files:
         done = "" if file["made"] else "  (was there already)"
         heard = "nobody speaks" if file["no_speech"] else f"{file['language']}, {file['words']} words"
+        if file.get("diarizer") and not file["no_speech"]:
+            heard += f", speakers: {len(file['speakers'])} (diarizer {file['diarizer']})"
         doubts = f", doubtful: {', '.join(file['flags'])}" if file["flags"] else ""
         say(f"{file['file']}  {duration(file['seconds'])}  {heard}{doubts}{done}")
         for path in file["outputs"].values():

@@ -1,7 +1,8 @@
 """Real people and real weights, for the tests that ask for them; they are not part of the project.
 
-Recordings lie in `../shared/real-speech` beside the repository, weights in `build/real-models` or the folder that
-REAL_MODELS names (`../shared/tools/real-models DIR` brings them). Where they are not there a test is skipped.
+Recordings lie in `../shared/real-speech` beside the repository or in the folder that REAL_SPEECH names, weights in
+`build/real-models` or the folder that REAL_MODELS names (`../shared/tools/real-models DIR` brings them). Where they are
+not there a test is skipped.
 """
 
 from __future__ import annotations
@@ -14,9 +15,10 @@ import soundfile  # type: ignore[import-untyped]
 
 from channelscribe.settings import SpeechModel, SpeechOptions
 from channelscribe.speech.track import Samples
+from channelscribe.transcript import Turn
 
 _ROOT = Path(__file__).parents[2]
-RECORDINGS = _ROOT.parent / "shared" / "real-speech"
+RECORDINGS = Path(os.environ.get("REAL_SPEECH", _ROOT.parent / "shared" / "real-speech"))
 WHISPER = Path(os.environ.get("REAL_MODELS", _ROOT / "build" / "real-models")) / "whisper-base"
 
 needs_recordings = pytest.mark.skipif(not RECORDINGS.is_dir(), reason="../shared/real-speech is not there")
@@ -36,3 +38,9 @@ def samples(name: str) -> Samples:
     audio, rate = soundfile.read(RECORDINGS / f"{name}.flac", dtype="float32")
     assert rate == 16_000
     return audio  # type: ignore[no-any-return]
+
+
+def turns(name: str) -> list[Turn]:
+    """Who speaks when in a recording of `../shared/real-speech`."""
+    lines = [line.split() for line in (RECORDINGS / f"{name}.rttm").read_text(encoding="utf-8").splitlines()]
+    return [Turn(float(f[3]), float(f[3]) + float(f[4]), f[7]) for f in lines if f and f[0] == "SPEAKER"]

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from channelscribe.errors import UnknownModel
 from channelscribe.settings import SpeechModel, SpeechOptions
 from channelscribe.speech import registry
-from channelscribe.speech.registry import BUILT_IN, resolve_model
+from channelscribe.speech.registry import BUILT_IN, HUB_DIARIZER, OPEN_DIARIZER, resolve_model
 
 
 @pytest.fixture
@@ -47,15 +47,21 @@ def test_an_unknown_name_lists_the_known_ones(no_gpu: None) -> None:
     assert all(name in caught.value.remedy for name in [*BUILT_IN, "mine"])
 
 
-def test_the_sample_is_whole_and_hub_models_diarize_only_with_a_token(no_gpu: None) -> None:
+def test_the_sample_is_whole_and_the_gated_diarizer_needs_a_token(no_gpu: None) -> None:
     sample = resolve_model(SpeechOptions(model="sample"))
     assert sample.bundled
     assert sample.language == "en"
     assert sample.chunk_seconds == 15
     assert sample.aligner
     assert sample.diarizer
-    assert resolve_model(SpeechOptions(model="small")).diarizer is None
-    assert resolve_model(SpeechOptions(model="small", hub_token=SecretStr("hf_x"))).diarizer
+    token = SecretStr("hf_x")
+    own = {"own": SpeechModel(recognizer="org/own"), "mute": SpeechModel(recognizer="org/own", diarizer=None)}
+    for name, without, with_token in (
+        *((name, OPEN_DIARIZER, HUB_DIARIZER) for name in ("small", "own")),
+        ("mute", None, None),
+    ):
+        assert resolve_model(SpeechOptions(model=name, models=own)).diarizer == without
+        assert resolve_model(SpeechOptions(model=name, models=own, hub_token=token)).diarizer == with_token
 
 
 def test_own_models_may_replace_built_in_ones(no_gpu: None) -> None:
