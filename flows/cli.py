@@ -221,6 +221,12 @@ def parser() -> Parser:
     serve.add_argument("--token", action="store_true", help="print a new token for a program, shown only once")
     serve.add_argument("--remove", action="store_true", help="take the login away")
 
+    site = command("site", "the reading room as static pages, for any web server; again: what is new")
+    site.add_argument("folder", metavar="DIR", help="where the pages go")
+    site.add_argument("--channel", metavar="NAME", help="only this source (title, id or URL)")
+    site.add_argument("--base-url", metavar="URL", help="where the folder will be: absolute links and a sitemap")
+    site.add_argument("--no-audio", action="store_true", help="leave the audio out; links lead to its site's second")
+
     metrics = command("metrics", "figures for Prometheus: once on stdout, or over HTTP")
     metrics.add_argument("--listen", metavar="HOST:PORT", help="serve them on /metrics there, until stopped")
 

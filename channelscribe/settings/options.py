@@ -326,6 +326,14 @@ class WebOptions(Options):
         50, ge=0, le=100_000, description="requests of one address, ten seconds' worth at once; 0: no limit"
     )
 
+    @field_validator("listen")
+    @classmethod
+    def _is_address(cls, value: str) -> str:
+        host, _, port = value.rpartition(":")
+        if not (host and port.isdigit() and int(port) < 1 << 16):
+            raise ValueError("it is no HOST:PORT such as 127.0.0.1:4300")
+        return value
+
     @field_validator("proxies")
     @classmethod
     def _are_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:

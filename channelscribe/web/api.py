@@ -232,7 +232,9 @@ def api(room: Room) -> APIRouter:
         facets: Annotated[bool, Query(description="count what else there is to choose", examples=[True])] = False,
     ) -> Response:
         """Segments in which it was said, the best first."""
-        question = Question(q, channel or None, speaker or None, entity or None, since, until, language or None)
+        named = (channel or None, speaker or None, entity or None)
+        accents = room.settings.search.ignore_accents
+        question = Question(q, *named, since, until, language or None, ignore_accents=accents)
         return json_answer(request, search_page(room, question, limit, after, facets))
 
     @router.get("/entities", responses=_shape(models.Names), tags=["search"])

@@ -28,6 +28,7 @@ __all__ = ["CSRF_HEADER", "Guard", "content_security_policy"]
 LARGEST_BODY = 1 << 16
 BODY_SECONDS = 10.0
 LONGEST_TARGET = 8000
+LONGEST_HEADERS = 32 << 10
 BURST_SECONDS = 10.0
 MOST_ADDRESSES = 10_000
 CSRF_HEADER = "x-csrf-token"
@@ -94,6 +95,8 @@ class Guard:
             if name in headers and name in watched and name != b"cookie":
                 return problem(400, "usage", f"The header {name.decode('latin-1')[:60]} came twice.")
             headers[name] = headers[name] + b"; " + value if name == b"cookie" and name in headers else value
+        if sum(len(name) + len(value) for name, value in scope["headers"]) > LONGEST_HEADERS:
+            return problem(431, "too_large", "The headers are too long.")
         target = scope.get("raw_path") or scope["path"].encode()
         if len(target) + len(scope.get("query_string", b"")) > LONGEST_TARGET:
             return problem(414, "usage", "The address is too long.")

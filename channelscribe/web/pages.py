@@ -349,7 +349,7 @@ def pages(room: Room) -> APIRouter:
         after = given.pop("after") or None
         found, trouble = None, ""
         try:
-            question = _question(given)
+            question = _question(given, room.settings.search.ignore_accents)
             if any(given.values()):
                 found = search_page(room, question, 20, after, True)
         except UsageError as error:
@@ -445,14 +445,14 @@ def pages(room: Room) -> APIRouter:
     return router
 
 
-def _question(given: dict[str, str]) -> Question:
+def _question(given: dict[str, str], ignore_accents: bool) -> Question:
     asked: dict[str, Any] = {name: given[name] or None for name in ("channel", "speaker", "entity", "language")}
     for name in ("since", "until"):
         try:
             asked[name] = date.fromisoformat(given[name]) if given[name] else None
         except ValueError:
             raise UsageError(f"{given[name][:40]!r} is no day.", remedy="Give it as 2026-01-31.") from None
-    return Question(given["q"], **asked)
+    return Question(given["q"], **asked, ignore_accents=ignore_accents)
 
 
 def _facets(found: dict[str, Any] | None, given: dict[str, str], link: Links) -> Iterator[dict[str, Any]]:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import socket
 import struct
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
+import uvicorn
 from starlette.testclient import TestClient
 
 from channelscribe.catalogue import leases, listings, publishing, videos
@@ -118,3 +123,18 @@ def client_of(room: Room, host: str = HOST) -> TestClient:
         create_app(room), base_url=f"http://{host}:4300", raise_server_exceptions=False, follow_redirects=False,
         client=("127.0.0.1", 50000),
     )  # fmt: skip
+
+
+@contextmanager
+def served(app: Any) -> Iterator[str]:
+    """An application on a port of this machine, in a thread."""
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    listener.listen(128)  # who comes before the server waits
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=1))
+    thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    server.should_exit = True
+    thread.join(20)
+    listener.close()

@@ -121,7 +121,10 @@ function toHash () {
   if (!found) return
   go(Number(found[1]))
   const word = words[current]
-  if (word) bySegment.get(word[2])?.scrollIntoView({ block: 'center' })
+  if (!word) return
+  // Twice: what is skipped until it is seen has a guessed height.
+  bySegment.get(word[2])?.scrollIntoView({ block: 'center' })
+  requestAnimationFrame(() => bySegment.get(word[2])?.scrollIntoView({ block: 'center' }))
 }
 
 function tick () {
