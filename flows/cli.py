@@ -150,7 +150,7 @@ def parser() -> Parser:
     process.add_argument("--out", default="processed", metavar="DIR", help="of the readings (default: processed)")
 
     search = command("search", "find what was said, with a link that opens at the second")
-    search.add_argument("query", metavar="QUERY", help='words, "a phrase", beginning*, -without, one OR other')
+    search.add_argument("query", metavar="QUERY", help='words, "a phrase", beginning*, -without, (one OR other)')
     search.add_argument("--channel", metavar="NAME", help="only in this source (title, id or URL)")
     search.add_argument("--speaker", metavar="NAME", help="only what this speaker said, such as SPEAKER_00")
     search.add_argument("--entity", metavar="NAME", help="only where this person, place or organization is named")

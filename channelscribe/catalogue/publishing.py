@@ -23,6 +23,7 @@ from psycopg import sql
 from sqlalchemy import func
 from sqlmodel import Session, col, select
 
+from channelscribe.catalogue import watches
 from channelscribe.catalogue.connection import clean_json, driver_connection, execute
 from channelscribe.catalogue.leases import clear_lease, held
 from channelscribe.catalogue.references import note_checkpoints
@@ -64,6 +65,7 @@ def publish(
         _copy(session, "segment", segment_rows(row.id, transcript))
         _copy(session, "speaker", speaker_rows(row.id, transcript))
         note_words(session, row.id)
+        watches.check(session, video_pk, row.id, transcript_id, row.version, row.language)
     _replace_reading(session, row, reading, transcript, _identity(reading, reading_key))
     row.reading_key = reading_key
     session.add(row)

@@ -1,8 +1,8 @@
 """What is searched for: the language of queries, how words become what is indexed, and the SQL made of both.
 
-A query has words, "a phrase", a beginning*, -without, OR between alternatives. Words side by side must all be in a
-segment; OR parts alternatives and binds less. Parentheses and other marks mean nothing. What makes no sense is left
-out, and what is too long is cut. None of a question's values is pasted into SQL.
+A query has words, "a phrase", a beginning*, -without, OR between alternatives, (parentheses). Words side by side must
+all be in a segment, as with AND between them; OR parts alternatives and binds less; NOT is `-`. Other marks mean
+nothing. What makes no sense is left out, and what is too long is cut. None of a question's values is pasted into SQL.
 
 The index is made in the database, by the functions of the migration r0003; what is here says the same for queries,
 and a test compares the two. PostgreSQL stems the languages in LANGUAGES; all others are matched word for word.
@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -50,7 +50,9 @@ MOST_TERMS = 64
 LONGEST_TERM = 400  # characters; PostgreSQL refuses words over 2046 bytes
 _QUOTES = str.maketrans(dict.fromkeys("“”„«»〝〞＂", '"') | {"\u3000": " "})
 _PART = re.compile(r'(?P<minus>-?)"(?P<phrase>[^"]*)"?|(?P<word>[^\s"]+)')
-_OR = {"or", "|", "||"}
+_OR, _AND, _NOT = {"or", "|", "||"}, {"AND", "&", "&&"}, {"NOT"}
+_OPENING = re.compile(r"(-?\()+")
+DEEPEST = 9  # parentheses within parentheses, one less
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,15 +70,71 @@ class Term:
 
 def parse(query: str) -> list[list[Term]]:
     """Alternatives, each a list of terms that must all hold; empty where nothing is left to look for."""
-    alternatives: list[list[Term]] = [[]]
+    groups = [_Group()]
     for found in list(_PART.finditer(clean_text(query)[:LONGEST_QUERY].translate(_QUOTES)))[:MOST_TERMS]:
-        if (found["word"] or "").lower() in _OR:
-            alternatives.append([])
-        elif found["word"] is None:
-            alternatives[-1] += _phrase(found["phrase"], bool(found["minus"]))
-        else:
-            alternatives[-1] += _word(found["word"])
-    return [terms for terms in alternatives if terms]
+        word = found["word"]
+        if word is None:
+            groups[-1].add([_phrase(found["phrase"], bool(found["minus"]))])
+            continue
+        opening = _OPENING.match(word)
+        word = word[opening.end() :] if opening else word
+        for mark in opening[0].replace("-(", "!") if opening else "":
+            if len(groups) < DEEPEST:
+                groups.append(_Group(negated=(mark == "!") != groups[-1].takes_not()))
+        closing = word.count(")") - word.count("(") if word.endswith(")") else 0
+        word = word[: len(word) - min(max(closing, 0), len(word) - len(word.rstrip(")")))]
+        if word.lower() in _OR:
+            groups[-1].alternative()
+        elif word in _NOT:
+            groups[-1].inverts = True
+        elif word not in _AND and word:
+            groups[-1].add([_word(word)])
+        for _ in range(closing):
+            if len(groups) > 1:
+                groups[-2].add(groups.pop().ended())
+    while len(groups) > 1:
+        groups[-2].add(groups.pop().ended())
+    return groups[0].ended()
+
+
+@dataclass(slots=True)
+class _Group:
+    """What is between two parentheses: alternatives that are complete, and those that still grow."""
+
+    negated: bool = False
+    inverts: bool = False  # a NOT stands before what comes next
+    done: list[list[Term]] = field(default_factory=list)
+    now: list[list[Term]] = field(default_factory=lambda: [[]])
+
+    def takes_not(self) -> bool:
+        inverts, self.inverts = self.inverts, False
+        return inverts
+
+    def add(self, part: list[list[Term]]) -> None:
+        part = [terms for terms in part if terms]
+        if part and self.takes_not():
+            part = _inverted(part)
+        if part:
+            self.now = _both(self.now, part)
+
+    def alternative(self) -> None:
+        self.done += [terms for terms in self.now if terms]
+        self.now, self.inverts = [[]], False
+
+    def ended(self) -> list[list[Term]]:
+        self.alternative()
+        return _inverted(self.done) if self.negated and self.done else self.done
+
+
+def _both(one: list[list[Term]], other: list[list[Term]]) -> list[list[Term]]:
+    return [[*left, *right] for left in one for right in other][:MOST_TERMS]
+
+
+def _inverted(alternatives: list[list[Term]]) -> list[list[Term]]:
+    found: list[list[Term]] = [[]]
+    for terms in alternatives:
+        found = _both(found, [[replace(term, negated=not term.negated)] for term in terms])
+    return found
 
 
 def _phrase(text: str, negated: bool) -> list[Term]:

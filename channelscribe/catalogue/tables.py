@@ -29,7 +29,7 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy import Text as SqlText
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TSVECTOR
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TSQUERY, TSVECTOR
 from sqlmodel import Field, SQLModel
 
 from channelscribe.catalogue.states import State
@@ -48,6 +48,10 @@ __all__ = [
     "State",
     "TranscriptRow",
     "VideoRow",
+    "WatchDeliveryRow",
+    "WatchHitRow",
+    "WatchQueryRow",
+    "WatchRow",
     "WordRow",
 ]
 
@@ -430,3 +434,77 @@ class WordRow(SQLModel, table=True):
 
     word: str = _text(primary_key=True)
     plain: str = Field(sa_column=Column(SqlText, Computed("channelscribe_plain(word)", persisted=True), nullable=False))
+
+
+class WatchRow(SQLModel, table=True):
+    """A query whose hits somebody wants to be told of. `notify` are URLs of webhooks and names of Prefect blocks,
+    `secret` signs what goes to the former. `from_git`: it is in `watches.yaml`, and goes with its entry.
+    """
+
+    __tablename__ = "watch"
+
+    id: int = _key()
+    name: str = _text(unique=True)
+    query: str = _text()
+    source: str | None = _text(nullable=True)
+    speaker: str | None = _text(nullable=True)
+    notify: list[str] = Field(sa_column=Column(ARRAY(SqlText), nullable=False, server_default=_EMPTY))
+    secret: str = _text()
+    from_git: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
+    created_at: datetime = _instant(sa_column_kwargs={"server_default": _NOW})
+
+
+class WatchQueryRow(SQLModel, table=True):
+    """One alternative of a watch's query by the rules of one text search configuration. What matches it has `lexeme`
+    in it (empty: there is no such one), so that a transcript's own words lead to the few watches that may match.
+    """
+
+    __tablename__ = "watch_query"
+    __table_args__ = (Index("ix_watch_query_watch_pk", "watch_pk"),)
+
+    configuration: str = Field(primary_key=True, sa_type=SqlText)
+    lexeme: str = Field(primary_key=True, sa_type=SqlText)
+    watch_pk: int = _part_of("watch.id", primary_key=True)
+    number: int = Field(primary_key=True)
+    query: Any = Field(sa_column=Column(TSQUERY, nullable=False))
+
+
+class WatchHitRow(SQLModel, table=True):
+    """What a watch found in one version of a video's transcript and in none before: `passages` are
+    {"start", "speaker", "text"}, the second being that of the word. `key` is the same however often it is told.
+    """
+
+    __tablename__ = "watch_hit"
+    __table_args__ = (
+        Index("ix_watch_hit_watch_pk", "watch_pk", "video_pk"),
+        Index("ix_watch_hit_video_pk", "video_pk"),
+    )
+
+    id: int = _key()
+    watch_pk: int = _part_of("watch.id")
+    video_pk: int = _part_of("video.id")
+    version: int
+    key: str = _text(unique=True)
+    passages: list[Any] = Field(
+        default_factory=list, sa_column=Column(JSONB, nullable=False, server_default=text("'[]'"))
+    )
+    created_at: datetime = _instant(sa_column_kwargs={"server_default": _NOW})
+
+
+class WatchDeliveryRow(SQLModel, table=True):
+    """That a hit is to be told to `target` ("feed", "event", a URL or a block). The outbox: written with the hit."""
+
+    __tablename__ = "watch_delivery"
+    __table_args__ = (
+        Index(
+            "ix_watch_delivery_open", "hit_pk", postgresql_where=text("delivered_at IS NULL AND given_up_at IS NULL")
+        ),
+    )
+
+    hit_pk: int = _part_of("watch_hit.id", primary_key=True)
+    target: str = Field(primary_key=True, sa_type=SqlText)
+    attempts: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
+    next_try_at: datetime = _instant(sa_column_kwargs={"server_default": _NOW})
+    delivered_at: datetime | None = _instant(nullable=True)
+    given_up_at: datetime | None = _instant(nullable=True)
+    error: str | None = _text(nullable=True)

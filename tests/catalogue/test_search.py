@@ -72,6 +72,15 @@ def videos(hits: list[Hit]) -> list[str]:
         ("leuchtturmwärtern", {"de1"}),  # the stem by German rules
         ("häus* OR nach haus", {"de1"}),
         ("(lighthouse) & keeper!", {"en1"}),
+        ("everywhere OR (keeper AND home)", {"en1", "en2"}),
+        ('(lighthouse) AND (everywhere OR "keeper was")', {"en1", "en2"}),
+        ("lighthouse AND (everywhere OR nowhere)", {"en2"}),
+        ("lighthouse -(keeper OR nowhere)", {"en2"}),
+        ("lighthouse NOT (everywhere running)", {"en1", "en2"}),
+        ("lighthouse AND NOT keeper", {"en2"}),
+        ("((((((((((((lighthouse everywhere", {"en2"}),
+        (") lighthouse ) ) everywhere (", {"en2"}),
+        ("rock and lighthouse", set()),  # in small letters it is a word; English rules leave it out
         ("*", set()),
         ('"home nobody"', set()),  # no phrase goes over the end of a segment
     ],
