@@ -100,7 +100,7 @@ def channels(file: Path | None = None) -> list[DeclaredSchedule]:
     """
     file = file or FILE
     found: dict[str, DeclaredSchedule] = {}
-    for line, content in entries(file):
+    for line, content in entries(file, "channels"):
         name = content.get("name") if isinstance(content, dict) else None
         where = f"{file}, line {line}" + (f" ({name})" if name else "")
         for each in each_show(content, where, file.parent):
@@ -137,9 +137,9 @@ def read_channel(content: Any, where: str) -> DeclaredSchedule:
         raise InvalidSetting(f"{where}: {field + ': ' if field else ''}{told}.", remedy="Correct it there.") from None
 
 
-def entries(file: Path) -> Sequence[tuple[int, Any]]:
-    """The entries under `channels`, each with the line on which it begins."""
-    remedy = "It must hold `channels:` and a list."
+def entries(file: Path, key: str) -> Sequence[tuple[int, Any]]:
+    """The entries under `key`, each with the line on which it begins. Raises InvalidSetting."""
+    remedy = f"It must hold `{key}:` and a list."
     try:
         text = file.read_text(encoding="utf-8")
         root = yaml.compose(text, Loader=yaml.SafeLoader)
@@ -149,11 +149,11 @@ def entries(file: Path) -> Sequence[tuple[int, Any]]:
         raise InvalidSetting(f"{file}, line {line}: {error.problem}.", remedy="It must be YAML.") from None
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidSetting(f"{file} cannot be read: {error}.", remedy=remedy) from None
-    if not isinstance(content, dict) or set(content) != {"channels"}:
-        raise InvalidSetting(f"{file} holds no list of channels, or more.", remedy=remedy)
-    listed = content["channels"] or []
-    nodes = next(value for key, value in getattr(root, "value", ()) if key.value == "channels")
+    if not isinstance(content, dict) or set(content) != {key}:
+        raise InvalidSetting(f"{file} holds no list of {key}, or more.", remedy=remedy)
+    listed = content[key] or []
+    nodes = next(value for name, value in getattr(root, "value", ()) if name.value == key)
     if not isinstance(listed, list):
-        raise InvalidSetting(f"{file}, line {nodes.start_mark.line + 1}: channels is no list.", remedy=remedy)
+        raise InvalidSetting(f"{file}, line {nodes.start_mark.line + 1}: {key} is no list.", remedy=remedy)
     lines = [node.start_mark.line + 1 for node in nodes.value] if listed else []
     return list(zip(lines, listed, strict=True))

@@ -160,6 +160,34 @@ def parser() -> Parser:
     search.add_argument("--after", metavar="PLACE", help="the page after this place, which a search told")
     search.add_argument("--limit", type=count, default=20, metavar="N", help="at most N hits (default 20)")
 
+    watch = command("watch", "be told when it is said: add, list, test, rm")
+    actions = watch.add_subparsers(dest="action", metavar="ACTION", required=True, parser_class=Parser)
+
+    def action(name: str, summary: str) -> argparse.ArgumentParser:
+        made = actions.add_parser(name, help=summary, description=summary)
+        made.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print one JSON object")
+        return made
+
+    adding = action("add", "tell of what matches in transcripts that are published from now on")
+    adding.add_argument("query", metavar="QUERY", help='as for search: climate AND (Ada OR "heat pump")')
+    adding.add_argument("--name", metavar="NAME", help="of the watch; default: made from the query")
+    adding.add_argument("--source", metavar="NAME", help="only in this source (title, id or URL)")
+    adding.add_argument("--speaker", metavar="NAME", help="only what this speaker says")
+    adding.add_argument(
+        "--notify",
+        action="append",
+        default=[],
+        metavar="BLOCK|URL",
+        help="a Prefect block (slack-webhook/newsroom), or a webhook's URL; may be repeated",
+    )
+    listing = action("list", "all watches, and how they go")
+    listing.add_argument("--secrets", action="store_true", help="with what their webhooks are signed with")
+    testing = action("test", "what a watch would have found in what was published in the last month")
+    testing.add_argument("watch", metavar="NAME|QUERY", help="a watch, or a query")
+    testing.add_argument("--source", metavar="NAME", help="only in this source (title, id or URL)")
+    testing.add_argument("--speaker", metavar="NAME", help="only what this speaker says")
+    action("rm", "no more of it").add_argument("watch", metavar="NAME", help="as `channelscribe watch list` names it")
+
     show = command("show", "print transcripts, or write them into a folder")
     show.add_argument("video", nargs="+", metavar="VIDEO", help="the video's id, site:id or URL")
     named = f"{', '.join(FILE_FORMATS)}; several with commas (default: txt)"

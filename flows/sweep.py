@@ -1,5 +1,5 @@
-"""sweep: closes lost runs, gives lost work back, applies the retention, deletes what nothing points to; tells what the
-store has lost of published videos, and makes it again where it is told to.
+"""sweep: closes lost runs, gives lost work back, applies the retention, deletes what nothing points to; tells what
+watches found and nobody was told yet, and what the store has lost of published videos; makes it again where told to.
 
 Caches: nothing, but the steps that a repair takes. Needs: the database and the store of this worker's settings;
 leftovers of other machines are theirs. A repair fetches and prepares audio, and reads transcripts, on this worker.
@@ -22,6 +22,7 @@ from tasks import maintenance
 from tasks.leases import kept_leases
 from tasks.queue import chosen_videos
 from tasks.resources import run_settings
+from tasks.telling import tell_of_watches
 from tasks.zombie_runs import close_lost_runs
 
 AT_ONCE = 4
@@ -37,6 +38,8 @@ def sweep(request: SweepRequest) -> dict[str, Any]:
     settings = run_settings(request.settings)
     retention = settings.retention.model_dump()
     report = {"lost_runs": close_lost_runs(request.dry_run), **maintenance.sweep(retention, request.dry_run)}
+    if not request.dry_run:
+        tell_of_watches()
     return {**report, "repaired": repair(settings).to_dict()} if request.repair else report
 
 

@@ -26,6 +26,7 @@ from tasks.dask_runner import OnDask
 from tasks.listing import dry_run, list_source
 from tasks.queue import due_videos
 from tasks.resources import catalogue, run_settings, store
+from tasks.telling import tell_of_watches
 
 NAME = "sync-channel"
 
@@ -67,5 +68,6 @@ def work_on(request: SyncRequest, listed: Listed, settings: Settings) -> SyncSum
         preflight(settings, store(), seconds=videos.longest_seconds())
     with followed(source_key("progress-sync", request.source), f"sync of {listed.title}"[:200], videos.share):
         ended = work_through(videos, settings, to_travel(settings))
+    tell_of_watches()
     show_sync(request.source, listed.title, ended.taken, begun)
     return summarize(request, listed, videos, ended)

@@ -15,6 +15,7 @@ from tasks.leases import step, stop_run
 from tasks.prepare import record_audio
 from tasks.records import PreparedAudio, ReadTranscript, VideoWork
 from tasks.resources import catalogue, own_settings, store
+from tasks.telling import tell_soon
 
 
 @task(
@@ -57,6 +58,7 @@ def publish(video: VideoWork, audio: PreparedAudio, read: ReadTranscript) -> int
             checkpoint_keys=[*read.checkpoint_keys, read.transcript_key],
         )
     show_transcript(video, transcript, meta, version)
+    tell_soon()
     return version
 
 

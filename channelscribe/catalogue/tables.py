@@ -455,18 +455,18 @@ class WatchRow(SQLModel, table=True):
 
 
 class WatchQueryRow(SQLModel, table=True):
-    """One alternative of a watch's query by the rules of one text search configuration. What matches it has `lexeme`
-    in it (empty: there is no such one), so that a transcript's own words lead to the few watches that may match.
+    """One alternative of a watch's query by the rules of one text search configuration. What matches it has all
+    `lexemes` in it, so that only the few watches are tried whose words a transcript has.
     """
 
     __tablename__ = "watch_query"
     __table_args__ = (Index("ix_watch_query_watch_pk", "watch_pk"),)
 
     configuration: str = Field(primary_key=True, sa_type=SqlText)
-    lexeme: str = Field(primary_key=True, sa_type=SqlText)
     watch_pk: int = _part_of("watch.id", primary_key=True)
     number: int = Field(primary_key=True)
     query: Any = Field(sa_column=Column(TSQUERY, nullable=False))
+    lexemes: list[str] = Field(sa_column=Column(ARRAY(SqlText), nullable=False))
 
 
 class WatchHitRow(SQLModel, table=True):

@@ -1,9 +1,8 @@
 """Watches: queries whose hits somebody is told of. What they find is written with the transcript that they find it in.
 
-A query is what `search` understands (`search_query`), and a hit a segment. It is kept by the rules of every text search
-configuration, an alternative a row, beside one lexeme that must be there: the words of a new transcript lead to the few
-watches that may match, and only those are tried, each on the segments that have the word. Ten thousand watches cost a
-video little more than ten.
+A query is what `search` understands (`search_query`), and a hit a segment. It is kept by the rules of each text search
+configuration that the library has a language of, an alternative a row, beside the lexemes that must be there: of ten
+thousand watches only the few are tried whose words a transcript has, and those on the segments with the rarest of them.
 
 The outbox is `watch_delivery`, a row for each hit and target, in the transaction that publishes. `deliver_next` tells
 one of them: at least once, with the hit's key, in order for each watch and target; a process that is killed meanwhile
@@ -25,7 +24,7 @@ import orjson
 from channelscribe.catalogue.connection import clean_text, execute
 from channelscribe.catalogue.listings import IN_CHANNEL
 from channelscribe.catalogue.search import url_at
-from channelscribe.catalogue.search_query import LANGUAGES, SIMPLE, configuration, parse, tsquery
+from channelscribe.catalogue.search_query import configuration, parse, tsquery
 from channelscribe.errors import UsageError
 from channelscribe.files import content_key
 
@@ -57,7 +56,6 @@ SAME_SECONDS = 2.0
 MOST_PASSAGES = 200
 GIVE_UP = timedelta(days=1)
 FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=30), timedelta(hours=1)
-ALL_CONFIGURATIONS = sorted({SIMPLE, *LANGUAGES.values()})
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,14 +115,20 @@ class Hit:
 
 
 ADD_QUERY = """
-INSERT INTO watch_query (watch_pk, configuration, lexeme, number, query)
-SELECT :watch, configuration, coalesce((SELECT lexeme FROM unnest(stems) AS lexeme
-    ORDER BY length(lexeme) DESC, lexeme LIMIT 1), ''), :number, query
-FROM (SELECT configuration, {query} AS query,
-        tsvector_to_array(to_tsvector(CAST(configuration AS regconfig), :words)) AS stems
-    FROM unnest(CAST(:configurations AS text[])) AS configuration) AS made
-WHERE numnode(query) > 0
+INSERT INTO watch_query (watch_pk, configuration, number, query, lexemes)
+SELECT :watch, configuration, :number, {query},
+    tsvector_to_array(to_tsvector(CAST(configuration AS regconfig), :words))
+FROM unnest(CAST(:configurations AS text[])) AS configuration
 """
+# One of each; DISTINCT would read every row of the index.
+KNOWN_LANGUAGES = """
+WITH RECURSIVE known AS (SELECT min(language) AS language FROM transcript UNION ALL
+    SELECT (SELECT min(language) FROM transcript WHERE language > known.language)
+    FROM known WHERE language IS NOT NULL)
+SELECT language FROM known WHERE language IS NOT NULL
+"""
+NOT_YET = """SELECT id, query FROM watch
+    WHERE NOT EXISTS (SELECT FROM watch_query WHERE watch_pk = id AND configuration = :configuration)"""
 
 
 def add(session: Session, watch: Watch) -> Watch:
@@ -154,12 +158,19 @@ def add(session: Session, watch: Watch) -> Watch:
             notify = excluded.notify, from_git = excluded.from_git RETURNING id, secret"""
     row = execute(session, statement, **values).one()
     execute(session, "DELETE FROM watch_query WHERE watch_pk = :watch", watch=row.id)
-    for number, terms in enumerate(alternatives):
+    languages = execute(session, KNOWN_LANGUAGES).scalars().all()
+    if languages:
+        _compile(session, row.id, query, sorted({configuration(language) for language in languages}))
+    return Watch(name, query, watch.source, watch.speaker, tuple(watch.notify), watch.from_git, row.secret)
+
+
+def _compile(session: Transaction, watch_pk: int, query: str, configurations: list[str]) -> None:
+    """Keep a query by the rules of these configurations."""
+    for number, terms in enumerate(parse(query)):
         made, given = tsquery([terms])
         words = " ".join(term.words for term in terms if not term.negated)
-        given |= {"watch": row.id, "number": number, "words": words, "configurations": ALL_CONFIGURATIONS}
+        given |= {"watch": watch_pk, "number": number, "words": words, "configurations": configurations}
         execute(session, ADD_QUERY.format(query=made), **given)
-    return Watch(name, query, watch.source, watch.speaker, tuple(watch.notify), watch.from_git, row.secret)
 
 
 def _free_name(session: Session, query: str) -> str:
@@ -187,20 +198,30 @@ def watches(session: Transaction) -> list[Watch]:
     return [Watch(**{**row, "notify": tuple(row["notify"])}) for row in execute(session, WATCHES).mappings()]
 
 
-# The second is that of the first word with the lexeme; where none is found (scripts without spaces), the segment's.
+# Those whose words are all somewhere in the transcript are tried where the rarest of them is; those that need none of
+# them (beginnings alone) everywhere. The second is that of the word; where none is found (scripts without spaces), the
+# segment's.
 CHECK = """
 WITH said AS MATERIALIZED (
-    SELECT index, lexeme FROM segment, unnest(tsvector_to_array(search)) AS lexeme WHERE transcript_pk = :transcript
-    UNION ALL SELECT index, '' FROM segment WHERE transcript_pk = :transcript),
+    SELECT index, lexeme FROM segment, unnest(tsvector_to_array(search)) AS lexeme WHERE transcript_pk = :transcript),
+counted AS MATERIALIZED (SELECT lexeme, count(*) AS count FROM said GROUP BY lexeme),
+candidate AS MATERIALIZED (
+    SELECT watch_pk, number, substr(min(lpad(CAST(count AS text), 9, '0') || lexeme), 10) AS rarest
+    FROM watch_query CROSS JOIN LATERAL unnest(lexemes) AS lexeme JOIN counted USING (lexeme)
+    WHERE configuration = :configuration
+    GROUP BY watch_pk, number, cardinality(lexemes) HAVING count(*) = cardinality(lexemes)),
+place AS (
+    SELECT watch_pk, number, index, rarest FROM candidate JOIN said ON lexeme = rarest
+    UNION ALL SELECT watch_pk, number, index, '' FROM watch_query CROSS JOIN segment
+    WHERE configuration = :configuration AND cardinality(lexemes) = 0 AND transcript_pk = :transcript),
 matched AS (
-    SELECT DISTINCT ON (watch_pk, index) watch_pk, index, lexeme
-    FROM said JOIN watch_query USING (lexeme)
-        JOIN segment USING (index)
-    WHERE configuration = :configuration AND segment.transcript_pk = :transcript AND search @@ query
+    SELECT DISTINCT ON (watch_pk, index) watch_pk, index, rarest
+    FROM place JOIN watch_query USING (watch_pk, number) JOIN segment USING (index)
+    WHERE configuration = :configuration AND transcript_pk = :transcript AND search @@ query
     ORDER BY watch_pk, index, number)
 SELECT watch.id, watch.name, source, watch.speaker AS wanted, notify, segment.speaker, text,
     coalesce((SELECT min(word_start) FROM unnest(word_texts, word_starts) AS word (word, word_start)
-        WHERE lexeme = ANY(tsvector_to_array(to_tsvector(CAST(:configuration AS regconfig),
+        WHERE rarest = ANY(tsvector_to_array(to_tsvector(CAST(:configuration AS regconfig),
             channelscribe_words(word))))), start) AS start
 FROM matched JOIN watch ON watch.id = watch_pk
     JOIN segment ON segment.transcript_pk = :transcript AND segment.index = matched.index
@@ -226,7 +247,10 @@ def check(
     """
     if not execute(session, "SELECT EXISTS (SELECT FROM watch)").scalar_one():
         return 0
-    rows = execute(session, CHECK, transcript=transcript_pk, configuration=configuration(language)).all()
+    rules = configuration(language)
+    for row in execute(session, NOT_YET, configuration=rules).all():  # the first transcript of a language
+        _compile(session, row.id, row.query, [rules])
+    rows = execute(session, CHECK, transcript=transcript_pk, configuration=rules).all()
     of_source = {
         source: _is_listed_in(session, video_pk, source) for source in {row.source for row in rows if row.source}
     }
@@ -282,7 +306,8 @@ FIELDS = """key, watch.name AS watch, query, secret, site, video.video_id AS vid
 HEADS = """
 SELECT DISTINCT ON (watch_pk, target) hit_pk, watch_pk, target, next_try_at <= now() AS due
 FROM watch_delivery JOIN watch_hit ON watch_hit.id = hit_pk
-WHERE delivered_at IS NULL AND given_up_at IS NULL AND (target = ANY(:targets) OR (:others AND target <> ALL(:special)))
+WHERE delivered_at IS NULL AND given_up_at IS NULL
+    AND (target = ANY(:targets) OR target LIKE 'http%://%' OR (:blocks AND target <> ALL(:special)))
 ORDER BY watch_pk, target, hit_pk
 """
 TAKE = f"""
@@ -295,14 +320,14 @@ Tell = Callable[[Hit, str], None]
 
 
 def deliver_next(
-    catalogue: Database, tell: Tell, targets: Sequence[str] = (FEED,), *, others: bool = True
+    catalogue: Database, tell: Tell, targets: Sequence[str] = (FEED,), *, blocks: bool = False
 ) -> list[Outcome]:
     """Try each delivery whose turn it is once; empty when nothing is due. Two processes at once tell nothing twice.
 
-    `tell(hit, target)` raises what keeps it from being told. Of FEED and EVENT only those in `targets` are tried;
-    `others` are webhooks and blocks. Each has a transaction of its own, which ends when it was told.
+    `tell(hit, target)` raises what keeps it from being told. Webhooks are tried, of FEED and EVENT those in `targets`,
+    and with `blocks` the blocks. Each has a transaction of its own, which ends when it was told.
     """
-    given = {"targets": list(targets), "others": others, "special": [FEED, EVENT]}
+    given = {"targets": list(targets), "blocks": blocks, "special": [FEED, EVENT]}
     heads = catalogue.read(lambda session: execute(session, HEADS, **given).all())
     ended = []
     for head in heads:

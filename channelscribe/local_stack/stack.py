@@ -25,7 +25,6 @@ from channelscribe.errors import EngineDied, StackError
 from channelscribe.local_stack.places import Places, places_of
 from channelscribe.local_stack.services import POOLS, STACKS, Addresses, StackOptions, digest
 from channelscribe.project import FOLDER, environment, python
-from channelscribe.settings.prefect_profile import access_of
 
 if TYPE_CHECKING:
     from channelscribe.settings import Settings
@@ -173,6 +172,8 @@ class LocalStack:
     # The supervisor
 
     def _ask_for(self, stacks: list[str]) -> None:
+        from channelscribe.settings.prefect_profile import access_of  # with it comes pydantic
+
         message = {
             "want": stacks,
             "who": {"pid": os.getpid(), "command": self.command},

@@ -15,10 +15,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from channelscribe.catalogue import references, videos
+from channelscribe.catalogue import references, videos, watches
 from channelscribe.catalogue.references import Remains
 from channelscribe.catalogue.tables import VideoRow
 from channelscribe.errors import UnknownVideo, UsageError
+from channelscribe.notify.atom import write_feed
 from channelscribe.retention.library import Library, Report, size_of
 from channelscribe.retention.sweep import results_that_name
 from channelscribe.store import ObjectInfo
@@ -70,6 +71,8 @@ def take_down(library: Library, video: VideoRow, *, delete: bool) -> TakedownRep
     left = _elsewhere(library, video)
     if delete:
         catalogue.run(references.mark_taken_down, video.id)
+        for watch in catalogue.run(watches.forget_video, video.id):
+            write_feed(catalogue, library.store, watch)
     name = (video.site, video.video_id)
     for _ in range(PASSES if delete else 1):
         objects = _objects(library, video)

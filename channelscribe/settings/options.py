@@ -278,6 +278,15 @@ class RetentionOptions(Options):
     )
 
 
+class NotifyOptions(Options):
+    watches: Path | None = Field(
+        None, description="list of watches that `channelscribe deploy` keeps; empty: deployments/watches.yaml"
+    )
+    allow_private_addresses: bool = Field(
+        False, description="let webhooks of watches be on this machine or a private network"
+    )
+
+
 class SubtitleOptions(Options):
     """How the cues of srt and vtt are cut; the numbers are those that broadcasters use."""
 
@@ -366,3 +375,4 @@ class Settings(Options):
     search: SearchOptions = SearchOptions()
     retention: RetentionOptions = RetentionOptions()
     web: WebOptions = WebOptions()
+    notify: NotifyOptions = NotifyOptions()

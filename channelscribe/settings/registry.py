@@ -184,7 +184,7 @@ def _absolute(settings: Settings, folder: Path) -> Settings:
         return str(there) if os.sep in value and there.is_dir() else value
 
     changed: dict[str, Any] = {"data_dir": path(settings.data_dir)}
-    for section in ("prefect", "dask", "sources"):
+    for section in ("prefect", "dask", "sources", "notify"):
         model = getattr(settings, section)
         paths = {name: path(getattr(model, name)) for name in type(model).model_fields}
         changed[section] = model.model_copy(update=paths)

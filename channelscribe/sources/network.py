@@ -22,7 +22,7 @@ from yt_dlp.utils.networking import select_proxy  # type: ignore[import-untyped]
 from channelscribe.errors import AddressRefused, ChannelscribeError, NotAURL
 from channelscribe.sources.addresses import check_address, check_url, display_url
 
-__all__ = ["RequestRefusedError", "checked_handlers"]
+__all__ = ["CHECKED_POOLS", "RequestRefusedError", "checked_handlers"]
 
 
 class RequestRefusedError(RequestError):  # type: ignore[misc]
@@ -64,10 +64,7 @@ class CheckedRH(RequestsRH):  # type: ignore[misc]
         )
         adapter.allow_private, adapter.logins = self.allow_private, self.logins
         if not self.allow_private:
-            adapter.poolmanager.pool_classes_by_scheme = {
-                "http": _CheckedHTTPPool,
-                "https": _CheckedHTTPSPool,
-            }
+            adapter.poolmanager.pool_classes_by_scheme = CHECKED_POOLS
         session.mount("http://", adapter)
         session.mount("https://", adapter)
         return session
@@ -117,3 +114,7 @@ class _CheckedHTTPPool(urllib3.HTTPConnectionPool):
 
 class _CheckedHTTPSPool(urllib3.HTTPSConnectionPool):
     ConnectionCls = _CheckedHTTPSConnection
+
+
+CHECKED_POOLS = {"http": _CheckedHTTPPool, "https": _CheckedHTTPSPool}
+"""Of urllib3's pool managers: connections that look at who answers."""

@@ -11,6 +11,7 @@
     processed/<site>/<id>/<transcript>.json         sentences, tokens, entities
     results/<site>/<id>/<step>-v<n>-<key>.json      what a step answered about this video: keys of the above
     results/<step>/<step>-v<n>-<key>.json           what a step answered that videos may share
+    watches/<name>.atom                             what a watch found last, as a feed
 
 <speech>, <made> and <transcript> are the first 12 digits of a sha256 or content key.
 """
@@ -30,6 +31,7 @@ __all__ = [
     "check_key",
     "checkpoint_key",
     "cover_key",
+    "feed_key",
     "is_ours",
     "original_key",
     "part_key",
@@ -141,6 +143,11 @@ def result_key(step: str, version: int, key: str, video: tuple[str, str] | None 
     """What a step answered to inputs with this content key; of one video (site and id), or of all that share it."""
     place = (video[0], _plain(video[1])) if video else (_plain(step),)
     return _join(RESULTS, *place, f"{_plain(step)}-v{version}-{_digits(key)}.json")
+
+
+def feed_key(watch: str) -> str:
+    """The Atom feed of a watch."""
+    return _join("watches", f"{_plain(watch)}.atom")
 
 
 def _join(*parts: str) -> str:

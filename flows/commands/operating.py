@@ -21,6 +21,7 @@ from flows.session import asking_prefect, assigned, database, joined, quiet_term
 
 if TYPE_CHECKING:
     from channelscribe.catalogue.prometheus import LibraryCollector
+    from deployments.plan import Change
     from deployments.provision import Provisioned
 
 
@@ -32,11 +33,15 @@ def deploy(options: argparse.Namespace) -> int:
     channels = Path(options.channels).absolute() if options.channels else None
     with server(settings) as url:
         from deployments.provision import provision
+        from deployments.watches import declared_watches
+
+        declared_watches(settings)  # what is wrong in it is told before anything is changed
 
         quiet_terminal()
         if settings.database.url and not options.dry_run:
             bring_up_to_date(settings.database.url.get_secret_value())
         found = provision(settings, channels_file=channels, rehearsal=options.dry_run)
+        found.changes.extend(watches(settings, rehearsal=options.dry_run))
     if options.json:
         print_json(deployed(url, options.dry_run, found))
     else:
@@ -53,6 +58,21 @@ def server(settings: Settings) -> Iterator[str]:
     with joined(settings, ["prefect"], "deploy") as stack:
         stack.wait_ready()
         yield str(stack.addresses.prefect_api_url)
+
+
+def watches(settings: Settings, *, rehearsal: bool) -> list[Change]:
+    """Those of git, into the catalogue of the settings. Where only a block names it they are not for this machine."""
+    from deployments.watches import declared_watches, deploy_watches
+
+    wanted = declared_watches(settings)
+    if settings.database.block and not settings.database.url:
+        if wanted:
+            tell("Watches are left out: this machine has no database.url.")
+        return []
+    if settings.database.url is None and rehearsal and not wanted:
+        return []  # to look for what was taken out is not worth a database
+    with database(settings, "deploy", writes=not rehearsal) as catalogue:
+        return deploy_watches(catalogue, wanted, rehearsal=rehearsal)
 
 
 def bring_up_to_date(url: str) -> None:

@@ -21,11 +21,11 @@ CREATE TABLE watch (
 );
 CREATE TABLE watch_query (
     configuration text NOT NULL,
-    lexeme text NOT NULL,
     watch_pk bigint NOT NULL REFERENCES watch ON DELETE CASCADE,
     number integer NOT NULL,
     query tsquery NOT NULL,
-    PRIMARY KEY (configuration, lexeme, watch_pk, number)
+    lexemes text[] NOT NULL,
+    PRIMARY KEY (configuration, watch_pk, number)
 );
 CREATE INDEX ix_watch_query_watch_pk ON watch_query (watch_pk);
 CREATE TABLE watch_hit (
