@@ -88,7 +88,7 @@ def main() -> None:
             with catalogue.session() as session:
                 execute(session, "DROP TABLE watch")
                 execute(session, "ALTER TABLE watch_aside RENAME TO watch")
-        with catalogue.connection() as session:
+        with catalogue.session() as session:
             hits = execute(session, "SELECT count(*) FROM watch_hit").scalar_one()
         catalogue.close()
     middle = {name: statistics.median(each) for name, each in seconds.items()}
