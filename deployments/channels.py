@@ -32,7 +32,7 @@ class Channel(Strict):
     """One entry. `name` is for good: it is what the schedule is known by."""
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")
-    source: str = Field(pattern=r"^(https?://\S+|[^:]+\.opml)$", max_length=2000)
+    source: str = Field(pattern=r"^(https?://\S+|file:///\S+|[^:]+\.opml)$", max_length=2000)
     cron: str
     timezone: str = "UTC"
     active: bool = True

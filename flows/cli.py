@@ -91,7 +91,10 @@ def parser() -> Parser:
 
     sync = command("sync", "fetch, transcribe and publish what is new in a source")
     sync.add_argument(
-        "source", nargs="+", metavar="SOURCE", help="URL of a channel, playlist, video or feed; or an OPML file"
+        "source",
+        nargs="+",
+        metavar="SOURCE",
+        help="URL of a channel, playlist, video or feed; a folder, recording or OPML file",
     )
     sync.add_argument("--limit", type=count, metavar="N", help="work on at most N videos of each source")
     sync.add_argument("--since", type=day, metavar="DATE", help="leave out what was published before, YYYY-MM-DD")

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from channelscribe.discovery import Listed, Rehearsed
 
 # Without a user or a password: parameters of runs are seen by whoever sees the Prefect UI.
-WEB_ADDRESS = r"^[Hh][Tt][Tt][Pp][Ss]?://[^\s/?#@]+([/?#]\S*)?$"
+# Folders are for the machine that reads them to allow: `sources.folders`.
+WEB_ADDRESS = r"^([Hh][Tt][Tt][Pp][Ss]?://[^\s/?#@]+([/?#]\S*)?|file:///\S*)$"
 
 # The server knows of a day that it is a string, and looks at nothing but its pattern.
 Day = Annotated[date, Field(json_schema_extra={"pattern": r"^\d{4}-\d{2}-\d{2}"})]
@@ -49,7 +50,7 @@ class SyncRequest(Form):
 
     source: str = Field(
         title="Source",
-        description="URL of a channel, playlist, video, podcast feed or media file",
+        description="URL of a channel, playlist, video, podcast feed or media file; or file:///… of an allowed folder",
         pattern=WEB_ADDRESS,
         min_length=1,
         max_length=2000,

@@ -356,3 +356,5 @@ def mark_taken_down(session: Session, video_pk: int) -> None:
     sources = execute(session, "SELECT source_pk FROM source_video WHERE video_pk = :video", video=video_pk).scalars()
     for source in list(sources):
         execute(session, FORGET_TITLE, source=source)
+        # What a folder's files are known by; they are looked at once more.
+        execute(session, "UPDATE source SET memory = memory - 'files' WHERE id = :source", source=source)

@@ -9,6 +9,7 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import ColumnElement, false, or_, tuple_
@@ -109,7 +110,8 @@ def find_videos(session: Session, wanted: str) -> list[VideoRow]:
     """Videos by URL, `site:id`, the site's id, an episode's guid, or our number, which comes last.
 
     Of an address that no row has as it is, the id that it stands for counts: youtu.be/ID, /shorts/ID and the like; of
-    an episode also its page, and its file with other tokens, or without the services that count.
+    an episode also its page, and its file with other tokens, or without the services that count; of a recording in a
+    folder its path on this machine.
     """
     wanted = clean_text(wanted).strip()
     site, _, video_id = wanted.partition(":")
@@ -129,6 +131,8 @@ def find_videos(session: Session, wanted: str) -> list[VideoRow]:
         rows = _rows_where(session, or_(col(VideoRow.file) == file_of(wanted), _page == wanted))
         place = same_place(wanted)
         rows = [row for row in rows if row.about.get("page") == wanted or same_place(row.url) == place]
+    if not rows and "/" in wanted and "://" not in wanted:
+        rows = _rows_where(session, col(VideoRow.url) == Path(wanted).expanduser().resolve().as_uri())
     if not rows and wanted.isascii() and wanted.isdigit() and int(wanted) <= LARGEST_KEY:
         rows = list(session.exec(select(VideoRow).where(VideoRow.id == int(wanted))).all())
     return rows

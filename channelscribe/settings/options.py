@@ -113,6 +113,9 @@ class SourceOptions(AccessOptions):
     allow_private_addresses: bool = Field(
         False, description="let sources be on this machine or a private network; off: such URLs are refused"
     )
+    folders: Annotated[tuple[Path, ...], BeforeValidator(by_comma)] = Field(
+        (), description="folders of this machine below which runs may read files (file:///…); empty: none"
+    )
     quality: Literal["first", "smallest", "best"] = Field(
         "first", description="of several files of an episode: the feed's first (audio before video), smallest or best"
     )

@@ -21,6 +21,8 @@ from channelscribe.settings.registry import SettingsRegistry, nest
 
 VARIABLE = "channelscribe_settings"
 ORIGIN = f"the Prefect variable {VARIABLE}"
+OWN = ("sources.folders",)
+"""What a machine lets runs do is not for a run to say."""
 TRAVELLING = ("lease_seconds", "sources", "filters", "audio", "speech", "text", "retention")
 
 
@@ -36,7 +38,7 @@ def travels(settings: Settings, key: str) -> bool:
         return False
     model = getattr(settings, section)
     field = type(model).model_fields.get(name) if isinstance(model, BaseModel) else None
-    if isinstance(model, AccessOptions) and name in AccessOptions.model_fields:
+    if key in OWN or (isinstance(model, AccessOptions) and name in AccessOptions.model_fields):
         return False
     return field is None or not _is_secret(field)
 
@@ -116,7 +118,7 @@ def _plain(value: Any) -> Any:
     # An empty one stays, too: it would take the place of the worker's own.
     stays = {name for name, field in type(value).model_fields.items() if _is_secret(field)}
     if isinstance(value, AccessOptions):
-        stays |= set(AccessOptions.model_fields)
+        stays |= {*AccessOptions.model_fields, *(key.partition(".")[2] for key in OWN)}
     return {name: item for name, item in dumped.items() if name not in stays}
 
 

@@ -14,6 +14,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from channelscribe.audio.probe import probe
 from channelscribe.errors import ChannelscribeError, EmptyMedia, NoMedia, NotYet, SourceError, TruncatedMedia
 from channelscribe.settings.options import SourceOptions
 from channelscribe.sources.addresses import check_url, display_url
@@ -21,6 +22,7 @@ from channelscribe.sources.direct import direct_media
 from channelscribe.sources.entries import Info, moment, page_facts, published_on
 from channelscribe.sources.error_classification import classify
 from channelscribe.sources.filters import NOT_YET
+from channelscribe.sources.folders import copy_recording, path_of
 from channelscribe.sources.formats import FORMAT_SORT, original_audio
 from channelscribe.sources.identifiers import safe_id
 from channelscribe.sources.limits import Meter, ProgressCallback
@@ -80,6 +82,8 @@ def download(
     Raises NotYet, MediaTooLong, MediaTooLarge, EmptyMedia, TruncatedMedia (fewer bytes than announced), NoMedia, and
     what `sites.wording` makes of yt-dlp's errors.
     """
+    if video_url.startswith("file:"):
+        return _copied(video_url, folder, video_id, Meter(options, progress))
     video_url, options = signed_in(video_url, options)
     check_url(video_url, options.allow_private_addresses, proxied=options.proxy is not None or None)
     folder.mkdir(parents=True, exist_ok=True)
@@ -96,6 +100,33 @@ def download(
             raise
         raise classify(error, video_url) from None
     return replace(_result(info, path, video_url, options.timezone), cover=cover)
+
+
+def _copied(url: str, folder: Path, video_id: str, meter: Meter) -> Download:
+    """A recording of this machine, in its own container; its folder's listing has told the rest."""
+    folder.mkdir(parents=True, exist_ok=True)
+    meter.refuse_large(path_of(url).stat().st_size if path_of(url).is_file() else None)
+
+    def arriving(fraction: float | None, size: int) -> None:
+        meter({"downloaded_bytes": size, "total_bytes": round(size / fraction) if fraction else None})
+
+    path = copy_recording(url, video_id, folder.absolute() / safe_id(video_id), arriving)
+    found = probe(path)
+    meter.refuse_long(found.duration if found.exact else None, display_url(url))
+    return Download(
+        path=path,
+        format_id="file",
+        extension=path.suffix.removeprefix("."),
+        bytes=path.stat().st_size,
+        announced_seconds=found.duration if found.exact else None,
+        title="",
+        uploader=found.tags.get("artist"),
+        published=None,
+        description=None,
+        webpage_url=url,
+        language=None,
+        chapters=[],
+    )
 
 
 FORMAT_OPTIONS: dict[str, Any] = {

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import html
 import json
+import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -23,7 +24,18 @@ from lxml import etree
 from channelscribe.sources.dates import parse_date
 from channelscribe.sources.markup import Document, Loss, decode, read_html, read_markup, without_tags
 
-__all__ = ["Episode", "Feed", "MediaFile", "Shows", "media_class", "read_feed", "seconds_of"]
+__all__ = [
+    "Episode",
+    "Feed",
+    "MediaFile",
+    "Shows",
+    "chapters_of",
+    "is_no_media",
+    "media_class",
+    "read_feed",
+    "seconds_in",
+    "seconds_of",
+]
 
 _NAMESPACES = {
     "http://purl.org/rss/1.0": "",
@@ -48,6 +60,7 @@ _RDF_ABOUT = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
 _INLINE = re.compile(r"</?(?:a|b|br|div|em|font|i|p|small|span|strong|sub|sup|u|wbr)\b[^<>]*>", re.IGNORECASE)
 _LONGEST_TITLE, _LONGEST_TEXT = 1000, 200_000
 _LONGEST_SECONDS = 14 * 86_400.0
+_MOST_CHAPTERS = 1000
 _words = str.split
 _AUDIO = _words(
     "aac ac3 aif aiff alac amr ape caf flac m4a m4b m4r mka mp2 mp3 mpga oga ogg opus ra spx wav weba wma wv"
@@ -337,6 +350,11 @@ def media_class(url: str, kind: str = "") -> int | None:
     return 2 if kind in _UNTOLD or "/" not in kind else None
 
 
+def is_no_media(name: str) -> bool:
+    """Whether a file's ending says that it is a picture, a text, an archive…"""
+    return PurePosixPath(name).suffix.removeprefix(".").lower() in _OTHER
+
+
 def seconds_of(text: str) -> float | None:
     """A length as feeds have it: 62, 1:02, 01:02:03, 62.5, 1h 2m, PT1H2M; None for nothing and for nonsense."""
     words = " ".join(str(text)[:40].split())
@@ -429,7 +447,31 @@ def _simple_chapters(fields: _Fields) -> tuple[tuple[float, str], ...]:
         for each in chapters:
             start = seconds_of(each.get("start") or "") or 0.0
             found.append((start, _title(each.get("title") or "")))
-    return tuple(sorted(found)[:1000])
+    return tuple(sorted(found)[:_MOST_CHAPTERS])
+
+
+def chapters_of(given: Any) -> list[list[Any]]:
+    """[seconds, title] of a list of objects with startTime (or start_time, or start) and title, in order.
+
+    Those that are not for a table of contents ("toc": false) are left out.
+    """
+    found = []
+    for each in given if isinstance(given, list) else ():
+        if not isinstance(each, dict):
+            continue
+        start = seconds_in(each.get("startTime", each.get("start_time", each.get("start"))))
+        if start is not None and each.get("toc") is not False:
+            found.append([start, _title(str(each.get("title") or ""))])
+    return sorted(found)[:_MOST_CHAPTERS]
+
+
+def seconds_in(value: Any) -> float | None:
+    """A number of seconds in JSON; None for what is none."""
+    try:
+        seconds = float(value)
+    except (TypeError, ValueError):
+        return None
+    return round(seconds, 3) if math.isfinite(seconds) and seconds >= 0 else None
 
 
 def _json_feed(content: bytes, url: str, charset: str | None) -> Feed | None:

@@ -18,6 +18,7 @@ from channelscribe.sources.addresses import public_url
 __all__ = [
     "FEED",
     "GENERIC",
+    "LOCAL",
     "episode_id",
     "feed_key",
     "file_of",
@@ -33,6 +34,8 @@ FEED = "feed"
 """The site of episodes that a feed lists."""
 GENERIC = "generic"
 """The site of what no extractor of yt-dlp's knows by name."""
+LOCAL = "local"
+"""The site of recordings in folders of this machine."""
 
 MAX_ID_BYTES = 100
 _SAFE = re.compile(rf"[A-Za-z0-9_-]{{1,{MAX_ID_BYTES}}}")

@@ -21,6 +21,7 @@ from channelscribe.sources.addresses import check_url, display_url, public_url, 
 from channelscribe.sources.direct import direct_media
 from channelscribe.sources.entries import Info, listed_video, site_of
 from channelscribe.sources.error_classification import classify
+from channelscribe.sources.folders import list_folder
 from channelscribe.sources.identifiers import safe_id
 from channelscribe.sources.polling import list_feed
 from channelscribe.sources.site_key import is_known_site
@@ -60,6 +61,8 @@ def list_source(
     NotAURL, AddressRefused, and what `sites.wording` makes of yt-dlp's errors: SourceUnreachable, SourceNotFound,
     NoMedia, SourceBlocked, SignInRequired, VideoUnavailable, NotYet. Later it ends the listing, as its `error`.
     """
+    if url.startswith("file:"):
+        return list_folder(url, options, memory or {})
     whole, (url, options) = url, signed_in(url, options)
     check_url(url, options.allow_private_addresses, proxied=options.proxy is not None or None)
     listing: Listing | None = None

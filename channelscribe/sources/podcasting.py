@@ -13,7 +13,6 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from math import isfinite
 from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -22,17 +21,23 @@ from channelscribe.errors import ChannelscribeError
 from channelscribe.export import subtitles
 from channelscribe.settings.options import SourceOptions
 from channelscribe.sources.addresses import display_url, with_login
-from channelscribe.sources.feeds import seconds_of
+from channelscribe.sources.feeds import chapters_of, seconds_in, seconds_of
 from channelscribe.sources.markup import decode, read_html
 from channelscribe.sources.polling import get
 from channelscribe.sources.ytdlp import SafeYoutubeDL, YtdlpLog, open_ytdlp, signed_in
 from channelscribe.transcript import Segment
 
-__all__ = ["Beside", "PublisherFile", "best_transcript", "fetch_beside", "read_chapters", "read_transcript"]
+__all__ = [
+    "Beside",
+    "PublisherFile",
+    "best_transcript",
+    "fetch_beside",
+    "read_chapters",
+    "read_transcript",
+]
 
 LARGEST_BYTES = 8 << 20
 MOST_TRANSCRIPTS = 8
-MOST_CHAPTERS = 1000
 _KINDS = {
     "application/srt": "srt",
     "application/x-subrip": "srt",
@@ -128,12 +133,7 @@ def read_chapters(content: bytes) -> list[list[Any]]:
         given = read["chapters"]
     except (ValueError, KeyError, TypeError, RecursionError):
         return []
-    found = []
-    for each in given if isinstance(given, list) else ():
-        start = _seconds(each.get("startTime")) if isinstance(each, dict) else None
-        if start is not None and each.get("toc") is not False:
-            found.append([start, " ".join(str(each.get("title") or "").split())[:1000]])
-    return sorted(found)[:MOST_CHAPTERS]
+    return chapters_of(given)
 
 
 def read_transcript(content: bytes, kind: str) -> list[Segment]:
@@ -161,7 +161,7 @@ def _json(text: str) -> list[Segment]:
         given = json.loads(text)["segments"]
         found = []
         for each in given:
-            start, end = (_seconds(each.get(name, each.get(short))) for name, short in
+            start, end = (seconds_in(each.get(name, each.get(short))) for name, short in
                           (("startTime", "start"), ("endTime", "end")))  # fmt: skip
             words = " ".join(str(each.get("body", each.get("text", ""))).split())
             if start is not None and words:
@@ -216,14 +216,6 @@ def _goes_on(last: Segment, following: Segment) -> bool:
         and following.end - last.start <= _LONGEST_SEGMENT
         and not _SENTENCE_END.search(last.text)
     )
-
-
-def _seconds(value: Any) -> float | None:
-    try:
-        seconds = float(value)
-    except (TypeError, ValueError):
-        return None
-    return round(seconds, 3) if isfinite(seconds) and seconds >= 0 else None
 
 
 def best_transcript(files: Sequence[Mapping[str, Any]], language: str | None) -> Mapping[str, Any] | None:

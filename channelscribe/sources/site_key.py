@@ -10,7 +10,7 @@ from yt_dlp.globals import all_plugins_loaded  # type: ignore[import-untyped]
 from yt_dlp.plugins import load_all_plugins  # type: ignore[import-untyped]
 
 import channelscribe.sources.ytdlp  # noqa: F401 - says where plugins may come from
-from channelscribe.sources.identifiers import FEED, GENERIC, site_name
+from channelscribe.sources.identifiers import FEED, GENERIC, LOCAL, site_name
 
 __all__ = ["is_known_site", "scope_of", "scope_of_video"]
 
@@ -22,7 +22,7 @@ def scope_of_video(site: str, url: str) -> str:
 
 def scope_of(url: str) -> str:
     """The scope of a source that was never listed: the site of the extractor that says it can read the URL."""
-    return scope_of_video(_site(url), url)
+    return LOCAL if url.startswith("file:") else scope_of_video(_site(url), url)
 
 
 def is_known_site(url: str) -> bool:

@@ -16,6 +16,7 @@ from lxml import etree
 
 from channelscribe.errors import NoMedia, UsageError
 from channelscribe.sources.feeds import Shows, read_feed
+from channelscribe.sources.folders import as_source, name_here
 
 __all__ = ["DIRECTORIES", "directory_feeds", "directory_of", "expand", "no_feed_told", "read_opml", "write_opml"]
 
@@ -35,15 +36,19 @@ _LARGEST_BYTES = 16 << 20
 
 
 def expand(words: Iterable[str]) -> list[str]:
-    """Sources as they were given, and in place of a file that is a list of shows the addresses of these, each once.
+    """Sources as they were given, each once: in place of a file that is a list of shows the addresses of these, and in
+    place of a folder or recording its file: address, which this process may read from now on.
 
-    Raises UsageError for a file that is none.
+    Raises UsageError for a list that is none, and for a path where nothing is.
     """
     found: dict[str, None] = {}
     for word in words:
         path = Path(word)
         if "://" not in word and path.suffix.lower() in _LIST_ENDINGS:
             found.update(dict.fromkeys(url for _, url in read_opml(path)))
+        elif (place := as_source(word)) is not None:
+            name_here(place)
+            found[place] = None
         else:
             found[word] = None
     return list(found)

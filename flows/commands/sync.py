@@ -35,6 +35,8 @@ def run(options: argparse.Namespace) -> int:
     options.source = expand(options.source)
     for source in options.source:
         sources = settings.sources
+        if source.startswith("file:"):
+            continue
         check_url(source, sources.allow_private_addresses, proxied=sources.proxy is not None or None)
     with syncing(settings, f"sync {' '.join(map(display_url, options.source))}") as syncs:
         for other in syncs.stack.shared_with:
