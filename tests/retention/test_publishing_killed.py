@@ -80,8 +80,8 @@ def runs(one_database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     made.close()
 
 
-IN_STORE = 2 + 1 + 2 * 5
-"""Read two, renew the lease, look for and write five files."""
+IN_STORE = 2 + 1 + 1 + 2 * 5
+"""Read two and the video's row, renew the lease, look for and write five files."""
 IN_CATALOGUE = 1 + 1 + 4 + 1
 """The audio's row; the transcript's transaction, four tables in it, its end."""
 
