@@ -32,7 +32,7 @@ def counted(kind: str, whole: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
-def _psycopg(module: ModuleType) -> None:
+def _psycopg(module: Any) -> None:
     """What goes to PostgreSQL: statements, and beside them what begins and ends transactions."""
     for name in ("execute", "executemany", "copy"):
         setattr(module.Cursor, name, counted("statements", getattr(module.Cursor, name)))
@@ -47,18 +47,18 @@ def _psycopg(module: ModuleType) -> None:
     module.Connection._exec_command = command
 
 
-def _httpx(module: ModuleType) -> None:
+def _httpx(module: Any) -> None:
     for name in ("Client", "AsyncClient"):
         client = getattr(module, name)
         client.send = counted("prefect_requests", client.send)
         client.__init__ = counted("prefect_clients", client.__init__)
 
 
-def _store(module: ModuleType) -> None:
+def _store(module: Any) -> None:
     module.Folder.write = counted("store_writes", module.Folder.write)
 
 
-def _files(module: ModuleType) -> None:
+def _files(module: Any) -> None:
     module.sha256_file = counted("file_hashes", module.sha256_file)
 
 
