@@ -118,6 +118,8 @@ def report(
         times = [spent.by.get(process, 0.0) for spent, _ in (few, many, nothing)]
         line(f"  {process}", f"cpu.{process.lower().replace(' ', '_')}_a_video", *times)
     for kind in sorted({*few[1], *many[1]}):
+        # overhead.statements_a_video, overhead.transaction_commands_a_video, overhead.fsyncs_a_video,
+        # overhead.prefect_requests_a_video, overhead.ffmpeg_runs_a_video, …
         numbers = [float(counted.get(kind, 0)) for _, counted in (few, many, nothing)]
         line(kind.replace("_", " "), f"{kind}_a_video", *numbers)
     print_report("overhead", ["what", "a video", "a start", "nothing new"], rows, figures, GOAL)
