@@ -8,7 +8,7 @@ BIN := .venv/bin
 export UV_PROJECT_ENVIRONMENT := .venv
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help setup demo test test-long test-fast check sample sample-report deploy bench bench-report chaos containers-check clean
+.PHONY: help setup demo test test-long test-fast check sample sample-report deploy bench bench-report docs chaos containers-check clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,8 +58,11 @@ bench: setup  ## make bench NAME=name: one benchmark of benchmarks/; its figures
 	@test -f "benchmarks/$(NAME).py" || { echo "make bench NAME=laptop (one of benchmarks/)"; exit 2; }
 	set -o pipefail; $(BIN)/python -m benchmarks.$(NAME) | $(BIN)/python -m benchmarks.keep
 
-bench-report: setup  ## write the README's table "What it costs" from benchmarks/results/
+bench-report: setup  ## write docs/reference/benchmarks.md and the README's figures from benchmarks/results/
 	$(BIN)/python -m benchmarks.readme
+
+docs: setup  ## write docs/reference/commands.md and settings.md from the code
+	PYTHONPATH=. $(BIN)/python docs/generate.py
 
 containers-check: setup  ## what can be told of docker/ without building it: linters, compose, Prometheus, nginx
 	docker/check $(BIN)

@@ -3,8 +3,8 @@
     make bench NAME=reading                              # does so
     python -m benchmarks.keep < what-it-printed.txt      # on the machine where it was measured
 
-The files are committed; `make bench-report` makes the README's table from them. What ends without figures, as the
-benchmark of a GPU does where there is none, leaves what was kept before.
+The files are committed; `make bench-report` makes docs/reference/benchmarks.md and the README's figures from them. What
+ends without figures, as the benchmark of a GPU does where there is none, leaves what was kept before.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ def main() -> None:
     if result is None:
         print("No figures: nothing is kept.", file=sys.stderr)
     else:
-        print(f"Kept in benchmarks/results/{keep(result).name}; make bench-report writes the README.", file=sys.stderr)
+        print(f"Kept in benchmarks/results/{keep(result).name}; make bench-report writes the docs.", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Writes the README's table of what it costs from `benchmarks/results/`; `make bench-report` runs it.
+"""Writes docs/reference/benchmarks.md and the README's three figures from `benchmarks/results/`: `make bench-report`.
 
 `benchmarks/rows.yaml` says what a row says, with the names of figures where numbers go: {audio.wall_ratio:.1f}, with a
 format of Python's after the colon; {overlap.same_text:?} is yes or no. A figure that is a text is shown as it is. A
@@ -17,8 +17,18 @@ import yaml
 from benchmarks.keep import RESULTS
 
 README = Path(__file__).parent.parent / "README.md"
+PAGE = README.parent / "docs" / "reference" / "benchmarks.md"
 ROWS = Path(__file__).parent / "rows.yaml"
 BEGIN, END = "<!-- from benchmarks/results, by make bench-report -->\n", "<!-- end -->\n"
+THREE_BEGIN = "<!-- three figures, by make bench-report -->\n"
+HEADLINES = {
+    "whisperx": "**{whisperx.short_wall_ratio:.1f} to {whisperx.long_wall_ratio:.1f} times as fast** as WhisperX's "
+    "command line, with the same models and {whisperx.same_words:.1%} of the words the same",
+    "memory": "**{memory.four_hours_over_one:.2f} times the memory** for four hours of audio as for one; loading and "
+    "voice detection alone need {memory.whisperx_four_hours_over_one:.1f} times as much in WhisperX",
+    "search": "**{search.over_sequential:.0f} times as fast** as a scan: a search over a million segments",
+}
+"""The three figures that the README shows, each with what it is compared with."""
 HEAD = "| benchmark | figure | goal | measured |\n|---|---|---|---|\n"
 NOT_MEASURED = "not measured"
 SIGNS = {"<=": "≤", ">=": "≥"}
@@ -86,18 +96,35 @@ def rows_of(file: Path = ROWS) -> list[dict[str, str]]:
     return found
 
 
-def rewritten(readme: str, made: str) -> str:
-    """The README with another table. Raises ValueError where its place is not marked."""
-    before, begin, rest = readme.partition(BEGIN)
+def three(results: dict[str, Result]) -> str:
+    """The README's list. Raises KeyError where one was not measured: a front page without figures is no front page."""
+    lines = (
+        f"- {filled(says, results[name]['figures'])} ({where(results[name])}).\n" for name, says in HEADLINES.items()
+    )
+    return "".join(lines)
+
+
+def rewritten(page: str, made: str, begin: str = BEGIN) -> str:
+    """The page with another table, or list. Raises ValueError where its place is not marked."""
+    before, mark, rest = page.partition(begin)
     _, end, after = rest.partition(END)
-    if not (begin and end):
-        raise ValueError(f"The README has no place for the table: {BEGIN.strip()} … {END.strip()}")
-    return f"{before}{BEGIN}\n{made}\n{END}{after}"
+    if not (mark and end):
+        raise ValueError(f"The page has no place for it: {begin.strip()} … {END.strip()}")
+    return f"{before}{begin}\n{made}\n{END}{after}"
+
+
+def pages() -> dict[Path, str]:
+    """Each file that repeats figures, as it should be."""
+    results = results_of()
+    return {
+        PAGE: rewritten(PAGE.read_text(encoding="utf-8"), table(results, rows_of())),
+        README: rewritten(README.read_text(encoding="utf-8"), three(results), THREE_BEGIN),
+    }
 
 
 def main() -> None:
-    written = rewritten(README.read_text(encoding="utf-8"), table(results_of(), rows_of()))
-    README.write_text(written, encoding="utf-8")
+    for path, written in pages().items():
+        path.write_text(written, encoding="utf-8")
 
 
 if __name__ == "__main__":

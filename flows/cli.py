@@ -69,7 +69,7 @@ def formats(text: str) -> tuple[str, ...]:
 
 
 def parser() -> Parser:
-    """All commands and their options. The help texts are the reference that the README repeats."""
+    """All commands and their options. docs/reference/commands.md is made from the help texts."""
     top = Parser(prog="channelscribe", description="A searchable transcript library of whole channels.")
     top.add_argument("--version", action="version", version=__version__)
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=Parser)
@@ -87,7 +87,7 @@ def parser() -> Parser:
         )
         return made
 
-    command("demo", "the main job on the bundled sample channel, offline")
+    command("demo", "run the main job on the bundled sample channel, offline")
 
     sync = command("sync", "fetch, transcribe and publish what is new in a source")
     sync.add_argument(
@@ -97,70 +97,80 @@ def parser() -> Parser:
         help="URL of a channel, playlist, video or feed; a folder, recording or OPML file",
     )
     sync.add_argument("--limit", type=count, metavar="N", help="work on at most N videos of each source")
-    sync.add_argument("--since", type=day, metavar="DATE", help="leave out what was published before, YYYY-MM-DD")
-    sync.add_argument("--newest", type=count, metavar="N", help="only the newest N of what the rest lets through")
-    sync.add_argument("--title", metavar="REGEX", help="only titles in which this is found, case ignored")
-    sync.add_argument("--min-minutes", type=float, metavar="N", help="nothing shorter")
-    sync.add_argument("--max-minutes", type=float, metavar="N", help="nothing longer")
+    sync.add_argument("--since", type=day, metavar="DATE", help="leave out what was published earlier, YYYY-MM-DD")
+    sync.add_argument("--newest", type=count, metavar="N", help="only the newest N that the other filters let through")
+    sync.add_argument("--title", metavar="REGEX", help="only titles that match, ignoring case")
+    sync.add_argument("--min-minutes", type=float, metavar="N", help="leave out shorter videos")
+    sync.add_argument("--max-minutes", type=float, metavar="N", help="leave out longer videos")
     sync.add_argument("--season", type=int, metavar="N", help="only this season of a podcast")
-    sync.add_argument("--dry-run", action="store_true", help="only say what would be done, and why")
-    sync.add_argument("--full", action="store_true", help="read a channel to its end, however recently that was done")
+    sync.add_argument("--dry-run", action="store_true", help="only show what would be done, and why")
+    sync.add_argument("--full", action="store_true", help="read the whole channel, even if that was done recently")
     sync.add_argument(
         "--again",
         action="append",
         default=[],
         metavar="REASON",
-        help="try again now what failed for this reason (members_only, blocked, …; all); may be repeated",
+        help="retry now what failed for this reason (members_only, blocked, …; all); may be repeated",
     )
     sync.add_argument(
         "--refetch",
         action="append",
         default=[],
         metavar="VIDEO",
-        help="fetch and transcribe a video of the source anew (id, guid or URL); may be repeated",
+        help="fetch and transcribe this video of the source again (id, guid or URL); may be repeated",
     )
-    sync.add_argument("--wait", action="store_true", help="while another run works on a source, wait for its end")
+    sync.add_argument("--wait", action="store_true", help="if another run is working on a source, wait for it to end")
     sync.add_argument("--model", metavar="NAME", help="speech model: sample, small, large-v3-turbo or your own")
 
     fetch = command("download", "fetch the audio of a video or a whole listing into a folder; needs no database")
     fetch.add_argument("--url", required=True, metavar="URL", help="a video, channel, playlist or feed")
-    fetch.add_argument("--out", default=".", metavar="DIR", help="folder of the files, named by ids (default: here)")
+    fetch.add_argument(
+        "--out", default=".", metavar="DIR", help="folder for the files, which are named by id (default: here)"
+    )
     fetch.add_argument("--limit", type=count, metavar="N", help="at most the first N videos")
 
-    canary = command("canary", "does a source still list, and do the first seconds of a video still come")
+    canary = command("canary", "check that a source still lists and that a video still downloads")
     canary.add_argument("url", nargs="?", metavar="URL", help="a video or list; default: sources.canary_url")
 
-    audio = command("audio", "archive, speech track and parts of local files; needs no database")
+    audio = command("audio", "make archive, speech track and parts from local files; needs no database")
     audio.add_argument("file", nargs="+", metavar="FILE", help="audio or video")
     audio.add_argument("--steps", metavar="STEPS", help="such as convert,normalize,trim,split; default: audio.steps")
-    audio.add_argument("--out", default=".", metavar="DIR", help="folder of what is made (default: here)")
-    audio.add_argument("--cover", metavar="IMAGE", help="a JPEG, PNG or WebP for the mp3")
+    audio.add_argument("--out", default=".", metavar="DIR", help="folder for the results (default: here)")
+    audio.add_argument("--cover", metavar="IMAGE", help="cover for the mp3: JPEG, PNG or WebP")
 
-    speech = command("transcribe", "transcripts of local audio or video; needs no database")
+    speech = command("transcribe", "transcribe local audio or video; needs no database")
     speech.add_argument("file", nargs="+", metavar="FILE", help="audio or video")
     speech.add_argument("--model", metavar="NAME", help="speech model: sample, small, large-v3-turbo or your own")
     speech.add_argument("--language", metavar="CODE", help="such as en; default: detected")
-    speech.add_argument("--speakers", metavar="N|MIN-MAX", help="how many there are; default: found out")
+    speech.add_argument("--speakers", metavar="N|MIN-MAX", help="how many people speak; default: detected")
     speech.add_argument("--formats", default=",".join(FILE_FORMATS), metavar="LIST", help="default: all of them")
-    speech.add_argument("--out", default=".", metavar="DIR", help="folder of the transcripts (default: here)")
-    speech.add_argument("--raw", action="store_true", help="subtitles as whisperX cuts them; default: for readers")
-    speech.add_argument("--max-line-width", type=count, metavar="N", help="characters of a line of a subtitle")
-    speech.add_argument("--max-line-count", type=count, metavar="N", help="lines of a subtitle; needs a width")
+    speech.add_argument("--out", default=".", metavar="DIR", help="folder for the transcripts (default: here)")
+    speech.add_argument("--raw", action="store_true", help="cut subtitles as whisperX does; default: for readers")
+    speech.add_argument("--max-line-width", type=count, metavar="N", help="characters in a subtitle line")
+    speech.add_argument("--max-line-count", type=count, metavar="N", help="lines in a subtitle; needs --max-line-width")
     speech.add_argument("--highlight-words", action="store_true", help="underline each word while it is said")
 
-    process = command("process", "sentences, names and the rest of a folder of transcripts; needs no database")
-    process.add_argument("--directory", required=True, metavar="DIR", help="txt, srt, vtt or json transcripts")
-    process.add_argument("--out", default="processed", metavar="DIR", help="of the readings (default: processed)")
+    process = command("process", "find sentences, names and topics in a folder of transcripts; needs no database")
+    process.add_argument(
+        "--directory", required=True, metavar="DIR", help="folder of txt, srt, vtt or json transcripts"
+    )
+    process.add_argument(
+        "--out", default="processed", metavar="DIR", help="folder for the results (default: processed)"
+    )
 
     search = command("search", "find what was said, with a link that opens at the second")
     search.add_argument("query", metavar="QUERY", help='words, "a phrase", beginning*, -without, (one OR other)')
     search.add_argument("--channel", metavar="NAME", help="only in this source (title, id or URL)")
     search.add_argument("--speaker", metavar="NAME", help="only what this speaker said, such as SPEAKER_00")
     search.add_argument("--entity", metavar="NAME", help="only where this person, place or organization is named")
-    search.add_argument("--since", type=day, metavar="DATE", help="only in what was published since, YYYY-MM-DD")
-    search.add_argument("--until", type=day, metavar="DATE", help="only in what was published until, YYYY-MM-DD")
+    search.add_argument(
+        "--since", type=day, metavar="DATE", help="only what was published on or after this day, YYYY-MM-DD"
+    )
+    search.add_argument(
+        "--until", type=day, metavar="DATE", help="only what was published on or before this day, YYYY-MM-DD"
+    )
     search.add_argument("--language", metavar="CODE", help="only in this language, such as en")
-    search.add_argument("--after", metavar="PLACE", help="the page after this place, which a search told")
+    search.add_argument("--after", metavar="PLACE", help="the next page: the place that the last search printed")
     search.add_argument("--limit", type=count, default=20, metavar="N", help="at most N hits (default 20)")
 
     watch = command("watch", "be told when it is said: add, list, test, rm")
@@ -198,27 +208,31 @@ def parser() -> Parser:
     show.add_argument("--version", type=count, metavar="N", help="an older version; default: the current one")
     show.add_argument("--out", metavar="DIR", help="write a file for each video and format into this folder")
 
-    export = command("export", "a channel as one file, a row a segment, for a corpus")
+    export = command("export", "write a channel as one file, one row per segment, for a corpus")
     export.add_argument("channel", metavar="CHANNEL", help="a source's title, id or URL")
     export.add_argument("--format", choices=CORPUS_FORMATS, default="jsonl", help="default: jsonl")
     export.add_argument("--out", metavar="FILE", help="the file (default for jsonl: stdout)")
     export.add_argument("--language", metavar="CODE", help="only transcripts in this language, such as en")
-    export.add_argument("--since", type=day, metavar="DATE", help="only what was published since, YYYY-MM-DD")
-    export.add_argument("--until", type=day, metavar="DATE", help="only what was published until, YYYY-MM-DD")
+    export.add_argument(
+        "--since", type=day, metavar="DATE", help="only what was published on or after this day, YYYY-MM-DD"
+    )
+    export.add_argument(
+        "--until", type=day, metavar="DATE", help="only what was published on or before this day, YYYY-MM-DD"
+    )
 
-    entities = command("entities", "the people, places and organizations that were named")
+    entities = command("entities", "list the people, places and organizations that were named")
     entities.add_argument("--channel", metavar="NAME", help="only in this source (title, id or URL)")
     entities.add_argument("--label", metavar="LABEL", help="only this kind: PERSON, GPE, ORG, DATE")
 
-    report = command("report", "how good the sample's transcripts are; for a video its figures and a picture")
+    report = command("report", "measure the sample's transcripts; for a video: its figures and a picture")
     report.add_argument("video", nargs="?", metavar="VIDEO", help="the video's id, site:id or URL")
     report.add_argument("--out", metavar="FILE", help="the picture, an SVG (default: here, named by the video's id)")
 
-    sources = command("sources", "the channels, playlists and feeds of the library")
+    sources = command("sources", "list the channels, playlists and feeds of the library")
     sources.add_argument("--opml", metavar="FILE", help="write the feeds as a list of shows, for podcast players")
 
-    command("status", "videos by state and reason, what is due, what runs")
-    again = command("retranscribe", "new versions for old transcripts, with an estimate first")
+    command("status", "count videos by state and reason; show what is due and what runs")
+    again = command("retranscribe", "make new versions of old transcripts, with an estimate first")
     again.add_argument(
         "--where",
         action="append",
@@ -227,13 +241,13 @@ def parser() -> Parser:
         help="which: channel=…, model=NAME, older_than=DATE, quality_below=0.8; may be repeated, all must hold",
     )
     again.add_argument("--model", metavar="NAME", help="speech model of the new versions; default: speech.model")
-    again.add_argument("--limit", type=count, metavar="N", help="at most N, those of the newest videos")
-    again.add_argument("--dry-run", action="store_true", help="only the estimate")
+    again.add_argument("--limit", type=count, metavar="N", help="at most N, the newest videos first")
+    again.add_argument("--dry-run", action="store_true", help="only print the estimate")
 
-    versions = command("versions", "all transcripts of a video, which is current, what made them")
+    versions = command("versions", "list all versions of a transcript, which is current, what made them")
     versions.add_argument("video", metavar="VIDEO", help="the video's id, site:id or URL")
 
-    diff = command("diff", "what two versions of a transcript say differently, and when")
+    diff = command("diff", "show what two versions of a transcript say differently, and when")
     diff.add_argument("video", metavar="VIDEO", help="the video's id, site:id or URL")
     diff.add_argument("old", nargs="?", type=count, metavar="OLD", help="version; default: the one before NEW")
     diff.add_argument("new", nargs="?", type=count, metavar="NEW", help="version; default: the current one")
@@ -242,44 +256,44 @@ def parser() -> Parser:
     rollback.add_argument("video", metavar="VIDEO", help="the video's id, site:id or URL")
     rollback.add_argument("version", type=count, metavar="VERSION", help="as `channelscribe versions` lists it")
 
-    command("up", "the local stack, staying: UI, work pools served, schedules live; Ctrl-C stops it")
+    command("up", "run the local stack until Ctrl-C: UI, work pools, schedules")
 
-    serve = command("serve", "the read API and the reading room, until stopped; passwd: logins for them")
+    serve = command("serve", "serve the reading room and its API until stopped; passwd: manage logins")
     serve.add_argument("action", nargs="?", choices=["passwd"], help="passwd: give NAME a password, or a token")
-    serve.add_argument("name", nargs="?", metavar="NAME", help="of the login")
-    serve.add_argument("--listen", metavar="HOST:PORT", help="default: web.listen; others than loopback need logins")
+    serve.add_argument("name", nargs="?", metavar="NAME", help="name of the login")
+    serve.add_argument("--listen", metavar="HOST:PORT", help="default: web.listen; anything but loopback needs logins")
     serve.add_argument("--role", choices=["reader", "editor"], default="reader", help="what the login may do")
     serve.add_argument("--token", action="store_true", help="print a new token for a program, shown only once")
-    serve.add_argument("--remove", action="store_true", help="take the login away")
+    serve.add_argument("--remove", action="store_true", help="remove the login")
 
-    site = command("site", "the reading room as static pages, for any web server; again: what is new")
+    site = command("site", "write the reading room as static pages for any web server; again: only what is new")
     site.add_argument("folder", metavar="DIR", help="where the pages go")
     site.add_argument("--channel", metavar="NAME", help="only this source (title, id or URL)")
     site.add_argument("--base-url", metavar="URL", help="where the folder will be: absolute links and a sitemap")
-    site.add_argument("--no-audio", action="store_true", help="leave the audio out; links lead to its site's second")
+    site.add_argument("--no-audio", action="store_true", help="leave the audio out and link to its site instead")
 
-    metrics = command("metrics", "figures for Prometheus: once on stdout, or over HTTP")
+    metrics = command("metrics", "print figures for Prometheus, or serve them over HTTP")
     metrics.add_argument("--listen", metavar="HOST:PORT", help="serve them on /metrics there, until stopped")
 
-    sweep = command("sweep", "what retention and orphan sweep would delete, what is missing; gives lost work back")
+    sweep = command("sweep", "show what retention would delete and what is missing; give lost work back")
     sweep.add_argument("--delete", action="store_true", help="delete it")
-    sweep.add_argument("--repair", action="store_true", help="make again what the store has lost of published videos")
-    takedown = command("takedown", "everything of one video, everywhere, for good")
+    sweep.add_argument("--repair", action="store_true", help="remake files of published videos that the store has lost")
+    takedown = command("takedown", "delete everything of one video, everywhere, for good")
     takedown.add_argument("video", metavar="VIDEO", help="the video's id, site:id or URL")
-    takedown.add_argument("--yes", action="store_true", help="delete it; without, only say what there is")
-    backup = command("backup", "a copy of catalogue and files in a folder; again: what is new")
+    takedown.add_argument("--yes", action="store_true", help="delete it; without this, only show what there is")
+    backup = command("backup", "copy catalogue and files into a folder; again: only what is new")
     backup.add_argument("folder", metavar="DIR", help="where the copy is kept")
     backup.add_argument("--prune", action="store_true", help="delete from the copy what the library no longer has")
-    restore = command("restore", "an empty library becomes that of a backup")
+    restore = command("restore", "fill an empty library from a backup")
     restore.add_argument("folder", metavar="DIR", help="where the copy is kept")
-    doctor = command("doctor", "is everything that a run needs there, each with its remedy")
-    doctor.add_argument("--url", metavar="URL", help="try this source, too; default: sources.canary_url, if any")
+    doctor = command("doctor", "check everything that a run needs, with a remedy for what is missing")
+    doctor.add_argument("--url", metavar="URL", help="also try this source; default: sources.canary_url, if set")
 
     deploy = command("deploy", "bring a Prefect server to what is declared in git, schedules included")
     deploy.add_argument("--channels", metavar="FILE", help="list of channels; default: prefect.channels")
-    deploy.add_argument("--dry-run", action="store_true", help="only say what would change")
+    deploy.add_argument("--dry-run", action="store_true", help="only show what would change")
 
-    config = command("config", "the settings")
+    config = command("config", "show the settings and where each value comes from")
     config.add_argument("action", choices=["show"], help="show: each setting, its value and where it came from")
     return top
 

@@ -1,4 +1,4 @@
-"""The README's figures are those of the committed results, and a result is a benchmark's last line with its machine."""
+"""The docs' figures are those of the committed results, and a result is a benchmark's last line with its machine."""
 
 from __future__ import annotations
 
@@ -28,11 +28,20 @@ RESULT = {
 }
 
 
-def test_the_readme_has_the_figures_of_the_results() -> None:
-    written = readme.README.read_text(encoding="utf-8")
-    assert readme.rewritten(written, readme.table(readme.results_of(), readme.rows_of())) == written, (
-        "make bench-report writes it"
-    )
+def test_the_docs_have_the_figures_of_the_results() -> None:
+    written = readme.pages()
+    assert set(written) == {readme.README, readme.PAGE}
+    for path, page in written.items():
+        assert path.read_text(encoding="utf-8") == page, "make bench-report writes it"
+
+
+def test_the_three_figures_of_the_readme_are_measured_and_dated() -> None:
+    lines = readme.three(readme.results_of()).splitlines()
+    assert len(lines) == 3
+    for line in lines:
+        assert re.search(r"\d{4}-\d{2}-\d{2}, \d+ cores", line), line
+    with pytest.raises(KeyError):
+        readme.three({})
 
 
 def test_every_benchmark_has_a_row_and_every_result_a_benchmark() -> None:

@@ -1,0 +1,96 @@
+"""Each file of examples/ is run, as its first lines say."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from channelscribe.catalogue.connection import Database
+from channelscribe.sample import world
+from tests.catalogue.conftest import catalogue, empty_database, new_database, one_database, server
+from tests.conftest import clean_environment
+from tests.web.conftest import publish, said
+
+__all__ = ["catalogue", "empty_database", "new_database", "one_database", "server"]
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+TRIED = {"passages.py", "search_library.py", "transcribe_files.py"}
+
+
+def run(folder: Path, name: str, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+    environment = {**clean_environment(folder / "data"), "PYTHONPATH": str(EXAMPLES.parent), **more}
+    return subprocess.run(
+        [sys.executable, str(EXAMPLES / name), *arguments],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_each_example_is_run_here() -> None:
+    assert {path.name for path in EXAMPLES.iterdir() if path.is_file()} == TRIED
+
+
+def row(start: float, text: str, speaker: str = "SPEAKER_00", **more: object) -> dict[str, object]:
+    """A row of `channelscribe export`, with what the example reads of it."""
+    made = {"site": "youtube", "video": "a", "title": "A talk", "url": "https://www.youtube.com/watch?v=a"}
+    return {
+        **made,
+        "start": start,
+        "end": start + 3,
+        "speaker": speaker,
+        "text": text,
+        "chapter": None,
+        "flags": [],
+    } | more
+
+
+def test_passages(tmp_path: Path) -> None:
+    rows = [
+        row(0, "One."),
+        row(3.5, " Two."),
+        row(7, "Three.", "SPEAKER_01"),
+        row(10, "A phrase that nobody said.", "SPEAKER_01", flags=["unsure"]),
+        row(20, "Four.", "SPEAKER_01"),
+        row(23, "Five.", "SPEAKER_01", video="b"),
+    ]
+    (tmp_path / "channel.jsonl").write_text("".join(f"{json.dumps(each)}\n" for each in rows))
+    done = run(tmp_path, "passages.py", "channel.jsonl")
+    assert done.returncode == 0, done.stderr
+    made = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [each["text"] for each in made] == ["One. Two.", "Three.", "Four.", "Five."]
+    assert made[2]["url"] == "https://www.youtube.com/watch?v=a&t=20"
+
+
+def test_passages_reads_the_columns_of_an_export() -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    from channelscribe.export import corpus
+
+    columns = {each.name for each in corpus._schema(pyarrow)}
+    assert set(row(0, "")) <= columns
+
+
+@pytest.mark.slow
+def test_search_library(tmp_path: Path, catalogue: Database, one_database: str) -> None:
+    publish(catalogue, "talk", said(), title="At the zoo", published=date(2026, 1, 31))
+    found = run(tmp_path, "search_library.py", '"elephants at the zoo"', CHANNELSCRIBE_DATABASE__URL=one_database)
+    assert found.returncode == 0, found.stderr
+    assert "in front of the elephants" in found.stdout and "https://" in found.stdout
+    assert run(tmp_path, "search_library.py", "xyzzy", CHANNELSCRIBE_DATABASE__URL=one_database).returncode == 1
+
+
+@pytest.mark.speech
+def test_transcribe_files(tmp_path: Path) -> None:
+    shortest = min((each for each in world.episodes() if each.script.text), key=lambda each: each.duration)
+    files = (str(shortest.path), "missing.mp3")
+    done = run(tmp_path, "transcribe_files.py", *files, CHANNELSCRIBE_SPEECH__MODEL="sample")
+    assert done.returncode == 1, done.stderr
+    assert "missing.mp3: missing.mp3 is not a file." in done.stderr
+    assert "the first words:" in done.stdout
