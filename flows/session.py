@@ -141,15 +141,15 @@ def variable_on(stack: LocalStack) -> dict[str, Any] | None:
 
     if "database" not in stack.want or stack.settings.prefect.api_url is not None:
         return None
-    if (stack.places.prefect / "prefect.db").exists():  # of an older release; its server brings it along
-        return None
+    # What an older release had in SQLite is brought along when the server starts.
+    nothing: dict[str, Any] | None = None if (stack.places.prefect / "prefect.db").exists() else {}
     url = stack.addresses.database_url or ""
     with psycopg.connect(url) as connection:
         if not connection.execute("SELECT 1 FROM pg_database WHERE datname = 'prefect'").fetchone():
-            return {}
+            return nothing
     with psycopg.connect(url, dbname="prefect") as connection:
         if not connection.execute("SELECT 1 FROM pg_tables WHERE tablename = 'variable'").fetchone():
-            return {}
+            return nothing
         found = connection.execute("SELECT value FROM variable WHERE name = %s", [VARIABLE]).fetchone()
     return of_variable(found and found[0])
 

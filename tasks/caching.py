@@ -95,7 +95,11 @@ class Answers(WritableFileSystem):
     def read_path(self, path: str, **_: Any) -> bytes:  # type: ignore[override]
         """A result as Prefect wrote it. Raises ObjectMissing when it is not there, or something that it names."""
         content = answer_at(path)
-        for key in named_keys(fields_of(content)):
+        try:
+            fields = fields_of(content)
+        except ValueError as error:  # empty after a power cut: answers are not waited for until they are on the disk
+            raise ObjectMissing(f"{path} is no answer.") from error
+        for key in named_keys(fields):
             if not store().exists(key):
                 raise ObjectMissing(f"{key}, which {path} names, is not in the store.")
         return content
@@ -103,7 +107,7 @@ class Answers(WritableFileSystem):
     def write_path(self, path: str, content: bytes, **_: Any) -> None:  # type: ignore[override]
         """Failures have random names: nobody would ever look for them."""
         if path.startswith(f"{RESULTS}/"):
-            store().put_bytes(content, path, overwrite=True)
+            store().put_bytes(content, path, overwrite=True, durable=False)
 
     def _resolve_path(self, path: str) -> None:
         """Keys are whole: Prefect shall make no paths of them."""

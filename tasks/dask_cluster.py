@@ -173,7 +173,7 @@ def run_step(packed: bytes, context: bytes, awaited: Sequence[Any]) -> State[Any
     for name in ("parameters", "wait_for"):
         step[name] = _mapped(step[name], lambda each: awaited[each.number] if isinstance(each, Awaited) else each)
     with ExitStack() as stack:
-        client = stack.enter_context(SyncClientContext(_httpx_settings())).client
+        client = stack.enter_context(_client_context()).client
         stack.enter_context(hydrated_context({**_unpacked(context), **now}, client=client))
         return run_task_sync(**step, return_type="state")
 
@@ -207,6 +207,13 @@ def _unpacked(context: bytes) -> dict[str, Any]:
 def _tags() -> dict[str, Any]:
     tags = TagsContext.get()
     return tags.serialize() if tags else {}
+
+
+def _client_context() -> SyncClientContext:
+    """The step's client of the Prefect server, also for what asks for one without settings of its own."""
+    context = SyncClientContext(_httpx_settings())
+    context._httpx_settings = None
+    return context
 
 
 def _httpx_settings() -> dict[str, Any] | None:

@@ -7,14 +7,15 @@ Needs a PostgreSQL >= 15. No message made here holds a password or a statement's
 from __future__ import annotations
 
 import math
+import select
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
 
 import psycopg
-from sqlalchemy import URL, Connection, CursorResult, Engine, create_engine, make_url, text
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy import URL, Connection, CursorResult, Engine, create_engine, event, make_url, text
+from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError
 
 from channelscribe.errors import (
     CatalogueError,
@@ -91,6 +92,16 @@ def parse_url(url: str) -> URL:
     return parsed.set(drivername="postgresql+psycopg")
 
 
+def _refuse_closed(connection: psycopg.Connection[Any], *_: object) -> None:
+    """A server that was restarted costs a reconnect, not an error: nobody has asked anything on a pooled connection, so
+    what can be read there is its end. That costs no round trip, as a ping would.
+    """
+    poll = select.poll()
+    poll.register(connection.fileno(), select.POLLIN)
+    if poll.poll(0):
+        raise DisconnectionError
+
+
 class Database:
     """The catalogue's database: a small pool of connections, opened when first used; safe to share between threads.
 
@@ -104,11 +115,12 @@ class Database:
         self._look, self._next_look = look, 0.0
         self.engine: Engine = create_engine(
             self.url,
-            pool_pre_ping=True,  # a server that was restarted costs a reconnect, not an error
             pool_size=5,
             hide_parameters=True,
             connect_args={"connect_timeout": CONNECT_SECONDS, "application_name": "channelscribe"},
         )
+
+        event.listen(self.engine, "checkout", _refuse_closed)
 
     def __str__(self) -> str:
         place = self.url.host or self.url.query.get("host") or "localhost"

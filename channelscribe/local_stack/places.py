@@ -62,7 +62,7 @@ class Places:
 
     @property
     def temporary(self) -> Path:
-        """The TMPDIR of workers; swept when nothing runs, as libraries leave things behind."""
+        """The TMPDIR of services; swept when nothing runs, as libraries leave things behind."""
         return self.run / "tmp"
 
     @property

@@ -186,7 +186,7 @@ def dask_services(places: Places, options: StackOptions, env: dict[str, str]) ->
         name = f"cpu-{number}"
         argv = [*_worker(places, address, name, threads), "--resources", f"CPU={threads} NET={net}"]
         log = "cpu-worker" if number == 0 else f"cpu-worker-{number}"
-        services.append(_as_worker(log, argv, places, {**env, **cores(1)}))
+        services.append(_as_worker(log, argv, {**env, **cores(1)}))
     return services, address
 
 
@@ -194,7 +194,7 @@ def speech_worker(places: Places, options: StackOptions, env: dict[str, str], sc
     """One worker for speech (resource GPU=1), whose models stay loaded; what it loads at its start are the engines."""
     argv = [*_worker(places, scheduler, "speech", 1), "--resources", "GPU=1", "--preload", "tasks.worker_setup"]
     threads = options.speech_threads or os.cpu_count() or 1
-    return _as_worker("speech-worker", argv, places, {**env, **cores(threads)})
+    return _as_worker("speech-worker", argv, {**env, **cores(threads)})
 
 
 def _dask(program: str, *arguments: str) -> list[str]:
@@ -208,12 +208,11 @@ def _worker(places: Places, scheduler: str, name: str, threads: int) -> list[str
     return [*argv, "--memory-limit", "0", "--death-timeout", "60", "--local-directory", str(places.scratch / "dask")]
 
 
-def _as_worker(name: str, argv: list[str], places: Places, env: dict[str, str]) -> Service:
-    env = {**env, **QUIET_DASK, "TMPDIR": str(places.temporary)}
-    return Service(name, argv, env, last_signal=signal.SIGKILL, is_worker=True)
+def _as_worker(name: str, argv: list[str], env: dict[str, str]) -> Service:
+    return Service(name, argv, {**env, **QUIET_DASK}, last_signal=signal.SIGKILL, is_worker=True)
 
 
 def pool_workers(places: Places, env: dict[str, str]) -> Service:
     """One process that serves all work pools: it starts a process for each run of a deployment, as `env` says."""
     argv = python("-m", "deployments.pool_workers", *(f"{pool}={runs}" for pool, runs in POOLS.items()))
-    return Service("pool-workers", argv, {**env, "TMPDIR": str(places.temporary)})
+    return Service("pool-workers", argv, env)

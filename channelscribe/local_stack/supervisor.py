@@ -377,7 +377,8 @@ class Supervisor:
 
 def spawn(service: Service, places: Places, environment: dict[str, str], output: IO[bytes]) -> subprocess.Popen[bytes]:
     """Start a service, in a session of its own, where nothing lies that it would read as settings."""
-    env = {**environment, "PREFECT_API_KEY": None, **service.env}
+    # Libraries leave things in the temporary folder, Dask and PyTorch a folder each: ours is swept.
+    env = {**environment, "PREFECT_API_KEY": None, "TMPDIR": str(places.temporary), **service.env}
     options: dict[str, Any] = {
         "cwd": places.standing,
         **service.popen,

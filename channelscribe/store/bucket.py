@@ -126,7 +126,7 @@ class Bucket:
     def exists(self, key: str) -> bool:
         return self._head(key) is not None
 
-    def write(self, key: str, source: Path | bytes, sha256: str, *, overwrite: bool) -> bool:
+    def write(self, key: str, source: Path | bytes, sha256: str, *, overwrite: bool, durable: bool = True) -> bool:
         """Send a file or bytes: in one request, or in parts that S3 joins at the end when it is large.
 
         Where the server knows conditional writes, of two writers at once only one can be the first.

@@ -57,7 +57,7 @@ class Folder:
         with self._translated(key):
             return self._path(key).is_file()
 
-    def write(self, key: str, source: Path | bytes, sha256: str, *, overwrite: bool) -> bool:
+    def write(self, key: str, source: Path | bytes, sha256: str, *, overwrite: bool, durable: bool = True) -> bool:
         """Write a copy of a file, or bytes, to the disk; then give it its name, which nobody else has then."""
         with self._translated(key):
             path = self._path(key)
@@ -66,9 +66,11 @@ class Folder:
                     if _copy(content, file) != sha256:
                         raise StoreError("the file changed while it was being stored.", reason="corrupt_object")
                 file.flush()
-                os.fsync(file.fileno())
+                if durable:
+                    os.fsync(file.fileno())
                 done = _give_name(partial, path, overwrite)
-            _sync_folder(path.parent)
+            if durable:
+                _sync_folder(path.parent)
             return done
 
     def read_bytes(self, key: str) -> bytes:

@@ -48,9 +48,9 @@ class Place(Protocol):
 
     def exists(self, key: str) -> bool: ...
 
-    def write(self, key: str, source: Path | bytes, sha256: str, *, overwrite: bool) -> bool:
+    def write(self, key: str, source: Path | bytes, sha256: str, *, overwrite: bool, durable: bool = True) -> bool:
         """Put content of this sha256 there, whole or not at all. False, and nothing is changed, when the key is taken
-        and is not to be overwritten."""
+        and is not to be overwritten. What is not `durable` may be lost, or empty, after a power cut."""
         ...
 
     def read_bytes(self, key: str) -> bytes: ...
@@ -108,10 +108,13 @@ class MediaStore:
         self._put(stored, path, overwrite)
         return stored
 
-    def put_bytes(self, content: bytes, key: str, *, overwrite: bool = False) -> StoredObject:
-        """Store bytes. Raises StoreConflict when the key holds other content, unless `overwrite`."""
+    def put_bytes(self, content: bytes, key: str, *, overwrite: bool = False, durable: bool = True) -> StoredObject:
+        """Store bytes. Raises StoreConflict when the key holds other content, unless `overwrite`.
+
+        What is not `durable` may be lost, or empty, after a power cut: for what is a memory, and made again.
+        """
         stored = StoredObject(check_key(key), hashlib.sha256(content).hexdigest(), len(content))
-        self._put(stored, content, overwrite)
+        self._put(stored, content, overwrite, durable)
         return stored
 
     def put_json(self, value: Any, key: str, *, overwrite: bool = False) -> StoredObject:
@@ -202,12 +205,12 @@ class MediaStore:
         """The object's address, file:// or s3://."""
         return self._place.url(check_key(key))
 
-    def _put(self, stored: StoredObject, source: Path | bytes, overwrite: bool) -> None:
+    def _put(self, stored: StoredObject, source: Path | bytes, overwrite: bool, durable: bool = True) -> None:
         there = self._place.sha256(stored.key)
         if there == stored.sha256:
             return
         if there is None or overwrite:
-            if self._place.write(stored.key, source, stored.sha256, overwrite=overwrite):
+            if self._place.write(stored.key, source, stored.sha256, overwrite=overwrite, durable=durable):
                 return
             if self._place.sha256(stored.key) == stored.sha256:
                 return

@@ -120,7 +120,7 @@ class World:
 
     def join(self) -> None:
         """Share the stack that another process starts: it stays when that one is killed."""
-        settled("a stack", lambda: running_addresses(Settings(data_dir=self.data)).scheduler)
+        settled("a stack", lambda: running_addresses(Settings(data_dir=self.data)).prefect_api_url)
         self.stack = self._open.enter_context(LocalStack(Settings(data_dir=self.data), command="the kill matrix"))
         self.stack.wait_ready()
 

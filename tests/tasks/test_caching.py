@@ -53,6 +53,17 @@ def test_an_answer_counts_while_what_it_names_is_there(store: MediaStore) -> Non
     assert earlier is not None and Original.model_validate(earlier) == ORIGINAL
 
 
+@pytest.mark.parametrize("content", [b"", b"\0" * 40, b'{"result": "{'])
+def test_what_a_power_cut_left_of_an_answer_is_none(store: MediaStore, content: bytes) -> None:
+    store.put_bytes(b"sound", ORIGINAL.key)
+    key = POLICY.key({"video": VIDEO})
+    store.put_bytes(content, key)
+    assert not results().exists(key)
+    assert not POLICY.answered({"video": VIDEO})
+    results().write(ORIGINAL, key)
+    assert results().read(key).result == ORIGINAL
+
+
 def test_nothing_else_is_kept(store: MediaStore) -> None:
     """A failure that Prefect would put away under a random name: what was asked for could be in its words."""
     results().write({"message": "yt-a is private"}, "5e174a395b2c4cf6b356d5a1af874591")

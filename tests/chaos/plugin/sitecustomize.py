@@ -21,7 +21,7 @@ LONGEST_WAIT = 240.0
 
 # Where the work of a stage begins: the name as its caller has it. A batch of short videos is one stage run.
 BEGINS = {
-    "tasks.listing": {"list_videos": "list"},
+    "channelscribe.discovery": {"list_videos": "list"},
     "tasks.download": {"download_media": "download"},
     "tasks.prepare": {"prepare_media": "prepare"},
     "tasks.batch_recognition": {"recognize_all": "recognize"},
