@@ -5,6 +5,7 @@
     health pool NAME       the Prefect server has had a sign of life from this container's worker of the pool
     health dask-scheduler  its loop answers, and counts its tasks
     health dask-worker     the scheduler has had a sign of life from this container's worker
+    health room            the reading room answers, and reaches the database
     health metrics         the figures are there, which takes the database
 
 Only the standard library: it starts every few seconds. The worker of a container bears its host name.
@@ -79,6 +80,10 @@ def dask_worker() -> None:
         raise Unwell(f"the scheduler has not heard from it for {late:.0f} s")
 
 
+def room() -> None:
+    ask("http://127.0.0.1:4300/health")
+
+
 def metrics() -> None:
     if b"channelscribe_videos" not in ask("http://127.0.0.1:9108/metrics"):
         raise Unwell("no figures")
@@ -90,6 +95,7 @@ CHECKS: dict[str, Callable[..., None]] = {
     "dask-scheduler": dask_scheduler,
     "dask-worker": dask_worker,
     "metrics": metrics,
+    "room": room,
 }
 
 

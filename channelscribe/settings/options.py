@@ -334,6 +334,9 @@ class WebOptions(Options):
     presign: bool = Field(
         False, description="let browsers fetch audio from the bucket itself, at addresses that hold for an hour"
     )
+    prefect_ui: str | None = Field(
+        None, description="Prefect's UI as browsers see it, for links to runs; empty: beside its API"
+    )
     requests_per_second: float = Field(
         50, ge=0, le=100_000, description="requests of one address, ten seconds' worth at once; 0: no limit"
     )

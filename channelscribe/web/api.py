@@ -293,7 +293,7 @@ def api(room: Room) -> APIRouter:
     )
     def syncs(request: Request, asked: models.SyncAsked) -> Response:
         """Start a sync of a source. For editors."""
-        made = start_sync(room.prefect_api_url(), asked.model_dump(mode="json"))
+        made = start_sync(room.prefect_api_url(), asked.model_dump(mode="json"), room.settings.web.prefect_ui)
         return json_answer(request, made, status=202)
 
     return router
@@ -303,13 +303,14 @@ def search_page(room: Room, question: Question, limit: int, after: str | None, f
     """One page of hits, with what the counts say where they are asked for."""
     with room.database.connection() as connection:
         hits = find.search(connection, question, limit, after)
-        channels = records.channels_of(connection, [(hit.site, hit.video) for hit in hits])
+        places = records.places_of(connection, [(hit.site, hit.video) for hit in hits])
         counted = find.facets(connection, question) if facets else None
     told = [
         {
             **hit.to_dict(),
             "site": hit.site,
-            "channel": channels.get((hit.site, hit.video)),
+            "channel": places[hit.site, hit.video][0],
+            "audio": places[hit.site, hit.video][1],
             "published": hit.published,
             "language": hit.language,
             "highlighted": hit.highlighted,

@@ -49,9 +49,8 @@ class Guard:
         self.access = access
         self.rate = access.options.requests_per_second
         self._buckets: OrderedDict[str, list[float]] = OrderedDict()
-        names = {host.lower(), *(name.lower() for name in access.options.hosts)}
-        if is_loopback(host):
-            names |= {"localhost", "127.0.0.1", "::1"}
+        own = {host.lower(), "localhost", "127.0.0.1", "::1"}
+        names = own | {name.lower() for name in access.options.hosts}
         self._names = names if is_loopback(host) or access.options.hosts else None
         self._headers = [
             (b"content-security-policy", content_security_policy(media).encode()),

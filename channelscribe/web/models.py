@@ -165,6 +165,7 @@ class Hit(Shape):
     text: str
     url: str
     channel: str | None
+    audio: bool
     published: date | None
     language: str
     highlighted: str = Field(description="the text with **matched** words marked")

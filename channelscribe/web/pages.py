@@ -437,7 +437,7 @@ def pages(room: Room) -> APIRouter:
         except ValidationError:
             return error_page(request, 400, "This is no address of a source.", "It begins with https://.")
         try:
-            made = await run_sync(start_sync, room.prefect_api_url(), asked.model_dump())
+            made = await run_sync(start_sync, room.prefect_api_url(), asked.model_dump(), room.settings.web.prefect_ui)
         except (StackError, UsageError) as error:
             return error_page(request, 503, error.message, error.remedy)
         return RedirectResponse(_with("/activity", {"run": made["name"]}), 303)

@@ -31,8 +31,8 @@ __all__ = [
     "activity",
     "archive",
     "at_second",
-    "channels_of",
     "entities_of",
+    "places_of",
     "sources",
     "speakers_of",
     "timing",
@@ -341,10 +341,11 @@ def at_second(found: dict[str, Any], second: float) -> str:
     return url_at(found["site"], found["url"], second)
 
 
-def channels_of(session: Transaction, named: Sequence[tuple[str, str]]) -> dict[tuple[str, str], str]:
-    """The title of the source of each video (site, id), that it was listed in first."""
-    query = f"""SELECT video.site, video.video_id, {CHANNEL} AS channel FROM video
+def places_of(session: Transaction, named: Sequence[tuple[str, str]]) -> dict[tuple[str, str], tuple[str | None, bool]]:
+    """Of each video (site, id) the title of the source that it was first listed in, and whether audio was archived."""
+    query = f"""SELECT video.site, video.video_id, {CHANNEL} AS channel,
+        EXISTS (SELECT FROM audio WHERE audio.video_pk = video.id AND archive_key <> '') AS audio FROM video
         JOIN unnest(CAST(:sites AS text[]), CAST(:ids AS text[])) AS wanted (site, id)
         ON (video.site, video.video_id) = (wanted.site, wanted.id)"""  # noqa: S608
     rows = execute(session, query, sites=[site for site, _ in named], ids=[video for _, video in named])
-    return {(row.site, row.video_id): row.channel for row in rows if row.channel}
+    return {(row.site, row.video_id): (row.channel, row.audio) for row in rows}

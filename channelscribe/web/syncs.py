@@ -5,6 +5,7 @@ The deployment's own schema says what a request may hold (flows/forms.py, `SyncR
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import httpx
@@ -17,8 +18,9 @@ DEPLOYMENT = "sync-channel/channel-sync"
 SECONDS = 10.0
 
 
-def start_sync(api_url: str | None, request: dict[str, Any]) -> dict[str, str]:
-    """{"flow_run", "name", "url"}: the run that was made. Raises StackError without a server, UsageError where the
+def start_sync(api_url: str | None, request: dict[str, Any], ui: str | None = None) -> dict[str, str]:
+    """{"flow_run", "name", "url"}: the run that was made, in the UI that is at `ui`. A login in the API's URL is used.
+    Raises StackError without a server, UsageError where the
     form refuses what it was given.
     """
     if api_url is None:
@@ -42,8 +44,8 @@ def start_sync(api_url: str | None, request: dict[str, Any]) -> dict[str, str]:
         raise StackError(
             f"The Prefect server did not make the run ({type(error).__name__}).", remedy="Look at it, and try again."
         ) from error
-    page = f"{api.removesuffix('/api')}/runs/flow-run/{run['id']}"
-    return {"flow_run": str(run["id"]), "name": str(run["name"]), "url": page}
+    pages = (ui or re.sub("//[^/@]*@", "//", api).removesuffix("/api")).rstrip("/")
+    return {"flow_run": str(run["id"]), "name": str(run["name"]), "url": f"{pages}/runs/flow-run/{run['id']}"}
 
 
 def _said(answer: httpx.Response) -> str:

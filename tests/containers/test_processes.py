@@ -120,10 +120,15 @@ def test_the_door(running: Running) -> None:
         assert client.post("/api/flow_runs/filter", json={}).status_code == 401
         assert client.post("/api/flow_runs/filter", json={}, auth=("admin", "guess")).status_code == 401
         assert client.post("/api/flow_runs/filter", json={}, auth=running.auth).status_code == 200
-        page = client.get("/")
+        page = client.get("/prefect/")
         assert "Prefect" in page.text
         assert page.headers["content-security-policy"].startswith("connect-src 'self'")
-        assert client.get("/ui-settings").json()["api_url"] == "/api"
+        assert client.get("/prefect/ui-settings").json()["api_url"] == "/api"
+        # The reading room is at /, with a policy of its own.
+        room = client.get("/")
+        assert "channelscribe" in room.text
+        assert room.headers.get_list("content-security-policy")[0].startswith("default-src 'none'")
+        assert client.get("/api/v1/sources").json() == {"sources": []}
         # Figures are for Prometheus, with credentials or without; Grafana is not among the processes.
         assert client.get("/api/metrics", auth=running.auth).status_code == 404
         assert client.get("/grafana/").text == "Grafana does not run here (profile monitoring).\n"

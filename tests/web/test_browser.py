@@ -209,6 +209,7 @@ def test_search_as_one_types(new_page: NewPage) -> None:
     assert "speaker=S1" in page.url
     page.reload()
     expect(page.locator("input[name=speaker]")).to_have_value("S1")
+    expect(page.locator(".hit a[aria-label='Hear it at its site']").first).to_be_visible()  # of one without audio
     first = page.locator("[data-audio]").first
     first.click()
     start = float(first.get_attribute("data-start") or "")

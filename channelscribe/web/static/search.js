@@ -52,7 +52,7 @@ document.getElementById('results').addEventListener('click', (event) => {
   if (player.src !== new URL(button.dataset.audio, location).href) player.src = button.dataset.audio
   player.currentTime = Number(button.dataset.start)
   stopAt = Number(button.dataset.end)
-  player.play()
+  player.play().catch(() => { button.hidden = true }) // the store has lost it
   button.dataset.from = button.dataset.start
 })
 player.addEventListener('play', () => playing && pressed(playing, true))
