@@ -119,6 +119,8 @@ __all__ = [
     "WorkerDied",
     "as_ours",
     "did_you_mean",
+    "from_now",
+    "local_time",
     "machine_fault",
     "stops_run",
 ]
@@ -552,6 +554,23 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     return f" Did you mean {close[0]}?" if close else ""
 
 
+def local_time(moment: datetime) -> str:
+    """How messages tell a time: "2026-01-31 06:15 CET", that of this machine."""
+    return f"{moment.astimezone():%Y-%m-%d %H:%M %Z}"
+
+
+def from_now(moment: datetime, now: datetime | None = None) -> str:
+    """How a terminal tells one that is ahead: "in 4 minutes (2026-01-31 06:15 CET)"."""
+    seconds = (moment - (now or datetime.now(UTC))).total_seconds()
+    if seconds <= 0:
+        return f"now (since {local_time(moment)})"
+    for unit, size in (("day", 86400), ("hour", 3600), ("minute", 60)):
+        if seconds >= (size if unit == "minute" else 1.5 * size):
+            count = round(seconds / size)
+            return f"in {count} {unit}{'s' if count > 1 else ''} ({local_time(moment)})"
+    return f"in less than a minute ({local_time(moment)})"
+
+
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
@@ -568,13 +587,13 @@ def _by_number(error: BaseException) -> ChannelscribeError | None:
     if number in FULL:
         return StoreNotWritable(said, remedy="Free disk space, or work on a larger disk (data_dir, store.url).")
     if NO_PLACE in str(error):
-        return MachineError(f"{error.args[-1]}.", remedy="Make room there, or set TMPDIR to a folder that has some.")
+        return MachineError(f"{error.args[-1]}.", remedy="Free space there, or set TMPDIR to a folder with more.")
     if number in EXHAUSTED or (number in FORBIDDEN and name):
-        return MachineError(said, remedy="Set it right on this machine; `channelscribe doctor` looks at the rest.")
+        return MachineError(said, remedy="Correct it on this machine; `channelscribe doctor` checks the rest.")
     return OutOfMemory(said, remedy=MEMORY_REMEDY) if number == errno.ENOMEM else None
 
 
-MEMORY_REMEDY = "Give the machine more memory or less beside it, or set a smaller speech.model."
+MEMORY_REMEDY = "Close other programs, use a machine with more memory, or set a smaller speech.model."
 
 
 def _by_memory(error: BaseException) -> ChannelscribeError | None:
@@ -583,4 +602,4 @@ def _by_memory(error: BaseException) -> ChannelscribeError | None:
     if not (isinstance(error, MemoryError) or engines):
         return None
     told = " ".join(str(error).split())[:200]
-    return OutOfMemory(f"The memory does not suffice: {told or type(error).__name__}.", remedy=MEMORY_REMEDY)
+    return OutOfMemory(f"There is not enough memory: {told or type(error).__name__}.", remedy=MEMORY_REMEDY)

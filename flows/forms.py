@@ -280,7 +280,7 @@ class SyncSummary(BaseModel):
     def headline(self) -> str:
         """One line, such as "8 listed, 2 new: 1 published, 1 failed"."""
         if self.busy:
-            return f"nothing done: {self.busy} works on this source"
+            return f"nothing done: {self.busy} is working on this source"
         if self.due or self.left_out:
             left_out = sum(item["videos"] for item in self.left_out)
             done = f"would work on {len(self.due)}, {left_out} left out"

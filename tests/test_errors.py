@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pickle
-from datetime import UTC, datetime
+import re
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -41,3 +42,23 @@ def test_a_narrowed_reason_stays_on_its_instance() -> None:
 def test_reasons_are_unique() -> None:
     reasons = [kind.reason for kind in every_class()]
     assert len(reasons) == len(set(reasons))
+
+
+@pytest.mark.parametrize(
+    ("ahead", "says"),
+    [
+        (timedelta(seconds=-5), "now (since "),
+        (timedelta(seconds=20), "in less than a minute ("),
+        (timedelta(seconds=60), "in 1 minute ("),
+        (timedelta(minutes=80, seconds=3), "in 80 minutes ("),
+        (timedelta(hours=2), "in 2 hours ("),
+        (timedelta(hours=30), "in 30 hours ("),
+        (timedelta(days=7), "in 7 days ("),
+    ],
+)
+def test_times_in_messages_have_one_form(ahead: timedelta, says: str) -> None:
+    now = datetime(2026, 1, 31, 5, 15, 7, 123456, tzinfo=UTC)
+    told = errors.from_now(now + ahead, now)
+    assert told.startswith(says)
+    assert told.endswith(f"{errors.local_time(now + ahead)})")
+    assert re.search(r"\(?(since )?\d{4}-\d\d-\d\d \d\d:\d\d \S+\)$", told), told

@@ -25,6 +25,7 @@ from channelscribe.errors import (
     SourceNotFound,
     SuspectedBlock,
     VideoUnavailable,
+    local_time,
 )
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ class Block:
     def error(self) -> SourceBlocked:
         """What whoever wanted to ask is told."""
         return SourceBlocked(
-            f"{self.scope} is not asked until {self.until.astimezone():%Y-%m-%d %H:%M}: {self.message}",
+            f"{self.scope} is not asked until {local_time(self.until)}: {self.message}",
             remedy=self.remedy or "Wait; `channelscribe sync SOURCE --again blocked` asks at once.",
             reason=self.reason,
             not_before=self.until,

@@ -15,7 +15,7 @@ from channelscribe.catalogue import breakers, leases, videos
 from channelscribe.catalogue.connection import Database
 from channelscribe.catalogue.listings import keep_address
 from channelscribe.discovery import Listed, ask_again, list_source, only_sync_of, patiently, rehearse
-from channelscribe.errors import ChannelscribeError
+from channelscribe.errors import ChannelscribeError, from_now
 from channelscribe.local_stack import LocalStack
 from channelscribe.settings import Settings
 from channelscribe.settings.registry import SettingsRegistry
@@ -162,7 +162,7 @@ def ui_url(api_url: str | None) -> str:
 def print_summary(summary: Any) -> None:
     """The end of a sync, for people."""
     if summary.busy:
-        say(f"{summary.source}: nothing done, since {summary.busy} works on it. Wait for its end with --wait.")
+        say(f"{summary.source}: nothing done, because {summary.busy} is working on it. With --wait this command waits.")
         return
     changed = f", {summary.changed} changed" if summary.changed else ""
     say(f"{summary.source}: {summary.listed} listed, {summary.new} new{changed}")
@@ -171,7 +171,7 @@ def print_summary(summary: Any) -> None:
     if summary.stopped:
         say(f"Stopped: {summary.stopped}")
     if summary.incomplete:
-        say(f"  The listing broke off, the next sync reads it again: {summary.incomplete}")
+        say(f"  The listing broke off; the next sync reads it again: {summary.incomplete}")
     if summary.due or summary.left_out:
         print_rehearsal(summary)
         return
@@ -180,13 +180,14 @@ def print_summary(summary: Any) -> None:
     else:
         say(f"{summary.published} published ({duration(summary.seconds_of_audio)} of audio), {summary.failed} failed")
     if summary.held:
-        until = datetime.fromisoformat(summary.held_until).astimezone() if summary.held_until else None
-        free = f"; those of a killed one are free from {until:%H:%M:%S} on" if until else ""
+        until = datetime.fromisoformat(summary.held_until) if summary.held_until else None
+        free = f"; if those were killed, their videos are free {from_now(until)}" if until else ""
         say(f"{summary.held} are with other runs{free}.")
     if summary.waiting:
         say(f"{summary.waiting} waiting: upcoming, live or just ended")
     for failure in summary.failures:
-        again = f" Tried again from {failure.retry_at}." if failure.retry_at else ""
+        retry_at = datetime.fromisoformat(failure.retry_at) if failure.retry_at else None
+        again = f" It is tried again {from_now(retry_at)}." if retry_at else ""
         told = f"{failure.message} {failure.remedy}".strip()
         say(f"  {failure.title or failure.video}: {told} [{failure.reason}]{again}")
 
