@@ -70,7 +70,12 @@ def formats(text: str) -> tuple[str, ...]:
 
 def parser() -> Parser:
     """All commands and their options. docs/reference/commands.md is made from the help texts."""
-    top = Parser(prog="channelscribe", description="A searchable transcript library of whole channels.")
+    top = Parser(
+        prog="channelscribe",
+        description="A searchable transcript library of whole channels.",
+        epilog="Something failed? `channelscribe doctor` checks this machine, `channelscribe status` tells why videos "
+        "failed, and docs/troubleshooting.md goes by what you see.",
+    )
     top.add_argument("--version", action="version", version=__version__)
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=Parser)
 
@@ -312,8 +317,10 @@ def main(arguments: list[str] | None = None) -> int:
         code: int = getattr(module, options.command if options.command in WITHIN else "run")(options)
         return code
     except ChannelscribeError as error:
-        print(f"channelscribe: {error}", file=sys.stderr)  # noqa: T201
-        return EXIT_USAGE if isinstance(error, UsageError) and error.exit_code == EXIT_USAGE else EXIT_FAILED
+        usage = isinstance(error, UsageError) and error.exit_code == EXIT_USAGE
+        # docs/reasons.md and docs/troubleshooting.md go by the code.
+        print(f"channelscribe: {error}{'' if usage else f' [{error.reason}]'}", file=sys.stderr)  # noqa: T201
+        return EXIT_USAGE if usage else EXIT_FAILED
     except KeyboardInterrupt:
         print("channelscribe: stopped; the same command goes on where it was.", file=sys.stderr)  # noqa: T201
         return EXIT_INTERRUPTED

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -82,6 +83,17 @@ def test_wrong_usage_is_one_line_with_its_remedy(
     said = capsys.readouterr()
     assert (code, said.out, said.err.count("\n")) == (2, "", 1)
     assert says in said.err
+
+
+def test_a_failure_is_one_line_with_its_remedy_and_its_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("CHANNELSCRIBE_DATA_DIR", str(tmp_path / "taken"))
+    (tmp_path / "taken").write_text("a file where the folder should be")
+    assert main(["status"]) == 1
+    said = capsys.readouterr()
+    assert said.out == "" and said.err.count("\n") == 1
+    assert re.fullmatch(r"channelscribe: .+ Set CHANNELSCRIBE_DATA_DIR .+ \[data_dir_not_writable\]\n", said.err), said
 
 
 def test_without_a_command_there_is_help(capsys: pytest.CaptureFixture[str]) -> None:
