@@ -147,6 +147,10 @@ def parser() -> Parser:
     speech.add_argument("file", nargs="+", metavar="FILE", help="audio or video")
     speech.add_argument("--model", metavar="NAME", help="speech model: sample, small, large-v3-turbo or your own")
     speech.add_argument("--language", metavar="CODE", help="such as en; default: detected")
+    speech.add_argument("--task", choices=("transcribe", "translate"), help="translate: write English")
+    speech.add_argument("--hotwords", metavar="TEXT", help='words to expect, such as "WhisperX, ComfyUI"')
+    speech.add_argument("--initial-prompt", metavar="TEXT", help="text to be taken for what was said before")
+    speech.add_argument("--suppress-numerals", action="store_true", help="write numbers out")
     speech.add_argument("--speakers", metavar="N|MIN-MAX", help="how many people speak; default: detected")
     speech.add_argument("--formats", default=",".join(FILE_FORMATS), metavar="LIST", help="default: all of them")
     speech.add_argument("--out", default=".", metavar="DIR", help="folder for the transcripts (default: here)")
@@ -154,6 +158,15 @@ def parser() -> Parser:
     speech.add_argument("--max-line-width", type=count, metavar="N", help="characters in a subtitle line")
     speech.add_argument("--max-line-count", type=count, metavar="N", help="lines in a subtitle; needs --max-line-width")
     speech.add_argument("--highlight-words", action="store_true", help="underline each word while it is said")
+
+    worth = command(
+        "evaluate", "how good transcripts of your own recordings are, against their truth; needs no database"
+    )
+    worth.add_argument("folder", metavar="FOLDER", help="recordings, each with .txt, .stm, .ctm or .rttm of its name")
+    worth.add_argument("--against", metavar="LIST", help="whisperx, faster-whisper, or both by comma: the same weights")
+    worth.add_argument("--model", metavar="NAME", help="speech model: sample, small, large-v3-turbo or your own")
+    worth.add_argument("--language", metavar="CODE", help="such as en; default: detected")
+    worth.add_argument("--out", default="evaluation.html", metavar="FILE", help="page with each error in its place")
 
     process = command("process", "find sentences, names and topics in a folder of transcripts; needs no database")
     process.add_argument(

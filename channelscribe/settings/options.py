@@ -198,6 +198,16 @@ class SpeechOptions(Options):
     batch_size: int = Field(0, ge=0, le=256, description="chunks decoded together; 0: 4 on a CPU, what fits on a GPU")
     threads: int = Field(0, ge=0, le=256, description="CPU threads of the speech worker; 0: all cores it may use")
     beam_size: int = Field(5, ge=1, le=20, description="beams of the decoder")
+    task: Literal["transcribe", "translate"] = Field(
+        "transcribe", description="translate: write English, whatever is spoken (not the turbo model, which cannot)"
+    )
+    hotwords: str | None = Field(None, description="words that the recognizer should expect, such as names")
+    initial_prompt: str | None = Field(None, description="text to be taken for what was said before each chunk")
+    vocabulary: tuple[str, ...] = Field((), description="more words to expect: the glossary of a source")
+    rewrite: dict[str, str] = Field(
+        default_factory=dict, description="write it so: what is heard, and how it is to be written"
+    )
+    suppress_numerals: bool = Field(False, description="write numbers out, as whisperX's option of that name")
     vad_onset: float = Field(0.5, gt=0, lt=1, description="speech probability that starts a stretch of speech")
     vad_offset: float = Field(0.363, gt=0, lt=1, description="speech probability that ends it")
     vad_step: float = Field(

@@ -165,8 +165,8 @@ def _aligner(timing: _Timing, language: str) -> Loaded | None:
 def _look_for(timing: _Timing, language: str) -> tuple[Loaded | None, str | None]:
     if timing.options.align is False:
         return None, "alignment is switched off"
-    if timing.options.align == "attention":
-        return None, None
+    if timing.options.align == "attention" or timing.options.task == "translate":
+        return None, None  # a translation has no sound of its own
     try:
         found = load_aligner(timing.model, language, timing.options)
     except ModelUnavailable as error:

@@ -157,8 +157,9 @@ class Recognition:
         try:
             with self._lock:
                 if language not in self._decoders:
-                    self._decoders[language] = Decoder(self._whisper, language, self._options.beam_size)
-                gated = list(decode(self._decoders[language], clips, language, self._room))
+                    self._decoders[language] = Decoder(self._whisper, language, self._options)
+                written = "en" if self._options.task == "translate" else language
+                gated = list(decode(self._decoders[language], clips, written, self._room))
         except Exception as error:
             owners = list(dict.fromkeys(clip.owner for clip in clips))
             if len(owners) == 1:

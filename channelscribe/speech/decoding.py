@@ -8,17 +8,19 @@ of Whisper (Radford et al., 2022, section 4.5), which WhisperX accepts as option
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 
+from channelscribe.settings.options import SpeechOptions
 from channelscribe.speech.memory import Room, in_batches
 from channelscribe.speech.quality_gate import Decoded, flags
 from channelscribe.speech.track import Samples, SpeechTrack, cut
 from channelscribe.speech.vad import Chunk, Stretch
+from channelscribe.speech.vocabulary import prompt, rewritten, suppressed
 from channelscribe.speech.word_times import Piece, Sound, attended_times, heard_speech, kept_in_speech
 
 __all__ = ["Clip", "Decoder", "Gated", "clip_of", "decode", "encode", "features_of"]
@@ -58,15 +60,19 @@ class Clip:
 class Decoder:
     """A faster-whisper model with a tokenizer of its own: WhisperX keeps one on the shared pipeline."""
 
-    def __init__(self, whisper: Any, language: str | None, beam_size: int) -> None:
+    def __init__(self, whisper: Any, language: str | None, options: SpeechOptions) -> None:
         from faster_whisper.tokenizer import Tokenizer
 
         self.whisper = whisper
-        self._beam_size = beam_size
+        self.rewrite = options.rewrite
+        self._beam_size = options.beam_size
         self._tokenizer = Tokenizer(
-            whisper.hf_tokenizer, whisper.model.is_multilingual, task="transcribe", language=language
+            whisper.hf_tokenizer, whisper.model.is_multilingual, task=options.task, language=language
         )
-        self._prompt = whisper.get_prompt(self._tokenizer, [], without_timestamps=True)
+        self._plain = [*self._tokenizer.sot_sequence, self._tokenizer.no_timestamps]
+        told = prompt(options, self._tokenizer.encode)
+        self._prompt = [self._tokenizer.sot_prev, *told, *self._plain] if told else self._plain
+        self._never = suppressed(options, self._tokenizer.tokenizer.decode, self._tokenizer.eot)
 
     def hear(self, features: Sequence[Any]) -> Any:
         """The encoder's output, which all that follows is said from."""
@@ -74,29 +80,36 @@ class Decoder:
 
     def decode(self, encoded: Any, count: int) -> list[Decoded]:
         """Beam search over several stretches of at most 30 s at once, as the encoder heard them."""
-        return self._generate(encoded, count, 0.0, beam_size=self._beam_size, patience=1)
+        return self._generate(encoded, count, 0.0, self._prompt, beam_size=self._beam_size, patience=1)
 
     def decode_again(self, encoded: Any) -> Iterator[Decoded]:
-        """One stretch alone, at rising temperatures; said anew for each that is taken."""
+        """One stretch alone: without what it was told, if it was told anything, then at rising temperatures; said anew
+        for each that is taken.
+        """
+        if self._prompt != self._plain:
+            yield from self._generate(encoded, 1, 0.0, self._plain, beam_size=self._beam_size, patience=1)
         for temperature in _TEMPERATURES:
             yield from self._generate(
                 encoded,
                 1,
                 temperature,
+                self._plain,
                 beam_size=1,
                 num_hypotheses=_CANDIDATES,
                 sampling_topk=0,
                 sampling_temperature=temperature,
             )
 
-    def _generate(self, encoded: Any, count: int, temperature: float, **search: Any) -> list[Decoded]:
+    def _generate(
+        self, encoded: Any, count: int, temperature: float, said_before: list[int], **search: Any
+    ) -> list[Decoded]:
         results = self.whisper.model.generate(
             encoded,
-            [self._prompt] * count,
+            [said_before] * count,
             length_penalty=1,
             max_length=self.whisper.max_length,
             suppress_blank=True,
-            suppress_tokens=[-1],
+            suppress_tokens=self._never,
             return_scores=True,
             return_no_speech_prob=True,
             **search,
@@ -177,7 +190,7 @@ def decode(decoder: Decoder, clips: Sequence[Clip], language: str | None, size: 
             _gated(decoder, partial(taken, encoded, [place]), clip.chunk, decoded, language)
             for place, (clip, decoded) in enumerate(zip(batch, first, strict=True))
         ]
-        return _timed(decoder, encoded, batch, gated, language)
+        return _as_written(_timed(decoder, encoded, batch, gated, language), decoder.rewrite, language)
 
     return in_batches(clips, size, work)
 
@@ -218,3 +231,13 @@ def _timed(
             speech = heard_speech(words, chunk.speech, sound)
             timed[place] = replace(gated[place], words=kept_in_speech(words, speech, sound), speech=speech)
     return timed
+
+
+def _as_written(gated: Sequence[Gated], pairs: Mapping[str, str], language: str | None) -> list[Gated]:
+    if not pairs:
+        return list(gated)
+    found = []
+    for each in gated:
+        text, words = rewritten(each.decoded.text, each.words, pairs, language)
+        found.append(replace(each, decoded=replace(each.decoded, text=text), words=words))
+    return found

@@ -24,6 +24,7 @@ FLAGS = {
     "too_fast": "more words than anybody says in that time",
     "too_sparse": "far fewer words than speech",
     "boilerplate": "a phrase that recognizers invent where nobody speaks",
+    "invented": "words where the recognizer itself hears no speech, or has no time for them",
 }
 """Why a segment is suspect, for people."""
 
@@ -34,6 +35,10 @@ _CHARACTERS_A_WORD = 2.0  # where words are characters, of which more are said i
 _SPARSE_SECONDS = 5.0  # of speech, below which few words are just a short answer
 _HEARD_SECONDS = 1.0  # of speech, below which no text is a right answer: a cough, a knock
 _NO_SPEECH = 0.3  # probability from which a phrase known as boilerplate is believed to be invented
+# Whisper's own rule for silence is 0.6 with a log-probability below -1; what is surer of its words is still doubtful
+# where it hears nobody, and what is as unsure needs less.
+_SILENT = ((0.6, -0.5), (_NO_SPEECH, _LOGPROB))
+_MOST_LETTERS, _EDGES = 35.0, 0.2  # letters a second nobody speaks; and seconds that a detector may be off
 _NEAR_SECONDS = 0.5  # speech this near to a word counts as covered: pauses, breath, rounded times
 
 
@@ -69,8 +74,19 @@ def flags(decoded: Decoded, speech_seconds: float, language: str | None) -> list
         "too_fast": rate > _FASTEST and len(words) > 3,
         "too_sparse": rate < _SLOWEST and speech_seconds >= _SPARSE_SECONDS,
         "boilerplate": doubtful and is_boilerplate(decoded.text, language),
+        "invented": _is_invented(decoded, speech_seconds, language),
     }
     return [name for name, applies in found.items() if applies]
+
+
+def _is_invented(decoded: Decoded, speech_seconds: float, language: str | None) -> bool:
+    """Whether there cannot be speech behind the words: nobody is heard, or nobody could say them in that time."""
+    if any(decoded.no_speech_prob >= silent and decoded.avg_logprob < sure for silent, sure in _SILENT):
+        return True
+    letters = sum(map(len, words_of(decoded.text, language)))
+    if is_without_spaces(language):
+        letters *= 3  # a syllable each
+    return letters / (speech_seconds + _EDGES) > _MOST_LETTERS
 
 
 def coverage(speech: Sequence[Stretch], words: Sequence[Stretch]) -> tuple[float, list[Stretch]]:

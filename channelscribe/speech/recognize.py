@@ -121,14 +121,16 @@ def _answer(recording: Recording, model: ResolvedModel, options: SpeechOptions) 
     speech = [
         list(stretch) for chunk, each in zip(found, gated, strict=True) for stretch in each.speech or chunk.speech
     ]
+    translated = options.task == "translate" and recording.language not in (None, "en")
     return {
-        "language": recording.language,
+        "language": "en" if translated else recording.language,
         "segments": [_segment(chunk, each) for chunk, each in zip(found, gated, strict=True) if each.decoded.text],
         "speech": [[round(start, 3), round(end, 3)] for start, end in speech],
         "speech_seconds": round(sum(end - start for start, end in speech), 3),
         "no_speech": not found,
         "audio_seconds": round((track.samples if track else 0) / SAMPLE_RATE, 3),
-        "quality": _quality(found, gated, recording.decision),
+        "quality": _quality(found, gated, recording.decision)
+        | ({"translated_from": recording.language} if translated else {}),
         "model": model.fingerprint(options)["recognizer"],
         "work_seconds": round(recording.seconds, 3),
     }

@@ -41,6 +41,7 @@ OPEN_DIARIZER = "open"
 GE2E = Path(__file__).parent / "data" / "ge2e.npz"
 """The weights of the open diarizer's voice encoder."""
 _OPEN_REVISION = "1"  # raise it when the open diarizer would answer otherwise
+_TOLD = ("task", "hotwords", "initial_prompt", "vocabulary", "suppress_numerals")
 _ATTENTION: Mapping[bool | str, dict[str, Any]] = {"attention": {"model": "attention"}}
 # /dev/dxg is CUDA under WSL, /dev/nvmap a Jetson.
 _GPU_DEVICES = ("/dev/nvidiactl", "/dev/dxg", "/dev/nvmap")
@@ -104,6 +105,13 @@ class ResolvedModel:
             "vad_onset": options.vad_onset,
             "vad_offset": options.vad_offset,
             "vad_step": options.vad_step,
+            # Only where they are set: what was made before there were such settings is the same.
+            **{
+                name: told
+                for name in _TOLD
+                if (told := getattr(options, name)) != SpeechOptions.model_fields[name].default
+            },
+            **({"rewrite": dict(sorted(options.rewrite.items()))} if options.rewrite else {}),
         }
         speakers = {
             "min_speakers": options.min_speakers,
@@ -112,7 +120,11 @@ class ResolvedModel:
         }
         return {
             "recognizer": self._identity(self.recognizer) | recognizer,
-            "aligner": self._identity(self.aligner) if options.align is True else _ATTENTION.get(options.align),
+            "aligner": (
+                self._identity(self.aligner)
+                if options.align is True and options.task == "transcribe"
+                else _ATTENTION.get(options.align or False, _ATTENTION["attention"] if options.align else None)
+            ),
             "diarizer": self._identity(self.diarizer) | speakers if options.diarize and self.diarizer else None,
         }
 

@@ -51,6 +51,7 @@ DOUBTS = {
     "too_fast": "more words than anybody says in that time",
     "too_sparse": "far fewer words than speech",
     "boilerplate": "a phrase that recognizers invent where nobody speaks",
+    "invented": "words where the recognizer itself hears no speech, or has no time for them",
 }
 """As `channelscribe.speech.quality_gate.FLAGS`, which is not loaded for it: a test compares the two."""
 FIELDS = (

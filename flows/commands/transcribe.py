@@ -71,6 +71,8 @@ def given_settings(options: argparse.Namespace) -> dict[str, Any]:
     given: dict[str, Any] = assigned(options)
     least, most = speakers(options.speakers)
     own = {"model": options.model, "language": options.language, "min_speakers": least, "max_speakers": most}
+    own |= {name: getattr(options, name) for name in ("task", "hotwords", "initial_prompt")}
+    own["suppress_numerals"] = options.suppress_numerals or None
     return given | {f"speech.{name}": value for name, value in own.items() if value is not None}
 
 

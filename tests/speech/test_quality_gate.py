@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -36,6 +36,9 @@ def _flags(text: str, seconds: float, language: str = "en", logprob: float = -0.
         ("Thanks for watching!", 1, {"silent": 0.8}, ["boilerplate"]),
         ("Thanks for watching!", 1, {}, []),  # somebody said it
         ("ご視聴ありがとうございました", 3, {"language": "ja", "silent": 0.5}, ["boilerplate"]),
+        ("Thank you.", 0.05, {}, ["invented"]),  # a click
+        ("That's what I thought I'd get.", 3, {"silent": 0.7, "logprob": -0.8}, ["invented"]),  # laughter
+        ("That's what I thought I'd get.", 3, {"silent": 0.7}, []),  # it is sure of it
     ],
 )
 def test_flags(text: str, seconds: float, given: dict[str, Any], expected: list[str]) -> None:
@@ -62,6 +65,16 @@ def test_the_sample_channel_passes() -> None:
         ("Продолжение следует...", "ru", True),
         ("Продолжение следует...", "en", False),
         ("", "en", False),
+        ("Sous-titrage Société Radio-Canada", "fr", True),
+        ("Terima kasih telah menonton!", "id", True),
+        ("ترجمة نانسي قنقر", "ar", True),
+        ("תודה רבה על הצפייה", "he", True),
+        ("Hãy subscribe cho kênh Ghiền Mì Gõ", "vi", True),
+        ("Tack för att ni har tittat.", "sv", True),
+        ("Undertexter från Amara.org-gemenskapen", "sv", True),
+        ("请不吝点赞 订阅 转发 打赏支持明镜与点点栏目", "zh", True),
+        ("Merci.", "fr", True),
+        ("Merci de me dire pourquoi.", "fr", False),
         ("We talked with volunteers of Amara.org about subtitles, about time, about money, about what is next for all.",
          "en", False),
     ],
@@ -96,6 +109,8 @@ def test_coverage_is_what_counting_finds(speech: list[tuple[int, int]], words: l
 
 class _Scripted:
     """Stands in for a recognizer whose tries are known: what is chosen among them is what is tested."""
+
+    rewrite: ClassVar[dict[str, str]] = {}
 
     def __init__(self, first: Decoded, *more: Decoded) -> None:
         self.first, self.more, self.tries = first, more, 0
