@@ -138,6 +138,18 @@ def test_the_readme_can_be_read_at_a_glance() -> None:
     assert [cell for cell in cells if len(cell.split()) > MANY_WORDS] == []
 
 
+def test_pictures_are_there_shown_and_small() -> None:
+    shown = {
+        (page.parent / name).resolve()
+        for page in PAGES
+        for name in re.findall(r"!\[[^\]]+\]\(([^)]+)\)", page.read_text(encoding="utf-8"))
+    }
+    assert shown == set((DOCS / "images").resolve().iterdir())
+    for each in shown:
+        content = each.read_bytes()
+        assert content.startswith(b"\x89PNG") and len(content) < 300_000
+
+
 def test_every_page_is_in_the_index() -> None:
     index = (DOCS / "README.md").read_text(encoding="utf-8")
     linked = {(DOCS / (found[1] or found[2]).partition("#")[0]).resolve() for found in LINK.finditer(index)}

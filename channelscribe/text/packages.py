@@ -11,6 +11,7 @@ import subprocess
 import sys
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, requires, version
+from importlib.util import find_spec
 from pathlib import Path
 
 from channelscribe.errors import TextModelUnavailable
@@ -52,7 +53,8 @@ def is_transformer(name: str) -> bool:
 
 def install_command(place: str, wanted: str | None) -> str:
     """What a person types to have it."""
-    return " ".join(["python", *_download(place, wanted)])
+    first = "" if find_spec("pip") else "python -m ensurepip && "  # spaCy downloads with pip, which uv leaves out
+    return first + " ".join(["python", *_download(place, wanted)])
 
 
 def fetch(place: str, wanted: str | None) -> None:
