@@ -130,7 +130,7 @@ def parser() -> Parser:
     fetch = command("download", "fetch the audio of a video or a whole listing into a folder; needs no database")
     fetch.add_argument("--url", required=True, metavar="URL", help="a video, channel, playlist or feed")
     fetch.add_argument(
-        "--out", default=".", metavar="DIR", help="folder for the files, which are named by id (default: here)"
+        "--out", default=".", metavar="DIR", help="folder for the files, named by day, title and id (default: here)"
     )
     fetch.add_argument("--limit", type=count, metavar="N", help="at most the first N videos")
 

@@ -19,9 +19,11 @@ from channelscribe.catalogue import stats
 from channelscribe.catalogue.connection import Database
 from channelscribe.catalogue.stats import Activity
 from channelscribe.errors import CatalogueError
-from flows.output import duration, printable, tell
+from flows.output import duration, printable, shortened, tell
 
 POLL_SECONDS = 0.5
+WIDEST = 44
+"""Characters of a title on a terminal."""
 DOING = {
     None: "queued",
     "download": "downloading",
@@ -41,10 +43,11 @@ ENDED = {
 
 
 class Display:
-    """Follows every video that is in work while the `with` block runs."""
+    """Follows every video that is in work while the `with` block runs; `expected`: how many there will be, if known."""
 
-    def __init__(self, catalogue: Database) -> None:
+    def __init__(self, catalogue: Database, expected: int | None = None) -> None:
         self.catalogue = catalogue
+        self.expected = expected
         self.started = time.monotonic()
         self.last: dict[int, Activity] = {}
         self._over = threading.Event()
@@ -94,21 +97,33 @@ class Display:
         if self._live and item.in_work:
             return
         since = duration(time.monotonic() - self.started)
-        line = f"[{since:>5}] {shorten(item.title or item.video_id)}: {phrase(item)}"
+        line = f"[{since:>5}] {self._place(item)}{shortened(item.title or item.video_id, WIDEST)}: {phrase(item)}"
         if self._live:
             self._live.console.print(Text(printable(line)))
         else:
             tell(line)
+
+    def _place(self, item: Activity) -> str:
+        """Such as "3 of 10 " before the third one that has ended."""
+        if item.in_work or not self.expected:
+            return ""
+        ended = 1 + sum(not each.in_work for pk, each in self.last.items() if pk != item.pk)
+        return f"{ended} of {max(self.expected, ended)} "
 
     def _table(self, found: list[Activity]) -> Table:
         table = Table.grid(padding=(0, 2))
         for item in found:
             if item.in_work and item.step:
                 percent = "" if item.step_fraction is None else f"{item.step_fraction:4.0%}"
-                table.add_row(Text(printable(shorten(item.title))), Text(DOING.get(item.step, item.step)), percent)
+                table.add_row(
+                    Text(printable(shortened(item.title, WIDEST))), Text(DOING.get(item.step, item.step)), percent
+                )
         queued = sum(1 for item in found if item.in_work and not item.step)
         done = sum(1 for item in found if not item.in_work)
-        table.add_row(Text(f"{done} done, {queued} queued", style="dim"), "", duration(time.monotonic() - self.started))
+        of = f" of {max(self.expected, len(found))}" if self.expected else ""
+        table.add_row(
+            Text(f"{done}{of} done, {queued} queued", style="dim"), "", duration(time.monotonic() - self.started)
+        )
         return table
 
 
@@ -120,8 +135,3 @@ def phrase(item: Activity) -> str:
     if item.state in {"unavailable", "retrying", "waiting"} and item.message:
         said += f" ({item.reason}): {item.message}"
     return said
-
-
-def shorten(title: str, width: int = 44) -> str:
-    title = " ".join(title.split())
-    return title if len(title) <= width else title[: width - 1] + "…"

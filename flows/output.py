@@ -61,6 +61,14 @@ def printable(text: str) -> str:
     return "".join(c if c in "\n\t" or (ord(c) not in turning and c.isprintable()) else "�" for c in text)
 
 
+def shortened(text: str, width: int = 60) -> str:
+    """In one line; on a terminal cut to `width` characters. A file or another program gets all of it."""
+    words = " ".join(text.split())
+    return (
+        words if len(words) <= width or not (sys.stdout.isatty() and sys.stderr.isatty()) else f"{words[: width - 1]}…"
+    )
+
+
 def duration(seconds: float) -> str:
     """65.4 to 1:05; 3700 to 1:01:40."""
     minutes, rest = divmod(int(seconds), 60)

@@ -9,12 +9,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import mutagen
 import pytest
 
+from channelscribe.audio.ffmpeg import ffmpeg_path
+from channelscribe.sample.server import SampleServer
 from channelscribe.settings import Settings, SourceOptions
 from channelscribe.sources import download as downloading
 from flows.cli import main
-from flows.commands import doctor
+from flows.commands import doctor, fetching
+from flows.output import shortened
+from tests.sources.conftest import mp3
 from tests.standin.channels import Video
 from tests.standin.site import StandinSite
 
@@ -27,6 +32,11 @@ def standin(monkeypatch: pytest.MonkeyPatch) -> Iterator[StandinSite]:
     monkeypatch.setattr(downloading, "_PAUSE_SECONDS", 0.0)
     with StandinSite(SOUND, seconds_of_sound=20) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def sound() -> bytes:
+    return mp3(2)
 
 
 def call(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, dict[str, Any]]:
@@ -45,11 +55,14 @@ def test_download_a_listing_with_bad_videos_in_it(
     assert [file["video"] for file in told["files"]] == ["aaa", "bbb"]
     first = told["files"][0]
     assert first == {
-        "video": "aaa", "title": "../../x", "path": str(tmp_path / "aaa.mp3"), "seconds": 20.0,
+        "video": "aaa", "title": "../../x", "path": str(tmp_path / "2023-11-14 _.._x [aaa].mp3"), "seconds": 20.0,
         "bytes": len(SOUND), "format": "140", "extension": "mp3", "language": "en",
     }  # fmt: skip
     assert [(each["video"], each["reason"]) for each in told["failures"]] == [("bad", "private"), ("later", "upcoming")]
-    assert sorted(each.name for each in tmp_path.iterdir()) == ["aaa.mp3", "bbb.mp3"]
+    assert sorted(each.name for each in tmp_path.iterdir()) == [
+        "2023-11-14 _.._x [aaa].mp3",
+        "2023-11-14 bbb [bbb].mp3",
+    ]
 
     standin.forget_requests()
     assert call(capsys, "download", "--url", url, "--out", str(tmp_path))[0] == 3
@@ -64,8 +77,63 @@ def test_download_one_video_and_limits(
     assert (code, len(told["files"])) == (0, 2)
     assert main(["download", "--url", standin.video_url("v4"), "--out", str(tmp_path), *ALLOW]) == 0
     shown = capsys.readouterr()
-    assert f"{tmp_path / 'v4.mp3'}  0:20  {len(SOUND)} bytes  mp3 140 en" in shown.out
+    assert f"{tmp_path / '2023-11-14 v4 [v4].mp3'}  0:20  {len(SOUND)} bytes  mp3 140 en" in shown.out
     assert "v4" in shown.err
+
+
+FEED_WITH_ALL = """<rss xmlns:itunes="http://www.itunes.com/dtds/podcast-1.0.dtd"><channel><title>The Show</title>
+<itunes:image href="/cover.png"/><item><title>Ä: "long" {long}</title><guid>one</guid><link>https://a.example/1</link>
+<pubDate>Sat, 02 Mar 2024 10:00:00 GMT</pubDate><itunes:season>2</itunes:season><itunes:episode>15</itunes:episode>
+<itunes:author>Ünal</itunes:author><enclosure url="/m/one.mp3" type="audio/mpeg"/></item>
+<item><title>Text only</title></item></channel></rss>"""
+
+
+def test_files_of_a_podcast_are_named_and_tagged_for_people(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, sound: bytes
+) -> None:
+    image = tmp_path / "cover.png"
+    command = [ffmpeg_path(), "-v", "error", "-f", "lavfi", "-i", "color=red:size=64x64", "-frames:v", "1", str(image)]
+    subprocess.run(command, check=True)
+    long = "\N{GRINNING FACE}" * 400
+    with SampleServer(items=[], extra={"/m/one.mp3": sound, "/cover.png": image.read_bytes()}) as server:
+        server.extra["/f"] = FEED_WITH_ALL.format(long=long).encode()
+        code, told = call(capsys, "download", "--url", f"{server.url}/f", "--out", str(tmp_path / "to"))
+        assert (code, told["listed"]) == (0, 1)
+        (file,) = (tmp_path / "to").iterdir()
+        before = len(server.requests)
+        assert call(capsys, "download", "--url", f"{server.url}/f", "--out", str(tmp_path / "to"))[0] == 0
+        assert [request.path for request in server.requests[before:]] == ["/f"]
+    assert (told["files"][0]["path"], told["files"][0]["bytes"]) == (str(file), file.stat().st_size)
+    video = told["files"][0]["video"]
+    assert file.name.startswith("2024-03-02 Ä") and file.name.endswith(f"\N{GRINNING FACE} [{video}].mp3")
+    assert len(file.name.encode()) <= 240 and not set('/\\:"*?<>|') & set(file.name)
+    tags: Any = mutagen.File(file)  # type: ignore[attr-defined]
+    found = {name: str(tags[name].text[0]) for name in ("TPE1", "TALB", "TDRC", "TPOS", "TRCK")}
+    assert found == {"TPE1": "Ünal", "TALB": "The Show", "TDRC": "2024-03-02", "TPOS": "2", "TRCK": "15"}
+    assert tags["WOAS"].url == "https://a.example/1" and tags.tags.getall("APIC")
+
+
+@pytest.mark.parametrize(
+    ("title", "name"),
+    [
+        ("../../etc/passwd", "_.._etc_passwd [x].mp3"),
+        ("-rf ~", "_rf ~ [x].mp3"),
+        ("", "[x].mp3"),
+        (" . ", "[x].mp3"),
+        ("a\nb\x00c\u202etxt", "a b c txt [x].mp3"),
+    ],
+)
+def test_no_title_makes_a_path_of_its_own(title: str, name: str) -> None:
+    assert fetching.file_name(title, None, "x", ".mp3") == name
+    assert Path(name).name == name
+
+
+def test_a_long_title_is_cut_on_a_terminal_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    assert shortened("a\n" * 100) == " ".join("a" * 100)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("sys.stdout.isatty", lambda: True, raising=False)
+        patched.setattr("sys.stderr.isatty", lambda: True, raising=False)
+        assert len(shortened("a " * 100)) == 60
 
 
 def test_download_stops_asking_when_it_is_blocked(

@@ -3,24 +3,53 @@
 ffmpeg writes an mp3's comment as a TXXX frame, which players do not show, and has no frame for an address. So it leaves
 room in front of the sound (`-metadata_header_padding`) and the ID3v2.3 tag is written there, in place.
 Frames: https://id3.org/id3v2.3.0.
+
+Recordings that are kept in their own container (`channelscribe download`) get theirs by mutagen, in place: ID3 (mp3,
+wav, aiff), MP4, Ogg, Opus and FLAC. WebM and Matroska, which it does not know, are copied by ffmpeg, without a cover.
 """
 
 from __future__ import annotations
 
+import base64
+import logging
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
-from channelscribe.errors import CorruptMedia
+import mutagen
+from mutagen import flac as flac_of_mutagen
+from mutagen import id3 as id3_of_mutagen
+from mutagen import mp4 as mp4_of_mutagen
 
-__all__ = ["TAGS", "id3_frames", "printable_tags", "write_id3"]
+from channelscribe.audio.ffmpeg import AUDIO_INPUT, run_ffmpeg
+from channelscribe.errors import CorruptMedia, MediaError
+
+__all__ = ["TAGS", "id3_frames", "printable_tags", "tag_file", "write_id3"]
 
 TAGS = ("title", "artist", "album", "date", "comment", "url", "track")
 _LONGEST_TAG = 4000  # characters; the arguments of a process have a limit
 _TEXT_FRAMES = {"title": "TIT2", "artist": "TPE1", "album": "TALB", "track": "TRCK"}
 _HEADER = 10  # bytes, of the tag and of each frame
 _FRONT_COVER = 3
+# It has no types.
+id3: Any = id3_of_mutagen
+flac: Any = flac_of_mutagen
+mp4: Any = mp4_of_mutagen
+
+_MATROSKA = (".webm", ".mkv", ".mka", ".weba")
+_COPY_SECONDS = 300.0
+_FRAMES = {"title": id3.TIT2, "artist": id3.TPE1, "album": id3.TALB, "date": id3.TDRC, "season": id3.TPOS,
+           "episode": id3.TRCK}  # fmt: skip
+_ATOMS = {"title": "\xa9nam", "artist": "\xa9ART", "album": "\xa9alb", "date": "\xa9day"}
+_NUMBERS = {"season": "tvsn", "episode": "tves"}
+_COMMENTS = {"title": "title", "artist": "artist", "album": "album", "date": "date", "season": "discnumber",
+             "episode": "tracknumber", "url": "url"}  # fmt: skip
+
+_WHOLE = AUDIO_INPUT[:-3]  # pictures and texts stay in
+
+_log = logging.getLogger(__name__)
 
 
 def printable_tags(tags: Mapping[str, str]) -> dict[str, str]:
@@ -76,3 +105,79 @@ def _utf16(value: str) -> bytes:
 def _printable(value: str) -> str:
     kept = "".join(char for char in value[:_LONGEST_TAG] if char == "\n" or char >= " ")
     return kept.encode("utf-8", "replace").decode()
+
+
+def tag_file(path: Path, tags: Mapping[str, str], cover: bytes | None = None) -> bool:
+    """Writes the tags that have a value (title, artist, album, date, season, episode, url) and a JPEG.
+
+    Returns whether the file can have any; one that cannot, or is broken, stays as it is.
+    """
+    known = {name: _printable(value) for name, value in tags.items() if value}
+    try:
+        if path.suffix.lower() in _MATROSKA:
+            return _by_ffmpeg(path, known)
+        file: Any = mutagen.File(path)
+        if file is None:
+            return False
+        if file.tags is None:
+            file.add_tags()
+        _write(file, known, cover)
+        file.save()
+    except (mutagen.MutagenError, MediaError, ValueError, KeyError, TypeError, NotImplementedError) as error:
+        _log.info("%s has no tags: %s", path.name, error)
+        return False
+    return True
+
+
+def _write(file: Any, tags: Mapping[str, str], cover: bytes | None) -> None:
+    if isinstance(file.tags, id3.ID3):
+        _id3(file.tags, tags, cover)
+    elif isinstance(file, mp4.MP4):
+        for name, atom in _ATOMS.items():
+            if name in tags:
+                file[atom] = [tags[name]]
+        for name, atom in _NUMBERS.items():
+            if tags.get(name, "").isdigit():
+                file[atom] = [int(tags[name])]
+        if cover and "covr" not in file:
+            file["covr"] = [mp4.MP4Cover(cover, mp4.MP4Cover.FORMAT_JPEG)]
+    else:
+        for name, comment in _COMMENTS.items():
+            if name in tags:
+                file[comment] = [tags[name]]
+        _picture(file, cover)
+
+
+def _id3(found: Any, tags: Mapping[str, str], cover: bytes | None) -> None:
+    """https://id3.org/id3v2.4.0-frames"""
+    for name, frame in _FRAMES.items():
+        if name in tags:
+            found.setall(frame.__name__, [frame(encoding=3, text=[tags[name]])])
+    if "url" in tags:
+        found.setall("WOAS", [id3.WOAS(url=tags["url"])])
+    if cover and not found.getall("APIC"):
+        found.add(id3.APIC(encoding=0, mime="image/jpeg", type=_FRONT_COVER, data=cover))
+
+
+def _picture(file: Any, cover: bytes | None) -> None:
+    """https://wiki.xiph.org/VorbisComment#METADATA_BLOCK_PICTURE"""
+    if not cover:
+        return
+    picture = flac.Picture()
+    picture.type, picture.mime, picture.data = _FRONT_COVER, "image/jpeg", cover
+    if isinstance(file, flac.FLAC):
+        if not file.pictures:
+            file.add_picture(picture)
+    elif "metadata_block_picture" not in file:
+        file["metadata_block_picture"] = [base64.b64encode(picture.write()).decode("ascii")]
+
+
+def _by_ffmpeg(path: Path, tags: Mapping[str, str]) -> bool:
+    made = path.with_name(f".{path.name}.tagged{path.suffix}")
+    pairs = [word for name, value in tags.items() for word in ("-metadata", f"{name}={value}")]
+    try:
+        run_ffmpeg(path, ["-map", "0", "-c", "copy", *pairs, f"file:{made.absolute()}"], _COPY_SECONDS, opening=_WHOLE)
+        made.replace(path)
+    finally:
+        made.unlink(missing_ok=True)
+    return True

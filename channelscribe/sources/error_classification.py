@@ -40,6 +40,8 @@ from channelscribe.sources.error_patterns import (
     COOKIES_REMEDY,
     LOGIN_REMEDY,
     NETWORK_CAUSES,
+    NOT_THERE_REMEDY,
+    NOTHING_TO_PLAY_REMEDY,
     SLOWER_REMEDY,
     WORDINGS,
 )
@@ -61,7 +63,7 @@ _STATUS: dict[int, tuple[type[SourceError], str | None, str]] = {
     401: (SignInRequired, None, COOKIES_REMEDY),
     402: (VideoUnavailable, "members_only", COOKIES_REMEDY),
     403: (SourceUnreachable, "forbidden", "It is tried again with a fresh address."),
-    404: (SourceNotFound, None, "Check the address."),
+    404: (SourceNotFound, None, NOT_THERE_REMEDY),
     410: (SourceNotFound, None, "It was taken away."),
     429: (SourceBlocked, "rate_limited", SLOWER_REMEDY),
     451: (VideoUnavailable, "geo_blocked", ""),
@@ -94,7 +96,7 @@ def classify(error: BaseException, url: str) -> ChannelscribeError:
 def _by_words(chain: list[BaseException], where: str, words: str) -> ChannelscribeError:
     said = _said(words) or type(chain[0]).__name__
     if any(isinstance(each, UnsupportedError) for each in chain):
-        return NoMedia(f"{where} has nothing to play that yt-dlp can find.", remedy="Check the address.")
+        return NoMedia(f"{where} has nothing to play that yt-dlp can find.", remedy=NOTHING_TO_PLAY_REMEDY)
     if any(isinstance(each, UserNotLive) for each in chain):
         return NotYet(f"{where}: {said}.", reason="upcoming")
     if any(isinstance(each, GeoRestrictedError) for each in chain):

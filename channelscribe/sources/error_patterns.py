@@ -43,6 +43,11 @@ LOGIN_REMEDY = "Set sources.logins to {HOST: USER:PASSWORD}, or correct what is 
 SLOWER_REMEDY = "Wait an hour or more and ask less often; cookies of an account can help."
 BLOCKED_REMEDY = "Wait, or ask from another address; nothing is asked of this site until then."
 SUSPECTED_REMEDY = "If others say the same, the site has blocked this address; else the video is gone."
+NOT_THERE_REMEDY = "Open it in a browser: it may have another address now, or be gone."
+NOTHING_TO_PLAY_REMEDY = (
+    "Open it in a browser. Of a podcast give the address behind RSS on its page; "
+    "if something plays there, try a newer yt-dlp."
+)
 CONNECTION_REMEDY = "Check the address and the network connection; it is tried again."
 _DISK_REMEDY = "Free some disk space, or check the permissions of the data folder."
 _PROXY_REMEDY = "Correct the user and the password in sources.proxy."
@@ -237,7 +242,7 @@ WORDINGS = [
     Wording(
         SourceNotFound,
         None,
-        "Check the address.",
+        NOT_THERE_REMEDY,
         (
             r"does(n.t| not) exist",
             r"\bno such (podcast|audition|video|channel|playlist|user)",
@@ -266,7 +271,7 @@ WORDINGS = [
     Wording(
         NoMedia,
         None,
-        "Check the address.",
+        NOTHING_TO_PLAY_REMEDY,
         (
             r"unsupported url",
             r"no (valid )?(video|media|audio|playlist|embed|vimeo)[^.]{0,40}(found|could be|on the|in (this|the))",

@@ -33,7 +33,7 @@ from channelscribe.errors import (
     ChannelscribeError,
     CorruptMedia,
     EmptyMedia,
-    MediaError,
+    NoAudioTrack,
     SourceError,
     SourceNotFound,
     SourceUnreachable,
@@ -247,7 +247,7 @@ class _Reader:
             if stops_run(error):
                 raise
             self.failure, record = error, None
-            self._found.left_out["without sound" if error.reason == "no_audio" else "no recordings"] += 1
+            self._found.left_out["without sound" if isinstance(error, NoAudioTrack) else "no recordings"] += 1
         self.memory[name] = [*_mark(status), told, record]
         return record
 
@@ -269,7 +269,7 @@ def _read(path: Path, status: os.stat_result, sidecar: Path | None, known_id: st
     except EmptyMedia as error:
         raise _StillWrittenError from error
     if not found.has_audio:
-        raise MediaError(f"{path.name} has no sound.", remedy="A silent video has no transcript.", reason="no_audio")
+        raise NoAudioTrack(f"{path.name} has no sound.", remedy="A silent video has no transcript.")
     video_id = known_id or _digest(path)[:ID_DIGITS]
     if _mark(path.lstat()) != _mark(status):
         raise _StillWrittenError

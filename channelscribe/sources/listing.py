@@ -21,6 +21,7 @@ from channelscribe.sources.addresses import check_url, display_url, public_url, 
 from channelscribe.sources.direct import direct_media
 from channelscribe.sources.entries import Info, listed_video, site_of
 from channelscribe.sources.error_classification import classify
+from channelscribe.sources.error_patterns import NOTHING_TO_PLAY_REMEDY
 from channelscribe.sources.folders import list_folder
 from channelscribe.sources.identifiers import safe_id
 from channelscribe.sources.polling import list_feed
@@ -121,7 +122,7 @@ def _open(ydl: SafeYoutubeDL, url: str) -> Info:
         info = ydl.extract_info(info["url"], download=False, process=False, ie_key=info.get("ie_key"))
         hops += 1
     if not info:
-        raise NoMedia(f"{display_url(url)} has nothing to play.", remedy="Check the address.")
+        raise NoMedia(f"{display_url(url)} has nothing to play.", remedy=NOTHING_TO_PLAY_REMEDY)
     if not is_list(info):
         info = ydl.process_ie_result(info, download=False) or info
     return info

@@ -102,7 +102,9 @@ def read_markup(content: bytes, charset: str | None = None, url: str | None = No
     except etree.XMLSyntaxError:
         root = None
     if root is None:
-        raise NoMedia("There is no markup in it.", remedy="Check the address.")
+        raise NoMedia(
+            "There is no markup in it.", remedy="See in a browser what lies there; a feed begins with <rss or <feed."
+        )
     return Document(root, encoding, mender.losses, mender.cut)
 
 

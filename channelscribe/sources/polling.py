@@ -36,7 +36,7 @@ from channelscribe.sources.ytdlp import SafeYoutubeDL
 
 __all__ = ["LARGEST_BYTES", "list_feed"]
 
-READER = 1
+READER = 2
 """Counted up when a newer one reads more from the same bytes: what did not change since an older one is read anew."""
 LARGEST_BYTES = 64 << 20
 MOST_PAGES = 5000
@@ -91,6 +91,7 @@ class _Poll:
         self._counts = {"without": 0, "twice": 0, "shared": 0}
         self._notes: list[str] = []
         self._people: tuple[str, ...] = ()  # the show's own, for episodes that name nobody
+        self._image: str | None = None
 
     def listing(self) -> Listing | None:
         answer = self._first()
@@ -197,7 +198,7 @@ class _Poll:
             "page": only is not None or self._memory.get("page"),
             **_validators(answer),
         }
-        self._people = first.people
+        self._people, self._image = first.people, first.image
         episodes, complete, error = self._pages(answer, first, feed)
         if only is not None and (one := [each for each in episodes if _is_page(each, only)]):
             self._notes = [f"The page is that of one episode, in the feed {display_url(answer.url)}"]
@@ -280,7 +281,7 @@ class _Poll:
         about = {
             "page": episode.page,
             "author": episode.author,
-            "image": episode.image,
+            "image": episode.image or self._image,
             "season": episode.season,
             "number": episode.number,
             "people": list(episode.people or self._people),

@@ -9,15 +9,23 @@ from urllib.parse import urlsplit
 from yt_dlp.networking.exceptions import RequestError  # type: ignore[import-untyped]
 
 from channelscribe.errors import ChannelscribeError
-from channelscribe.sources.addresses import display_url
+from channelscribe.settings.options import SourceOptions
+from channelscribe.sources.addresses import display_url, with_login
 from channelscribe.sources.entries import Info
-from channelscribe.sources.ytdlp import SafeYoutubeDL
+from channelscribe.sources.ytdlp import SafeYoutubeDL, YtdlpLog, open_ytdlp, signed_in
 
-__all__ = ["LARGEST_BYTES", "fetch_thumbnail"]
+__all__ = ["LARGEST_BYTES", "fetch_image", "fetch_thumbnail"]
 
 LARGEST_BYTES = 5_000_000
 
 _log = logging.getLogger(__name__)
+
+
+def fetch_image(url: str, media_url: str, target: Path, options: SourceOptions) -> Path | None:
+    """The same of the picture that a feed names for an episode, with the password of its host."""
+    plain, own = signed_in(with_login(url, media_url), options)
+    with open_ytdlp(own, YtdlpLog()) as ydl:
+        return fetch_thumbnail(ydl, {"thumbnail": plain}, target)
 
 
 def fetch_thumbnail(ydl: SafeYoutubeDL, info: Info, target: Path) -> Path | None:

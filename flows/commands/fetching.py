@@ -6,10 +6,16 @@ import argparse
 import re
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from datetime import date
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
+from yt_dlp.utils import sanitize_filename  # type: ignore[import-untyped]
+
+from channelscribe.audio.cover import cover_jpeg
+from channelscribe.audio.tags import tag_file
 from channelscribe.errors import ChannelscribeError, NoMedia, Then, UsageError, stops_run
 from channelscribe.settings import SourceOptions
 from channelscribe.sources.addresses import display_url, public_url
@@ -17,7 +23,9 @@ from channelscribe.sources.canary import try_canary
 from channelscribe.sources.download import Download, ProgressCallback
 from channelscribe.sources.download import download as fetch
 from channelscribe.sources.environment import ytdlp_version
-from channelscribe.sources.listing import ListedVideo, list_source
+from channelscribe.sources.identifiers import FEED
+from channelscribe.sources.listing import ListedVideo, Listing, list_source
+from channelscribe.sources.thumbnail import fetch_image
 from flows.output import (
     EXIT_DONE,
     EXIT_FAILED,
@@ -26,26 +34,33 @@ from flows.output import (
     duration,
     print_json,
     say,
+    shortened,
     some_failed,
     tell,
 )
 from flows.session import assigned, read_settings
 
 SHOWN_STEPS = 20
-EXTENSION = re.compile(r"[a-z0-9]{1,8}")
+ID = r"[A-Za-z0-9_-]{1,100}"
+NAMED = re.compile(rf"(?:.*\[(?P<behind>{ID})\]|(?P<alone>{ID}))\.[a-z0-9]{{1,8}}", re.DOTALL)
+LONGEST_NAME = 240
+"""Bytes; file systems take 255, and some programs put an ending of theirs behind."""
 
 
 def download(options: argparse.Namespace) -> int:
-    # The audio alone: what is beside it in this folder is the user's.
-    sources = own_sources(options).model_copy(update={"covers": False})
+    sources = own_sources(options)
     folder = Path(options.out)
     listing = list_source(options.url, sources)
+    for note in listing.notes:
+        tell(note)
     if listing.error is not None:
         tell(f"channelscribe: the listing broke off: {listing.error}")
     videos = list(each_once(listing.videos, options.limit))
     if not videos:
-        raise listing.error or NoMedia(f"{display_url(options.url)} lists no video.", remedy="Check the address.")
-    files, failures, stopped = fetch_all(videos, folder, sources)
+        raise listing.error or NoMedia(
+            f"{display_url(options.url)} lists nothing that has a file to play.", remedy="; ".join(listing.notes)
+        )
+    files, failures, stopped = fetch_all(listing, videos, folder, sources)
     if options.json:
         print_json({"source": public_url(options.url), "listed": len(videos), "files": files, "failures": failures})
     else:
@@ -67,21 +82,22 @@ def each_once(videos: Any, limit: int | None) -> Iterator[ListedVideo]:
 
 
 def fetch_all(
-    videos: list[ListedVideo], folder: Path, sources: SourceOptions
+    listing: Listing, videos: list[ListedVideo], folder: Path, sources: SourceOptions
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]], ChannelscribeError | None]:
     """What came, what did not, and what stopped the rest: never a bad video, but a block of this address, or this
     machine."""
     files: list[dict[str, Any]] = []
     failures: list[dict[str, Any]] = []
     blocked: ChannelscribeError | None = None
+    there = files_by_id(folder)
     for number, video in enumerate(videos, start=1):
-        tell(f"{number}/{len(videos)}  {video.video_id}  {video.title}")
-        if (known := already_there(video, folder)) is not None:
-            files.append(known)
+        tell(f"{number} of {len(videos)}  {shortened(video.title)}")
+        if (known := there.get(video.video_id)) is not None:
+            files.append(already_there(video, known))
         elif blocked is None:
             try:
                 got = fetch(video.url, folder, video.video_id, sources, shown())
-                files.append(described(video, got))
+                files.append(described(video, kept(video, got, listing, sources)))
             except ChannelscribeError as error:
                 tell(f"  {error} [{error.reason}]")
                 failures.append(failed(video, error))
@@ -92,21 +108,63 @@ def fetch_all(
     return files, failures, blocked
 
 
-def already_there(video: ListedVideo, folder: Path) -> dict[str, Any] | None:
-    """The file of an earlier run: only whole ones have this name."""
-    for file in folder.glob(f"{video.video_id}.*"):
-        if EXTENSION.fullmatch(file.name.removeprefix(f"{video.video_id}.")):
-            return {
-                "video": video.video_id,
-                "title": video.title,
-                "path": str(file.absolute()),
-                "seconds": video.duration,
-                "bytes": file.stat().st_size,
-                "format": None,
-                "extension": file.suffix.removeprefix("."),
-                "language": None,
-            }
-    return None
+def kept(video: ListedVideo, got: Download, listing: Listing, sources: SourceOptions) -> Download:
+    """The file under the name that people see, with its tags."""
+    title, published = got.title or video.title, video.published or got.published
+    if video.site == FEED or not got.title:
+        title = video.title
+    picture = got.cover
+    if picture is None and video.about.get("image"):
+        target = got.path.with_suffix(".cover")
+        picture = fetch_image(str(video.about["image"]), video.url, target, sources)
+    with TemporaryDirectory() as scratch:
+        cover = cover_jpeg(picture, Path(scratch)) if picture else None
+    if picture is not None:
+        picture.unlink(missing_ok=True)
+    tags = {
+        "title": title,
+        "artist": video.about.get("author") or got.uploader or "",
+        "album": listing.title if listing.kind != "video" else "",
+        "date": published.isoformat() if published else "",
+        "season": video.about.get("season") or "",
+        "episode": video.about.get("number") or "",
+        "url": public_url(video.about.get("page") or got.webpage_url),
+    }
+    tag_file(got.path, tags, cover)
+    place = got.path.with_name(file_name(title, published, video.video_id, got.path.suffix))
+    got.path.replace(place)
+    return replace(got, path=place, title=title, bytes=place.stat().st_size)
+
+
+def file_name(title: str, published: date | None, video_id: str, ending: str) -> str:
+    """Such as `2026-01-31 A title [id].mp3`: whatever the title is, one name on any system, and never too long."""
+    day = f"{published.isoformat()} " if published else ""
+    room = LONGEST_NAME - len(f"{day} [{video_id}]{ending}".encode())
+    plain = sanitize_filename("".join(c if c.isprintable() else " " for c in title), is_id=False)
+    words = " ".join(plain.split()).strip(". ").encode()[: max(room, 0)].decode(errors="ignore").strip(". ")
+    return f"{day}{words} [{video_id}]{ending}" if words else f"{day}[{video_id}]{ending}"
+
+
+def files_by_id(folder: Path) -> dict[str, Path]:
+    """The files of earlier runs: only whole ones have these names (the id alone, up to 0.1.0)."""
+    found: dict[str, Path] = {}
+    for path in sorted(folder.iterdir()) if folder.is_dir() else []:
+        if (named := NAMED.fullmatch(path.name)) and path.is_file():
+            found[named["behind"] or named["alone"]] = path
+    return found
+
+
+def already_there(video: ListedVideo, file: Path) -> dict[str, Any]:
+    return {
+        "video": video.video_id,
+        "title": video.title,
+        "path": str(file.absolute()),
+        "seconds": video.duration,
+        "bytes": file.stat().st_size,
+        "format": None,
+        "extension": file.suffix.removeprefix("."),
+        "language": None,
+    }
 
 
 def described(video: ListedVideo, got: Download) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from channelscribe.sources.subscriptions import expand
 from channelscribe.speech.registry import resolve_model
 from flows.display import Display
 from flows.forms import SyncRequest, SyncSummary, busy, nothing_due, rehearsed
-from flows.output import EXIT_DONE, EXIT_FAILED, EXIT_SOME_FAILED, duration, print_json, say, tell
+from flows.output import EXIT_DONE, EXIT_FAILED, EXIT_SOME_FAILED, duration, print_json, say, shortened, tell
 from flows.session import Told, call, looking, prefect_on, run_settings, variable_on
 
 
@@ -128,7 +128,7 @@ class Syncs:
             ask_again(catalogue, listed.source_pk, request.again, request.refetch)
             left = catalogue.run(leases.left_in_source, listed.source_pk, "")
             if left.free and not listed.blocked:
-                return self._run(request, listed)
+                return self._run(request, listed, min(left.free, request.limit or left.free))
             return nothing_due(request, listed, catalogue.run(videos.waiting, listed.source_pk), left)
 
     def _known_settings(self, request: SyncRequest) -> Settings | None:
@@ -139,8 +139,8 @@ class Syncs:
         settings = SettingsRegistry(dynamic=variable, run=request.own_settings()).resolve()
         return None if settings.sources.access or settings.database.block else settings
 
-    def _run(self, request: SyncRequest, listed: Listed | None = None) -> SyncSummary:
-        """The flow, on what it needs; it lists the source where that was not done."""
+    def _run(self, request: SyncRequest, listed: Listed | None = None, expected: int | None = None) -> SyncSummary:
+        """The flow, on what it needs; it lists the source where that was not done. `expected`: so many videos."""
         if not self._started:
             tell("Starting the Prefect server …")
             self._engines.enter_context(prefect_on(self.stack, *(["dask"] if listed else [])))
@@ -151,7 +151,7 @@ class Syncs:
             tell(f"Ready. Watch it in the Prefect UI: {ui_url(self.stack.addresses.prefect_api_url)}")
         from flows.sync_channel import sync_channel, sync_of
 
-        with Display(self.catalogue):
+        with Display(self.catalogue, expected):
             return call(sync_of(listed) if listed else sync_channel, request)
 
 
@@ -189,14 +189,14 @@ def print_summary(summary: Any) -> None:
         retry_at = datetime.fromisoformat(failure.retry_at) if failure.retry_at else None
         again = f" It is tried again {from_now(retry_at)}." if retry_at else ""
         told = f"{failure.message} {failure.remedy}".strip()
-        say(f"  {failure.title or failure.video}: {told} [{failure.reason}]{again}")
+        say(f"  {shortened(failure.title or failure.video)}: {told} [{failure.reason}]{again}")
 
 
 def print_rehearsal(summary: Any) -> None:
     """What a dry run found: what would be done and why, and what would not."""
     say(f"Would work on {len(summary.due)}:" if summary.due else "Nothing to do.")
     for item in summary.due:
-        say(f"  {item['video']}  {item['title']}  {item['action']} ({item['why']})")
+        say(f"  {item['video']}  {shortened(item['title'])}  {item['action']} ({item['why']})")
     for item in summary.left_out:
         why = f" [{item['reason']}] {item['message'] or ''}".rstrip() if item["reason"] else ""
         say(f"  left out: {item['videos']} {item['state']}{why}")
