@@ -15,13 +15,24 @@ Needs nothing but Python, so that whatever is imported after `enter` is the righ
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-__all__ = ["FOLDER", "THROUGH", "dask_setup", "enter", "enter_run", "environment", "project_folder", "python"]
+__all__ = [
+    "FOLDER",
+    "THROUGH",
+    "collect_less",
+    "dask_setup",
+    "enter",
+    "enter_run",
+    "environment",
+    "project_folder",
+    "python",
+]
 
 FOLDER = "CHANNELSCRIBE_FOLDER"
 """The variable that names the folder a person works in; without it the working directory is that."""
@@ -57,6 +68,15 @@ _CARRIED = Path(__file__).parent / "prefect_project"
 def project_folder() -> Path:
     """Where `flows`, `tasks`, `blocks`, `deployments`, `prefect.yaml` and `config.yaml` are."""
     return _CARRIED if _CARRIED.is_dir() else Path(__file__).parent.parent
+
+
+def collect_less() -> None:
+    """Look less often for garbage in cycles: after 50,000 new objects instead of 700.
+
+    What is imported stays, some hundred thousand objects; going through them again and again is a fifth of what the
+    start of a process costs.
+    """
+    gc.set_threshold(50_000, 20, 20)
 
 
 def enter() -> None:

@@ -16,6 +16,7 @@ from typing import NoReturn
 
 from channelscribe import __version__
 from channelscribe.errors import ChannelscribeError, UsageError, did_you_mean
+from channelscribe.project import collect_less
 from channelscribe.transcript import CORPUS_FORMATS, FILE_FORMATS
 from flows.output import EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE
 
@@ -318,6 +319,7 @@ def parser() -> Parser:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns its exit code. Every failure is one line on stderr."""
+    collect_less()
     arguments = sys.argv[1:] if arguments is None else arguments
     if not arguments:
         parser().print_help(sys.stderr)

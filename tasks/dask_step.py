@@ -17,6 +17,9 @@ class Awaited:
 
 def run_packed(packed: bytes, context: bytes, *awaited: Any) -> Any:
     """In the worker, when what it waits for is there: the step's final state."""
+    from channelscribe.project import collect_less
+
+    collect_less()
     from tasks.dask_cluster import run_step
 
     return run_step(packed, context, awaited)

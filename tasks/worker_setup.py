@@ -10,6 +10,7 @@ import threading
 
 from distributed import Worker
 
+from channelscribe.project import collect_less
 from channelscribe.speech.devices import own_device, present_devices
 
 _VISIBLE = "CUDA_VISIBLE_DEVICES"  # CUDA's own switch, read when it starts
@@ -17,6 +18,7 @@ _VISIBLE = "CUDA_VISIBLE_DEVICES"  # CUDA's own switch, read when it starts
 
 def dask_setup(worker: Worker) -> None:
     """Dask calls this once the worker has started."""
+    collect_less()
     device = own_device(str(worker.name), os.environ.get(_VISIBLE), present_devices())
     if device is not None:
         os.environ[_VISIBLE] = device

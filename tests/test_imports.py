@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from channelscribe.local_stack import LocalStack
-from tests.conftest import clean_environment
+from channelscribe.sample.server import SampleServer
+from tests.conftest import ON_SAMPLE, clean_environment
 
 ROOT = Path(__file__).parent.parent
 HEAVY = (
@@ -36,6 +37,9 @@ MAY = {
     "flows.commands.serve": (),
     "channelscribe.web.app": (*DATABASE, "uvicorn"),
     "flows.commands.report": (*DATABASE, "numpy", "soundfile"),
+    "flows.commands.sync": (*DATABASE, "yt_dlp", "rich"),
+    "flows.commands.demo": (*DATABASE, "yt_dlp", "rich", "numpy"),
+    "channelscribe.discovery": (*DATABASE, "yt_dlp"),
     "flows.commands.operating": (*SETTINGS, "psycopg"),
     "flows.commands.audio": FILES,
     "flows.commands.transcribe": FILES,
@@ -85,3 +89,11 @@ def test_help_loads_nothing_heavy() -> None:
 def test_commands_that_read_load_the_database_and_no_engine(stack: LocalStack, data_dir: Path) -> None:
     script = f"from flows.cli import main\nassert [main(each) for each in {READERS!r}] == [0, 0, 0, 1, 1]"
     assert set(loaded(script, clean_environment(data_dir))) <= {*DATABASE, "rich"}
+
+
+@pytest.mark.stack
+def test_a_sync_that_finds_nothing_loads_what_lists_and_no_engine(stack: LocalStack, data_dir: Path) -> None:
+    with SampleServer() as server:
+        sync = ["sync", server.feed_url, "--since", "2100-01-01", *ON_SAMPLE]
+        script = f"from flows.cli import main\nassert main({sync!r}) == 0"
+        assert set(loaded(script, clean_environment(data_dir))) <= {*DATABASE, "yt_dlp", "rich"}

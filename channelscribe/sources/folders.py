@@ -24,10 +24,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path, PurePath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
-from channelscribe.audio.probe import Probe, probe
 from channelscribe.errors import (
     AddressRefused,
     ChannelscribeError,
@@ -46,6 +45,9 @@ from channelscribe.sources.dates import parse_date
 from channelscribe.sources.feeds import chapters_of, is_no_media
 from channelscribe.sources.identifiers import LOCAL, safe_id
 from channelscribe.sources.spool import ListedVideo, Listing
+
+if TYPE_CHECKING:
+    from channelscribe.audio.probe import Probe
 
 __all__ = ["as_source", "copy_recording", "list_folder", "name_here", "path_of"]
 
@@ -262,6 +264,8 @@ def _mark(status: os.stat_result | None) -> list[int]:
 
 def _read(path: Path, status: os.stat_result, sidecar: Path | None, known_id: str | None) -> dict[str, Any]:
     """Id, title and the rest. Raises CorruptMedia and the like for what is no recording."""
+    from channelscribe.audio.probe import probe  # loads FFmpeg's libraries, which who lists a feed need not have
+
     with path.open("rb"):
         pass  # who may not read it is told so, and not that it is broken
     try:

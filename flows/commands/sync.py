@@ -23,7 +23,6 @@ from channelscribe.sources.addresses import check_url, display_url
 from channelscribe.sources.site_key import scope_of
 from channelscribe.sources.subscriptions import expand
 from channelscribe.speech.registry import resolve_model
-from flows.display import Display
 from flows.forms import SyncRequest, SyncSummary, busy, nothing_due, rehearsed
 from flows.output import EXIT_DONE, EXIT_FAILED, EXIT_SOME_FAILED, duration, print_json, say, shortened, tell
 from flows.session import Told, call, looking, prefect_on, run_settings, variable_on
@@ -149,6 +148,7 @@ class Syncs:
 
             provide_budgets(self._settings.sources)
             tell(f"Ready. Watch it in the Prefect UI: {ui_url(self.stack.addresses.prefect_api_url)}")
+        from flows.display import Display
         from flows.sync_channel import sync_channel, sync_of
 
         with Display(self.catalogue, expected):

@@ -111,7 +111,7 @@ def test_what_did_not_change_is_not_read_again(
     put(root / "a.mp3", sounds[0])
     put(root / "no.mp3", b"nothing")
     first = listed(root)
-    monkeypatch.setattr(folders, "probe", None)
+    monkeypatch.setattr("channelscribe.audio.probe.probe", None)
     monkeypatch.setattr(folders, "_digest", None)
     second = listed(root, first)
     assert second.unchanged and titles(second) == titles(first)
