@@ -1,8 +1,8 @@
 """Writes docs/reference/benchmarks.md and the README's three figures from `benchmarks/results/`: `make bench-report`.
 
-`benchmarks/rows.yaml` says what a row says, with the names of figures where numbers go: {audio.wall_ratio:.1f}, with a
+`benchmarks/rows.yaml` says what is shown, with the names of figures where numbers go: {audio.wall_ratio:.1f}, with a
 format of Python's after the colon; {overlap.same_text:?} is yes or no. A figure that is a text is shown as it is. A
-benchmark without a result, or whose result lacks a figure of its row, was not measured.
+benchmark without a result, or whose result lacks a figure of its rows, was not measured.
 """
 
 from __future__ import annotations
@@ -29,30 +29,35 @@ HEADLINES = {
     "search": "**{search.over_sequential:.0f} times as fast** as a scan: a search over a million segments",
 }
 """The three figures that the README shows, each with what it is compared with."""
-HEAD = "| benchmark | figure | goal | measured |\n|---|---|---|---|\n"
-NOT_MEASURED = "not measured"
+HEAD = "| figure | goal | meaning |\n|---|---|---|\n"
+NOT_MEASURED = "Not measured."
 SIGNS = {"<=": "≤", ">=": "≥"}
 
 Result = dict[str, Any]
+Shown = dict[str, Any]
 
 
 class MissingFigureError(KeyError):
     """A row wants a figure that the result does not have."""
 
 
-def table(results: dict[str, Result], rows: list[dict[str, str]]) -> str:
-    return HEAD + "".join(row_of(row, results.get(row["name"])) for row in rows)
+def table(results: dict[str, Result], benchmarks: list[Shown]) -> str:
+    return "\n".join(section(each, results.get(each["name"])) for each in benchmarks)
 
 
-def row_of(row: dict[str, str], result: Result | None) -> str:
-    name = f"`{row['name']}`" + (f" ({row['what']})" if "what" in row else "")
-    if result is None:
-        return f"| {name} | {NOT_MEASURED} | | |\n"
+def section(shown: Shown, result: Result | None) -> str:
+    """One benchmark: what it measures, when and on what, and its figures."""
+    head = f"### {shown['name']}\n\n{shown['about'][:1].upper()}{shown['about'][1:]}."
     try:
-        said = filled(row["says"], result["figures"])
+        if result is None:
+            raise MissingFigureError(shown["name"])
+        rows = [
+            f"| {filled(figure, result['figures'])} | {goal_of(figure, result)} | {means} |\n"
+            for figure, means in shown["rows"].items()
+        ]
     except MissingFigureError:
-        return f"| {name} | {NOT_MEASURED} | | |\n"
-    return f"| {name} | {said} | {goals(row['says'], result['goal'])} | {where(result)} |\n"
+        return f"{head} {NOT_MEASURED}\n"
+    return f"{head} Measured {where(result)}.\n\n{HEAD}{''.join(rows)}"
 
 
 def filled(text: str, figures: dict[str, Any]) -> str:
@@ -70,13 +75,18 @@ def filled(text: str, figures: dict[str, Any]) -> str:
     return re.sub(r"\{([A-Za-z0-9_.-]+)(?::([^}]*))?\}", figure, " ".join(text.split()))
 
 
-def goals(says: str, goal: dict[str, str]) -> str:
-    """In the order of the row's figures, and then those that are not in it."""
-    shown = []
-    for name in sorted(goal, key=lambda name: (f"{{{name}" not in says, says.find(f"{{{name}"))):
-        sign, _, number = goal[name].partition(" ")
-        shown.append("yes" if f"{{{name}:?}}" in says else f"{SIGNS[sign]} {number}")
-    return "; ".join(shown)
+def goal_of(figure: str, result: Result) -> str:
+    """What the benchmark wants of it, and whether that was missed; empty where it wants nothing."""
+    found = re.search(r"\{([A-Za-z0-9_.-]+)(:\?)?", figure)
+    if not found or found[1] not in result["goal"]:
+        return ""
+    sign, _, number = result["goal"][found[1]].partition(" ")
+    value, wanted = result["figures"][found[1]], float(number)
+    missed = "" if (value <= wanted if sign == "<=" else value >= wanted) else ", missed"
+    if found[2]:
+        return f"yes{missed}"
+    percent = figure.endswith("%}") and wanted <= 1
+    return f"{SIGNS[sign]} {f'{wanted:.0%}' if percent else number}{missed}"
 
 
 def where(result: Result) -> str:
@@ -91,8 +101,8 @@ def results_of(folder: Path = RESULTS) -> dict[str, Result]:
     return {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))}
 
 
-def rows_of(file: Path = ROWS) -> list[dict[str, str]]:
-    found: list[dict[str, str]] = yaml.safe_load(file.read_text(encoding="utf-8"))
+def rows_of(file: Path = ROWS) -> list[Shown]:
+    found: list[Shown] = yaml.safe_load(file.read_text(encoding="utf-8"))
     return found
 
 

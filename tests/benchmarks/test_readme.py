@@ -15,7 +15,11 @@ import pytest
 from benchmarks import keep, readme
 
 BENCHMARKS = Path(readme.__file__).parent
-ROW = {"name": "reading", "what": "talks", "says": "{reading.ratio:.2f} of spaCy's,\n the same: {reading.same:?}"}
+ROW = {
+    "name": "reading",
+    "about": "talks",
+    "rows": {"{reading.ratio:.2f} ×": "spaCy's", "{reading.same:?}": "the same"},
+}
 RESULT = {
     "name": "reading",
     "figures": {"reading.ratio": 0.946, "reading.same": 1.0},
@@ -59,7 +63,8 @@ def test_every_benchmark_has_a_row_and_every_result_a_benchmark() -> None:
 def test_every_figure_of_a_row_is_one_of_its_benchmark() -> None:
     for row in readme.rows_of():
         source = (BENCHMARKS / f"{row['name']}.py").read_text(encoding="utf-8")
-        for name in re.findall(r"\{([a-z0-9_.]+)", row["says"]):
+        assert row["rows"]
+        for name in re.findall(r"\{([a-z0-9_.]+)", "".join(row["rows"])):
             # Some names are put together there: of the case, of the way.
             pattern = re.escape(name).replace(r"short_", r"\{?\w+\}?_").replace(r"long_", r"\{?\w+\}?_")
             pattern = pattern.replace("chain_", r"\{?\w+\}?_")
@@ -76,24 +81,39 @@ def test_results_say_where_and_when() -> None:
             assert result["machine"]["cpu"] and result["machine"]["python"] and result["versions"]["prefect"]
 
 
-def test_a_row() -> None:
-    assert readme.row_of(ROW, RESULT) == (
-        "| `reading` (talks) | 0.95 of spaCy's, the same: yes | ≥ 0.9; yes | 2026-11-23, 2 cores, Some CPU |\n"
+def test_a_section() -> None:
+    assert readme.section(ROW, RESULT) == (
+        "### reading\n\nTalks. Measured 2026-11-23, 2 cores, Some CPU.\n\n"
+        "| figure | goal | meaning |\n|---|---|---|\n| 0.95 × | ≥ 0.9 | spaCy's |\n| yes | yes | the same |\n"
     )
 
 
-def test_another_figure_is_another_row() -> None:
+def test_another_figure_is_another_section() -> None:
     other: dict[str, Any] = deepcopy(RESULT)
     other["figures"]["reading.ratio"] = 0.81
-    assert readme.row_of(ROW, other) == readme.row_of(ROW, RESULT).replace("0.95", "0.81")
+    assert readme.section(ROW, other) == readme.section(ROW, RESULT).replace("0.95", "0.81")
     other["state"] = "earlier"
-    assert readme.row_of(ROW, other).endswith(", earlier |\n")
+    assert ", earlier.\n" in readme.section(ROW, other)
+
+
+def test_goals() -> None:
+    assert readme.goal_of("{reading.ratio:.1%}", RESULT) == "≥ 90%"
+    assert readme.goal_of("{reading.other}", RESULT) == ""
+    figures = {"reading.ratio": 0.5, "reading.same": 0.0}
+    assert readme.goal_of("{reading.ratio:.2f} ×", {**RESULT, "figures": figures}) == "≥ 0.9, missed"
+    assert readme.goal_of("{reading.same:?}", {**RESULT, "figures": figures}) == "yes, missed"
+
+
+def test_every_goal_of_a_result_is_shown() -> None:
+    rows = {row["name"]: "".join(row["rows"]) for row in readme.rows_of()}
+    for name, result in readme.results_of().items():
+        assert [goal for goal in result["goal"] if f"{{{goal}" not in rows[name]] == []
 
 
 def test_without_a_result_or_a_figure_it_was_not_measured() -> None:
     lacking = {**RESULT, "figures": {"reading.ratio": 1.0}}
     for result in (None, lacking):
-        assert readme.row_of(ROW, result) == "| `reading` (talks) | not measured | | |\n"
+        assert readme.section(ROW, result) == "### reading\n\nTalks. Not measured.\n"
 
 
 def test_a_readme_without_the_place_is_an_error() -> None:
