@@ -153,6 +153,7 @@ def test_download_says_what_is_wrong_in_one_line(standin: StandinSite, capsys: p
     assert "Traceback" not in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_download_needs_no_engine(standin: StandinSite, tmp_path: Path) -> None:
     standin.alone.append(Video("aaa"))
     script = (

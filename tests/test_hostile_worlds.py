@@ -115,6 +115,7 @@ def test_a_name_that_is_private_now_and_public_later(tmp_path: Path, monkeypatch
         assert download(url, tmp_path, "x", HERE).bytes == len(SOUND)
 
 
+@pytest.mark.slow
 def test_too_many_open_files(tmp_path: Path) -> None:
     """A leak somewhere else in the process: nothing of it is the file's or the site's."""
     (tmp_path / "original.mp3").write_bytes(SOUND)

@@ -32,6 +32,7 @@ def run(folder: Path, *arguments: str, **more: str) -> subprocess.CompletedProce
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", [None, ".", "", ".:elsewhere"])
 def test_a_command_is_ours_in_a_folder_of_strangers(strangers: Path, path: str | None) -> None:
     more = {} if path is None else {"PYTHONPATH": path}

@@ -55,6 +55,7 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     assert reason(tmp_path / "x.mp3", tmp_path) == "no_such_file"
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("each_ffmpeg")
 @pytest.mark.parametrize("extension", ["m4a", "mkv", "mp3", "flac"])
 def test_noise_where_the_sound_should_be(original: Path, encode: Encode, tmp_path: Path, extension: str) -> None:
@@ -75,6 +76,7 @@ def test_an_encrypted_track(original: Path, encode: Encode, tmp_path: Path) -> N
     assert reason(source, tmp_path) == "corrupt_media"
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("each_ffmpeg")
 def test_eight_channels_at_192_khz_through_all_steps(tmp_path: Path) -> None:
     sound = speech_like(8, rate=192_000)
@@ -103,6 +105,7 @@ def test_a_disk_that_is_too_small_is_told_before_the_start(original: Path, tmp_p
     assert seen == [] and list((tmp_path / "out").iterdir()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_what_a_killed_process_left_is_removed(original: Path, tmp_path: Path) -> None:
     code = (

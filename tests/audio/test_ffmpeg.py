@@ -86,6 +86,7 @@ def outcome(source: Path, tmp_path: Path, seconds: float = 20) -> ChannelscribeE
     return caught.value
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("script", "kind", "says"),
     [
@@ -130,6 +131,7 @@ def test_a_program_that_cannot_be_executed(original: Path, tmp_path: Path, monke
         try_ffmpeg()
 
 
+@pytest.mark.slow
 def test_whose_a_time_limit_is(original: Path, stand_in: StandIn, tmp_path: Path) -> None:
     stand_in('case "$*" in *original*) exec sleep 30;; *) real "$@";; esac')
     assert type(outcome(original, tmp_path, 1)) is MachineBusy

@@ -48,6 +48,7 @@ def test_nothing_is_read_but_the_file(original: Path, tmp_path: Path, kind: str,
         assert site.requests == []
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("each_ffmpeg")
 @pytest.mark.parametrize("kind", PLAYLISTS)
 def test_ffmpeg_alone_refuses_them_too(original: Path, tmp_path: Path, kind: str) -> None:
@@ -69,6 +70,7 @@ def test_the_canary_sings_without_our_guards(original: Path, tmp_path: Path) -> 
     assert (tmp_path / "out.wav").stat().st_size > 100_000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_strange_names_are_only_names(original: Path, tmp_path: Path, name: str) -> None:
     source = tmp_path / name

@@ -56,6 +56,7 @@ def shift_seconds(original: Path, speech: Path) -> float:
     return (lag if lag < len(reference) else lag - size) / RATE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("extension", CODECS)
 def test_times_stay_those_of_the_original(original: Path, encode: Encode, tmp_path: Path, extension: str) -> None:
     source = encode(f"x.{extension}", "-i", original, *CODECS[extension])
@@ -74,6 +75,7 @@ def test_sound_that_starts_after_the_picture_stays_there(original: Path, encode:
     assert made.seconds == pytest.approx(11.5, abs=0.1)
 
 
+@pytest.mark.slow
 def test_the_archive(original: Path, tmp_path: Path) -> None:
     seen: list[float] = []
     tags = {"title": "Ebbe ✓ \x00=;'", "artist": "The Channel", "date": "2023-01-02", "comment": "https://x.org/1"}
@@ -91,6 +93,7 @@ def test_the_archive(original: Path, tmp_path: Path) -> None:
     assert again.speech_sha256 == made.speech_sha256
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("each_ffmpeg")
 @pytest.mark.parametrize(("peak", "target"), [(0.02, -23.0), (0.1, -16.0), (0.9, -16.0), (0.9, -30.0)])
 def test_the_archives_loudness(tmp_path: Path, peak: float, target: float) -> None:
@@ -104,6 +107,7 @@ def test_the_archives_loudness(tmp_path: Path, peak: float, target: float) -> No
     assert made.loudness["after"]["true_peak"] <= NormalizeOptions().true_peak_db + 0.3
 
 
+@pytest.mark.slow
 def test_the_speech_track_is_not_normalized(original: Path, tmp_path: Path) -> None:
     loud = prepare(original, tmp_path / "loud", AudioOptions(normalize=NormalizeOptions(target_lufs=-10)), {})
     plain = prepare(original, tmp_path / "plain", AudioOptions(steps=("convert",)), {})
@@ -111,6 +115,7 @@ def test_the_speech_track_is_not_normalized(original: Path, tmp_path: Path) -> N
     assert np.abs(read_speech(loud.speech)).max() == pytest.approx(0.09, abs=0.01)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("level", [0.0, 1e-5])
 def test_silence_is_not_amplified(tmp_path: Path, level: float) -> None:
     soundfile.write(tmp_path / "x.wav", np.full(RATE * 5, level) * speech_like(5, peak=1), RATE)
@@ -120,6 +125,7 @@ def test_silence_is_not_amplified(tmp_path: Path, level: float) -> None:
         assert max(float(np.abs(frame.to_ndarray()).max()) for frame in archive.decode(audio=0)) < 1e-3
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("each_ffmpeg")
 def test_eight_channels_at_192_khz(tmp_path: Path) -> None:
     sound = speech_like(3, rate=192_000)
@@ -130,6 +136,7 @@ def test_eight_channels_at_192_khz(tmp_path: Path) -> None:
     assert made.seconds == 3.0 and np.abs(read_speech(made.speech)).max() > 0.02
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rate", [8_000, 22_050])
 def test_low_rates(tmp_path: Path, rate: int) -> None:
     soundfile.write(tmp_path / "x.wav", speech_like(3, rate=rate), rate)
@@ -155,6 +162,7 @@ def test_files_that_are_no_audio(encode: Encode, tmp_path: Path) -> None:
     assert type(fails(tmp_path / "x.mp3", tmp_path)) is CorruptMedia
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("extension", ["mp3", "m4a", "webm", "mkv", "flac"])
 def test_half_a_file_is_never_taken_for_a_whole(original: Path, encode: Encode, tmp_path: Path, extension: str) -> None:
     whole = encode(f"x.{extension}", "-i", original, *CODECS[extension])
@@ -162,6 +170,7 @@ def test_half_a_file_is_never_taken_for_a_whole(original: Path, encode: Encode, 
     assert type(fails(whole, tmp_path)) in (TruncatedMedia, CorruptMedia)
 
 
+@pytest.mark.slow
 def test_fewer_seconds_than_announced(original: Path, tmp_path: Path) -> None:
     failure = fails(original, tmp_path, announced=12.5)
     assert type(failure) is TruncatedMedia and "12.5" in failure.message
@@ -205,6 +214,7 @@ def test_a_channel_upside_down_does_not_silence_the_other(original: Path, encode
     assert np.sqrt(np.mean(heard**2)) > np.sqrt(np.mean(expected**2)) / 4
 
 
+@pytest.mark.slow
 def test_a_broken_stretch_in_the_middle_costs_only_itself(original: Path, encode: Encode, tmp_path: Path) -> None:
     source = encode("x.mp3", "-i", original, *CODECS["mp3"])
     data = bytearray(source.read_bytes())

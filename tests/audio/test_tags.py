@@ -55,6 +55,7 @@ def test_an_mp3_shows_title_channel_date_address_and_cover(original: Path, tmp_p
     assert made.seconds == 10.0 and list((tmp_path / "out").glob(".*")) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("format", ["opus", "flac", "wav"])
 def test_the_other_formats_carry_the_words(original: Path, tmp_path: Path, format: str) -> None:
     options = AudioOptions.model_validate({"steps": ["convert"], "convert": {"format": format}})
@@ -65,6 +66,7 @@ def test_the_other_formats_carry_the_words(original: Path, tmp_path: Path, forma
     assert (read["title"], read["artist"], read["comment"]) == (TAGS["title"], TAGS["artist"], URL)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["jpg", "webp", "png"])
 def test_covers_of_each_kind(original: Path, tmp_path: Path, encode: Encode, kind: str) -> None:
     image = encode(f"cover.{kind}", "-f", "lavfi", "-i", "testsrc=size=640x360", "-frames:v", "1")
@@ -72,6 +74,7 @@ def test_covers_of_each_kind(original: Path, tmp_path: Path, encode: Encode, kin
     assert b"\xff\xd8\xff" in frames_of(made.archive)["APIC"]
 
 
+@pytest.mark.slow
 def test_a_bad_cover_costs_only_itself(original: Path, tmp_path: Path, thumbnail: Path) -> None:
     (tmp_path / "list.jpg").write_text(f"ffconcat version 1.0\nfile '{thumbnail}'\n")
     (tmp_path / "cut.png").write_bytes(thumbnail.read_bytes()[:60])

@@ -11,6 +11,7 @@ HEAVY = ("alembic", "distributed", "fsspec", "nltk", "prefect", "s3fs", "spacy",
 ORM = ("sqlalchemy.orm", "sqlmodel")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("loaded", "absent"),
     [

@@ -177,6 +177,7 @@ def test_finding_videos(catalogue: Database) -> None:
         assert catalogue.run(videos.find_videos, nothing) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "pasted",
     [

@@ -158,6 +158,7 @@ def test_spellings_of_a_name_count_together_within_a_channel(catalogue: Database
     assert videos(catalogue.run(search.search, Question("", entity="porto"))) == ["b"]
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(st.text(st.characters(codec=None), max_size=80) | st.text("-\"' oab&|!()<>:*\\", max_size=200))
 @example("\x00")

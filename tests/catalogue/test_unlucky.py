@@ -61,6 +61,7 @@ def restarted() -> Iterator[Restarted]:
     shutil.rmtree(folder)
 
 
+@pytest.mark.slow
 def test_a_database_that_starts_again_in_the_middle(restarted: Restarted) -> None:
     """What was under way failed as the machine's; afterwards all goes on, by the same pool, and is as it was."""
     database = Database(restarted.server.url)

@@ -50,6 +50,7 @@ def test_every_container_is_held_within_bounds(service: Service) -> None:
         assert own["restart"] == "no" or service.health_check
 
 
+@pytest.mark.slow
 @each
 def test_images_are_pinned_and_no_secret_stands_in_a_file(service: Service) -> None:
     assert service.image or re.search(r":v?\d+\.\d+", service.own["image"])

@@ -78,6 +78,7 @@ def test_a_dask_worker_is_well_when_the_scheduler_hears_of_it(
     assert said in capsys.readouterr().out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", [["nothing"], [], ["pool"], ["pool", "default"], ["dask-worker"]])
 def test_nobody_there_is_unwell_and_said_in_one_line(arguments: list[str]) -> None:
     with socket.socket() as taken:

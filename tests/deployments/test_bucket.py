@@ -34,6 +34,7 @@ def settings_of(server: str, region: str | None = None) -> Settings:
     return Settings(store=store)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("region", ["us-east-1", "eu-central-1"])
 def test_a_bucket_is_made_once_and_what_is_in_it_stays(server: str, region: str) -> None:
     settings = settings_of(server, region)

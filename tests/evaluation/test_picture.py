@@ -105,6 +105,7 @@ def test_a_hostile_title_stays_text() -> None:
     assert any("<script>alert(1)</script>" in each for each in said)
 
 
+@pytest.mark.slow
 def test_a_small_picture_is_small_whatever_was_said() -> None:
     """Ten hours in which everything changes with each word."""
     scores, segments, now = (0.9, 0.4, 0.1, None), [], 0.0

@@ -61,6 +61,7 @@ def exported(library: Database, name: str, folder: Path, **filters: object) -> P
     return path
 
 
+@pytest.mark.slow
 def test_pandas_reads_the_same_in_both(library: Database, tmp_path: Path) -> None:
     lines = pandas.read_json(exported(library, "jsonl", tmp_path), lines=True, dtype={"published": str})
     arrow = pandas.read_parquet(exported(library, "parquet", tmp_path))
@@ -124,6 +125,7 @@ def test_an_export_shows_one_moment(library: Database) -> None:
     assert [first, *(video.video for video, _ in rows)] == ["a", "b", "b", "c"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["jsonl", "parquet"])
 def test_memory_does_not_grow_with_the_channel(
     catalogue: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str

@@ -153,6 +153,7 @@ def test_cues_are_in_order_and_never_overlap(transcript: Transcript) -> None:
     assert all(cue.end <= following.start for cue, following in pairwise(made))
 
 
+@pytest.mark.slow
 @given(_transcripts, st.sampled_from(["srt", "vtt"]))
 def test_subtitles_are_well_formed(transcript: Transcript, name: str) -> None:
     """Read back as a player does: blocks between empty lines, each with one line of times and one or two of text."""
@@ -175,6 +176,7 @@ def test_subtitles_are_well_formed(transcript: Transcript, name: str) -> None:
             assert "<" not in re.sub(r"^<v [^<>]*>", "", "".join(words))
 
 
+@pytest.mark.slow
 @given(_transcripts)
 def test_tsv_has_three_columns(transcript: Transcript) -> None:
     lines = render(transcript, "tsv", META).split("\n")[:-1]
@@ -182,6 +184,7 @@ def test_tsv_has_three_columns(transcript: Transcript) -> None:
     assert len(lines) == 1 + len(cues(transcript))
 
 
+@pytest.mark.slow
 @given(_transcripts, st.text())
 def test_no_title_breaks_a_file(transcript: Transcript, title: str) -> None:
     for name in FORMATS:

@@ -36,6 +36,7 @@ def ended_with(error: ChannelscribeError, catalogue: Database, monkeypatch: pyte
     return due, pipeline.work_through(due, Settings(), to_travel(Settings()))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_here")
 def test_a_failed_download_is_on_its_row(catalogue: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     due, ended = ended_with(VideoUnavailable("gone", reason="removed"), catalogue, monkeypatch)

@@ -38,6 +38,7 @@ def folder_of(root: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_a_folder_is_read_and_broken_files_are_skipped(tmp_path: Path) -> None:
     folder, out = folder_of(tmp_path), tmp_path / "out"
     done = run_command(

@@ -63,6 +63,7 @@ READING = [
 ]
 
 
+@pytest.mark.slow
 def test_no_engine_and_no_model_is_imported(library: Database, one_database: str, tmp_path: Path) -> None:
     script = f"""import contextlib, io, sys
 from flows.cli import main

@@ -25,6 +25,7 @@ def place() -> Iterator[Path]:
     shutil.rmtree(folder)
 
 
+@pytest.mark.slow
 def test_started_killed_and_started_again(place: Path) -> None:
     server = prepare(place / "postgres")
     process = subprocess.Popen(server.argv, **server.popen_options, stderr=subprocess.DEVNULL)
@@ -39,6 +40,7 @@ def test_started_killed_and_started_again(place: Path) -> None:
     assert postgres.server_processes(place / "postgres") == set()
 
 
+@pytest.mark.slow
 def test_what_its_databases_need_is_there(place: Path) -> None:
     with temporary_server(place / "postgres") as server, psycopg.connect(server.url) as connection:
         for extension in ("pg_trgm", "unaccent", "vector"):
@@ -49,6 +51,7 @@ def test_what_its_databases_need_is_there(place: Path) -> None:
         )
 
 
+@pytest.mark.slow
 def test_a_lock_file_with_the_id_of_another_program(place: Path) -> None:
     server = prepare(place / "postgres", durable=False)
     sleeper = subprocess.Popen(["sleep", "60"], **server.popen_options)
@@ -63,6 +66,7 @@ def test_a_lock_file_with_the_id_of_another_program(place: Path) -> None:
         sleeper.wait()
 
 
+@pytest.mark.slow
 def test_a_long_path_has_its_socket_elsewhere(place: Path) -> None:
     deep = place / ("x" * 120) / "postgres"
     with temporary_server(deep) as server, psycopg.connect(server.url):
@@ -140,6 +144,7 @@ def test_a_folder_of_an_older_version_is_carried_over(place: Path, monkeypatch: 
         assert connection.execute("SELECT count(*) FROM kept").fetchone() == (1000,)
 
 
+@pytest.mark.slow
 def test_a_server_that_dies_is_told_with_its_last_words(place: Path) -> None:
     server = prepare(place / "postgres")
     with pytest.raises(StackError, match="stopped"):
@@ -160,6 +165,7 @@ def test_an_ordinary_user_runs_it_himself(monkeypatch: pytest.MonkeyPatch, place
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root needs another user")
 
 
+@pytest.mark.slow
 @as_root
 def test_no_folder_above_changes_its_mode(place: Path) -> None:
     closed = place / "closed"
@@ -171,6 +177,7 @@ def test_no_folder_above_changes_its_mode(place: Path) -> None:
     assert {parent: parent.stat().st_mode for parent in modes} == modes
 
 
+@pytest.mark.slow
 @as_root
 def test_the_folder_of_another_user_stays_his(place: Path) -> None:
     with temporary_server(place / "postgres"):
@@ -181,6 +188,7 @@ def test_the_folder_of_another_user_stays_his(place: Path) -> None:
         assert again.user == "daemon"
 
 
+@pytest.mark.slow
 @as_root
 def test_programs_that_its_user_cannot_reach_are_copied(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shared = Path(tempfile.mkdtemp(prefix="channelscribe-test-"))

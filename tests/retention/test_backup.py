@@ -35,6 +35,7 @@ def elsewhere(empty_database: NewDatabase, tmp_path: Path) -> Library:
     return Library(Database(empty_database()), MediaStore(str(root)), root / "results", tmp_path / "partial")
 
 
+@pytest.mark.slow
 def test_there_and_back(any_library: Library, elsewhere: Library, tmp_path: Path) -> None:
     for video in ("a", "b"):
         published(any_library, video)
@@ -75,6 +76,7 @@ def test_what_was_in_work_on_that_day_is_free(library: Library, elsewhere: Libra
     assert [each.id for each in elsewhere.catalogue.run(leases.claim, [found.id], "another run", 60)] == [found.id]
 
 
+@pytest.mark.slow
 def test_again_copies_what_is_new_and_prunes_on_request(library: Library, tmp_path: Path) -> None:
     published(library, "a")
     folder = tmp_path / "copy"

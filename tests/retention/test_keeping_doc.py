@@ -103,6 +103,7 @@ def test_what_the_page_names_is_there() -> None:
         assert f"`{prefix}/`" in DOC, prefix
 
 
+@pytest.mark.slow
 def test_the_schema_changes_for_what_writes_and_can_be_put_back(data: Path, run: Run) -> None:
     with LocalStack(Settings(data_dir=data), ["database"]) as stack:
         stack.wait_ready()

@@ -39,6 +39,7 @@ def published_of(library: Library) -> list[VideoRow]:
     return list({row.id: row for row in rows if row.state == "published"}.values())
 
 
+@pytest.mark.slow
 def test_it_is_migrated_and_read(old: Library) -> None:
     old.catalogue.read(schema.check_schema)
     status = old.catalogue.run(stats.status)
@@ -63,6 +64,7 @@ def test_its_files_are_whole_and_its_checkpoints_are_found(old: Library) -> None
     assert len(old.catalogue.run(references.uses_of, noted)) == len(noted) == 15
 
 
+@pytest.mark.slow
 def test_its_feeds_are_listed_and_nothing_is_fetched_again(old: Library, tmp_path: Path) -> None:
     """Feed B never got its `episode-1`, because A's had that name: it is the only one that is new."""
     options = SourceOptions(allow_private_addresses=True)

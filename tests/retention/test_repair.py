@@ -44,6 +44,7 @@ def test_a_whole_library_misses_nothing(library: Library) -> None:
     assert sweep(library, FOR_EVER, delete=False).missing == {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("folder", "kind"),
     [
@@ -65,6 +66,7 @@ def test_each_folder_that_is_lost_is_told(library: Library, folder: str, kind: s
     assert named == lost.keys()
 
 
+@pytest.mark.slow
 def test_transcripts_are_made_of_the_rows(library: Library) -> None:
     """The bytes that publishing writes of the stored transcript; how subtitles are laid out is this release's."""
     lost = lose(library, "transcriptions")

@@ -31,6 +31,7 @@ def missing(s3: StoreOptions) -> MediaStore:
     return MediaStore("s3://there-is-no-such-bucket", s3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("broken", "kind"), [(away, StoreUnreachable), (missing, StoreNotWritable)])
 def test_in_the_middle_of_a_video(
     library: Library, s3: StoreOptions, monkeypatch: pytest.MonkeyPatch, broken: object, kind: type[Exception]

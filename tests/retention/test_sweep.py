@@ -44,6 +44,7 @@ def tallies(report: SweepReport) -> dict[tuple[str, str], int]:
     return {(each.why, each.kind): each.count for each in report.going.tallies}
 
 
+@pytest.mark.slow
 def test_what_rows_point_to_stays_and_nothing_else(any_library: Library) -> None:
     published(any_library, "a")
     published(any_library, "a", made="2")  # other audio options: the first version's files are still its own

@@ -41,6 +41,7 @@ def nothing_to_say(_: Facts) -> None:
     return None
 
 
+@pytest.mark.slow
 def test_everything_of_it_goes_and_nothing_else(any_library: Library) -> None:
     published(any_library, "stays", speech="the same sound")
     kept, kept_rows = everything(any_library), rows(any_library, *TABLES)

@@ -135,6 +135,7 @@ def test_extra_paths_may_be_bytes_or_a_failure() -> None:
         assert [request.status for request in server.requests] == [200, 503]
 
 
+@pytest.mark.slow
 def test_yt_dlp_lists_the_feed_without_touching_media(server: SampleServer) -> None:
     with quiet_yt_dlp(extract_flat=True) as yt:
         listed = yt.extract_info(server.feed_url, download=False)
@@ -167,6 +168,7 @@ def test_yt_dlp_goes_on_with_half_a_download(server: SampleServer, tmp_path: Pat
     assert server.requests[-1].bytes_sent == SIZE - 100_000
 
 
+@pytest.mark.slow
 def test_yt_dlp_finds_nothing_on_a_plain_page(server: SampleServer) -> None:
     with quiet_yt_dlp() as yt, pytest.raises(yt_dlp.DownloadError, match="Unsupported URL"):
         yt.extract_info(f"{server.url}/about.html", download=False)

@@ -124,6 +124,7 @@ def test_a_section_in_which_all_is_commented_out_says_nothing(tmp_path: Path) ->
     assert (found.resolve().speech.model, origin(found, "speech.model")) == ("auto", "config.yaml (default)")
 
 
+@pytest.mark.slow
 def test_relative_places_are_of_the_folder_that_a_person_works_in(tmp_path: Path) -> None:
     (tmp_path / "models" / "mine").mkdir(parents=True)
     text = """

@@ -156,6 +156,7 @@ PROGRAMS = ("aria2c", "axel", "curl", "wget", "ffmpeg", "ffprobe", "avconv", "mp
 HEAD = "#EXTM3U\n#EXT-X-TARGETDURATION:20\n"
 
 
+@pytest.mark.slow
 def test_no_other_program_no_netrc_and_no_persons_options(site: SampleServer, sound: bytes, tmp_path: Path) -> None:
     home, out = tmp_path / "home", tmp_path / "out"
     (home / "bin").mkdir(parents=True)

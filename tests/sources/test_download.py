@@ -25,6 +25,7 @@ def test_a_file_comes_as_it_is(site: SampleServer, options: SourceOptions, sound
     assert [each.name for each in tmp_path.iterdir()] == ["one.mp3"]
 
 
+@pytest.mark.slow
 def test_hostile_names_stay_inside_the_folder(
     site: SampleServer, options: SourceOptions, sound: bytes, tmp_path: Path
 ) -> None:
@@ -114,6 +115,7 @@ def test_refused_addresses(options: SourceOptions, tmp_path: Path) -> None:
         download("http://127.0.0.1:9/x.mp3", tmp_path, "x", options.model_copy(update={"retries": 0}))
 
 
+@pytest.mark.slow
 def test_downloads_in_threads(site: SampleServer, options: SourceOptions, sound: bytes, tmp_path: Path) -> None:
     with ThreadPoolExecutor(4) as pool:
         urls = [f"{site.url}/media/one.mp3?{number}" for number in range(8)]

@@ -219,12 +219,14 @@ def test_the_page_of_one_episode_is_that_episode(listed: Listed, site: SampleSer
     assert [video.video_id for video in one.videos] == [next(iter(listing.videos)).video_id]
 
 
+@pytest.mark.slow
 def test_a_page_with_a_feed_of_texts_is_asked_for_its_players(listed: Listed) -> None:
     listed("<rss><channel><title>Blog</title><item><title>x</title></item></channel></rss>", "/show.xml")
     with pytest.raises(NoMedia, match="nothing to play"):
         listed(PAGE, "/about")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("content", "what"),
     [("", "an empty page"), ("<html><body>502</body></html>", "a web page"), ('{"error": 1}', "JSON that is no feed"),

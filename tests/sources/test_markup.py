@@ -132,6 +132,7 @@ def test_any_text_becomes_a_tree_or_is_refused(text: str) -> None:
     assert etree.tostring(root)
 
 
+@pytest.mark.slow
 @given(st.text(alphabet=st.characters(exclude_categories=("Cs", "Cc")), max_size=100))
 @settings(max_examples=200, deadline=None)
 def test_texts_survive_mending(text: str) -> None:

@@ -36,6 +36,7 @@ def standin() -> Iterator[StandinSite]:
         yield running
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("title", TITLES, ids=range(len(TITLES)))
 def test_a_hostile_title_is_only_a_title(
     standin: StandinSite, options: SourceOptions, tmp_path: Path, title: str

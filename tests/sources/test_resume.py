@@ -104,6 +104,7 @@ def test_what_only_ends_like_media_goes_to_yt_dlp(
         assert download(f"{site.url}{path}", tmp_path, "one", options).path.read_bytes() == sound
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("validator", [{"ETag": '"v1"'}, {"Last_Modified": "Wed, 01 Jan 2025 00:00:00 GMT"}])
 def test_the_same_file_is_continued(
     site: SampleServer, fetch: Callable[..., Download], validator: dict[str, str]
@@ -130,6 +131,7 @@ def test_a_server_that_ignores_if_range_gets_no_mixture_kept(
     assert ranges(site) == [(None, 200), (f"bytes={BLOCK}-", 206), (None, 200)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("weak", [{}, {"ETag": 'W/"v1"'}])
 def test_without_a_strong_validator_it_starts_over(
     site: SampleServer, fetch: Callable[..., Download], weak: dict[str, str]
@@ -191,6 +193,7 @@ def mp4(*boxes: int) -> bytes:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "whole"), [("wav", wav(2)), ("ogg", ogg(5)), ("m4a", mp4(24, 3000, 500))])
 def test_a_cut_file_of_unannounced_length_is_noticed(
     site: SampleServer, fetch: Callable[..., Download], tmp_path: Path, name: str, whole: bytes

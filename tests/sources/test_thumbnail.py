@@ -36,6 +36,7 @@ def test_it_lies_beside_the_audio(tmp_path: Path, pictures: SampleServer) -> Non
     assert got.path.read_bytes() == SOUND
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", ["/none.png", "/empty.png", "file:///etc/passwd", "http://127.0.0.1:9/x.png", "//"])
 def test_one_that_does_not_come_costs_only_itself(tmp_path: Path, pictures: SampleServer, path: str) -> None:
     got, _ = fetched(tmp_path, path if "://" in path else f"{pictures.url}{path}")

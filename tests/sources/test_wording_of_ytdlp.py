@@ -94,6 +94,7 @@ def reasons() -> list[tuple[Sentence, str]]:
     return [(each, classify(raised(each), "https://example.org").reason) for each in sentences()]
 
 
+@pytest.mark.slow
 def test_most_sentences_get_a_reason_of_their_own() -> None:
     found = [reason for _, reason in reasons()]
     assert len(found) > 400

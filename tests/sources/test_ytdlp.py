@@ -31,6 +31,7 @@ with open_ytdlp(SourceOptions(), YtdlpLog()) as ydl:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("code", "loads"), [(OURS, False), ("import yt_dlp; yt_dlp.YoutubeDL()", True)])
 def test_a_persons_own_plugins_and_configuration_are_left_alone(tmp_path: Path, code: str, loads: bool) -> None:
     plugins = tmp_path / "yt-dlp" / "plugins" / "mine" / "yt_dlp_plugins" / "extractor"

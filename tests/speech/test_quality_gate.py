@@ -93,6 +93,7 @@ def test_coverage_says_where_speech_has_no_word() -> None:
 _stretches = st.lists(st.tuples(st.integers(0, 60), st.integers(1, 9)), max_size=8)
 
 
+@pytest.mark.slow
 @given(_stretches, _stretches)
 def test_coverage_is_what_counting_finds(speech: list[tuple[int, int]], words: list[tuple[int, int]]) -> None:
     spoken, position = [], 0

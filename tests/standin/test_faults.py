@@ -46,6 +46,7 @@ def test_too_many_requests_a_number_of_times(site: StandinSite, options: SourceO
     assert ids(flat(news.url)) == ["aaa"] and fault.hits == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("on", ["page", "media"])
 def test_too_many_requests_until_told(
     site: StandinSite, options: SourceOptions, tmp_path: Path, on: Literal["page", "media"]

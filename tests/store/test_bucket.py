@@ -29,6 +29,7 @@ def test_no_server(s3: StoreOptions, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "canary-secret" not in str(caught.value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", ["AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "XMinioStorageFull"])
 def test_what_the_server_refuses_is_for_the_operator(s3: StoreOptions, bucket: str, code: str) -> None:
     """moto checks no keys and is never full: the answers of servers that do are put in its place."""

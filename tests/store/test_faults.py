@@ -59,6 +59,7 @@ def place(s3: StoreOptions, bucket: str) -> Iterator[Place]:
         yield Place(proxy, MediaStore(url, through), MediaStore(url, s3), client, bucket)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("few_tries")
 def test_one_key_that_fails_stops_no_run(place: Place) -> None:
     down = (503, "ServiceUnavailable")
@@ -129,6 +130,7 @@ def test_a_server_that_never_answers_well(
     assert place.uploads() == []
 
 
+@pytest.mark.slow
 def test_a_part_that_fails_for_good_leaves_no_upload(
     few_tries: None, place: Place, tmp_path: Path, small_parts: None
 ) -> None:
@@ -140,6 +142,7 @@ def test_a_part_that_fails_for_good_leaves_no_upload(
     assert place.direct.list() == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [1000, 3 * PART])
 def test_a_file_that_changes_meanwhile_is_not_stored(
     place: Place, tmp_path: Path, small_parts: None, monkeypatch: pytest.MonkeyPatch, size: int
@@ -179,6 +182,7 @@ def test_an_upload_of_a_killed_process_is_found_and_given_up(place: Place, s3: S
     assert sorted(upload["Key"] for upload in place.uploads()) == sorted(others)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [1000, 3 * PART])
 def test_a_conflict_is_asked_again_and_a_key_that_is_taken_is_not(
     place: Place, tmp_path: Path, small_parts: None, monkeypatch: pytest.MonkeyPatch, size: int
@@ -230,6 +234,7 @@ def test_of_writers_at_once_one_wins(store: MediaStore) -> None:
     assert store.read_bytes(KEY) == f"content {done.index(True)}".encode()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [1000, 3 * PART])
 def test_a_server_without_conditional_writes(place: Place, tmp_path: Path, small_parts: None, size: int) -> None:
     place.proxy.refuses = lambda _, path, headers: (501, "NotImplemented") if "If-None-Match" in headers else None

@@ -32,6 +32,7 @@ def test_round_trip(store: MediaStore, tmp_path: Path) -> None:
     assert store.list() == []
 
 
+@pytest.mark.slow
 def test_json(store: MediaStore) -> None:
     value = {"b": [1, None, "é😀"], "a": 0.1}
     store.put_json(value, "checkpoints/align/x.json")

@@ -52,6 +52,7 @@ def rows_locked(catalogue: Database, *names: str) -> Iterator[None]:
         yield
 
 
+@pytest.mark.slow
 def test_each_video_is_given_once_in_the_sources_order(catalogue: Database) -> None:
     due = due_videos(listed(catalogue, 5), OWNER, Settings(), None)
     assert ids(due.next(2)) == ["v0", "v1"]
@@ -106,6 +107,7 @@ def test_rows_that_stay_locked_are_with_another_run(catalogue: Database, monkeyp
     assert due.held == 1
 
 
+@pytest.mark.slow
 def test_what_others_hold_is_counted(catalogue: Database) -> None:
     source = listed(catalogue, 4)
     assert ids(due_videos(source, OTHER, Settings(), None).next(3)) == ["v0", "v1", "v2"]
@@ -204,6 +206,7 @@ def test_a_killed_run_holds_no_source(catalogue: Database) -> None:
             assert nobody is None
 
 
+@pytest.mark.slow
 def test_a_second_sync_waits_where_it_is_told_to(catalogue: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(discovery, "WAIT_SECONDS", 0.01)
     begun, ended, order = threading.Event(), threading.Event(), []

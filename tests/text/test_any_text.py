@@ -51,6 +51,7 @@ lines = st.lists(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=120, deadline=None)
 @given(lines, st.sampled_from(["en", "zh", "ja", "ru", "ar", "hi", "th", "xx"]))
 def test_spans_slice_back_and_readings_travel(said: list[str], language: str) -> None:
@@ -75,6 +76,7 @@ def test_how_the_work_is_split_changes_nothing(talks: list[Transcript]) -> None:
         assert list(pool.map(lambda talk: read(talk, SAMPLE), talks)) == alone
 
 
+@pytest.mark.slow
 def test_a_trained_segmenter_is_split_in_the_same_way(tmp_path: object) -> None:
     options = TextOptions(models={"en": saved(full_pipeline(), tmp_path / "full")})  # type: ignore[operator]
     talks = [transcript_of(["The trains were late Anna saw them."] * count) for count in (1, 40, 0, 90)]
@@ -97,6 +99,7 @@ def test_next_to_nothing(text: str) -> None:
     assert len(reading.sentences) == bool(text.strip())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "line", ["a" * MEGABYTE, "今天很冷" * (MEGABYTE // 12), "word " * (MEGABYTE // 5), "." * (MEGABYTE // 50)]
 )

@@ -23,6 +23,7 @@ def said(text: str, language: str = "en") -> Transcript:
     return Transcript(language, 5.0, [Segment(0.0, 5.0, text)])
 
 
+@pytest.mark.slow
 def test_a_pipeline_of_a_folder_gives_lemmas_tags_and_its_own_sentences(tmp_path: Path) -> None:
     options = TextOptions(models={"en": saved(full_pipeline(), tmp_path / "full")})
     reading = read(said(" ".join(WORDS)), options)
@@ -68,6 +69,7 @@ def test_a_folder_that_is_no_pipeline_is_an_error(tmp_path: Path) -> None:
         load_pipeline("en", TextOptions(models={"en": str(tmp_path)}))
 
 
+@pytest.mark.slow
 def test_what_does_not_come_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """spaCy's own download, behind a proxy that is not there: it ends at once and nothing leaves the machine."""
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"):

@@ -95,6 +95,7 @@ def test_pipelines_load_once() -> None:
     assert load_pipeline("de", NO_MODELS) is load_pipeline("de", NO_MODELS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "key"),
     [("Anna's", "anna"), ("the  Orion Institute.", "orion institute"), ("James’", "james"), ("ÉMILE", "émile")],

@@ -83,6 +83,7 @@ def test_subtitles_without_punctuation_end_between_cues() -> None:
     assert [len(text[start:end].split()) for start, end in spans] == [18, 18]
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(
     st.text(st.sampled_from("aB .?!。؟।\"')\n…é🎉 中 м"), max_size=80) | st.text(max_size=80),

@@ -84,6 +84,7 @@ def test_key_phrases_end_at_marks_numbers_and_are_not_long() -> None:
     assert key_phrases("anything", set(), 9) == []
 
 
+@pytest.mark.slow
 def test_a_language_without_spaces_has_no_key_phrases() -> None:
     transcript = Transcript("zh", 2, [Segment(0, 2, "今天很冷。你好吗？")])
     reading = read(transcript, TextOptions(models={}))
