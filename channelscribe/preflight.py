@@ -91,7 +91,7 @@ def try_store(store: MediaStore) -> None:
     finally:
         store.delete(key)
     if store.exists(key):
-        raise StoreNotWritable(f"The store {store} does not delete.", remedy="Give these credentials the right to.")
+        raise StoreNotWritable(f"The store {store} refuses to delete.", remedy="Allow these credentials to delete.")
 
 
 def one_object_only(error: ChannelscribeError, store: MediaStore) -> ChannelscribeError:
@@ -102,7 +102,7 @@ def one_object_only(error: ChannelscribeError, store: MediaStore) -> Channelscri
         write_to(store)
     except ChannelscribeError:
         return error
-    return StoreError(error.message, remedy="The store answers otherwise; it is tried again later.")
+    return StoreError(error.message, remedy="The store still answers other requests; it is tried again later.")
 
 
 def nearest(folder: Path) -> Path:

@@ -337,7 +337,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"channelscribe: {error}{'' if usage else f' [{error.reason}]'}", file=sys.stderr)  # noqa: T201
         return EXIT_USAGE if usage else EXIT_FAILED
     except KeyboardInterrupt:
-        print("channelscribe: stopped; the same command goes on where it was.", file=sys.stderr)  # noqa: T201
+        print("channelscribe: stopped; the same command continues where it was.", file=sys.stderr)  # noqa: T201
         return EXIT_INTERRUPTED
     except BrokenPipeError:
         # The reader of our output has gone (`channelscribe search … | head`): nothing to say, nobody to say it to.

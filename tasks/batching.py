@@ -68,7 +68,7 @@ def _lost(future: PrefectFuture[Any]) -> Exception | None:
     if isinstance(error, KilledWorker):
         return WorkerDied(
             "The worker died during a step, as often as it was tried.",
-            remedy="Look into the worker's log; it may need more memory.",
+            remedy="See the worker's log; it may need more memory.",
         )
     if error is None or isinstance(error, OSError | httpx.TransportError | CancelledError):
         told = f"{type(error).__name__}: {error}" if error else f"the step is {wrapped.status}"

@@ -45,7 +45,7 @@ def patiently(call: Callable[[], R]) -> R:
             raise
         raise StackError(
             f"The Prefect server does not answer ({type(away).__name__}).",
-            remedy="Look whether it runs, and at prefect.api_url; the same run again goes on where this one was.",
+            remedy="Check that it runs, and prefect.api_url; the same command continues where this run was.",
         ) from error
 
 

@@ -112,7 +112,7 @@ class SpeechPool:
         for video, _ in unfinished:
             error = WorkerDied(
                 f"The run that was to transcribe it ended as {state.name}.",
-                remedy=f"Look into the flow run {sent.run}; its work pool may need more memory.",
+                remedy=f"See the flow run {sent.run}; its work pool may need more memory.",
             )
             record_failure(video, error)
             failed.append(Failed(video, error))

@@ -195,7 +195,7 @@ def test_a_store_is_tried_for_all_that_is_done_to_it(tmp_path: Path, monkeypatch
     try_store(store)
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
     monkeypatch.setattr(store._place, "delete", lambda keys: None)
-    with pytest.raises(StoreNotWritable, match="does not delete"):
+    with pytest.raises(StoreNotWritable, match="refuses to delete"):
         try_store(store)
 
 

@@ -111,7 +111,7 @@ def run_ffmpeg(
         raise _failure(text, process.returncode)
     files = [Path(each.removeprefix("file:")) for each in outputs if each.startswith("file:")]
     if missing := [file.name for file in files if not file.exists()]:
-        raise ProgramFailed(f"ffmpeg ended as if all was well, but made no {missing[0]}.", remedy=_LOOK)
+        raise ProgramFailed(f"ffmpeg reported success but did not write {missing[0]}.", remedy=_LOOK)
     return text
 
 
@@ -258,7 +258,7 @@ def _failure(log: str, status: int) -> ChannelscribeError:
     if "received signal" in log:  # it closes its files and ends with 255
         return ProgramFailed("ffmpeg was told to stop.", remedy=_LOOK)
     if "Cannot allocate memory" in log:
-        return OutOfMemory("ffmpeg got no memory.", remedy=MEMORY_REMEDY)
+        return OutOfMemory("ffmpeg ran out of memory.", remedy=MEMORY_REMEDY)
     for words in _DISK_ERRORS:
         if words in log:
             return StoreNotWritable(f"ffmpeg could not write: {words}.", remedy="Free disk space or give access.")

@@ -38,7 +38,7 @@ def load_transcript(path: Path, language: str) -> Transcript:
     except UnicodeDecodeError as error:
         raise TextError(f"{path.name} is not UTF-8 text.", remedy="Save it as UTF-8.") from error
     except (ValueError, RecursionError) as error:
-        raise TextError(f"{path.name} is no transcript: {error}.", remedy="Known: txt, srt, vtt, json.") from error
+        raise TextError(f"{path.name} is not a transcript: {error}.", remedy="Known: txt, srt, vtt, json.") from error
 
 
 def _parse(text: str, ending: str, language: str) -> Transcript:

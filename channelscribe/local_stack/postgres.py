@@ -236,8 +236,8 @@ def carry_over(folder: Path, version: str, programs: Path, user: str | None) -> 
     if old is None:
         raise StackError(
             f"{folder} is of PostgreSQL {version}, this release has {MAJOR}.",
-            remedy=f"Have PostgreSQL {version} at hand once (`apt install postgresql-{version}`, or its `bin` in PATH) "
-            "and run the command again: it carries the data over.",
+            remedy=f"Install PostgreSQL {version} once (`apt install postgresql-{version}`, or its `bin` in PATH) "
+            "and run the command again: it converts the data.",
         )
     _log.warning("%s is of PostgreSQL %s: carrying it over to %s", folder, version, MAJOR)
     with _unfinished(folder, user) as made:

@@ -150,7 +150,9 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
     try:
         manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise UsageError(f"{folder} holds no whole backup.", remedy="`channelscribe backup DIR` makes one.") from error
+        raise UsageError(
+            f"{folder} does not hold a complete backup.", remedy="`channelscribe backup DIR` makes one."
+        ) from error
     except (OSError, ValueError) as error:
         raise StoreError(f"{folder / MANIFEST} cannot be read: {error}.", reason="corrupt_object") from error
     if manifest.get("format") != FORMAT:

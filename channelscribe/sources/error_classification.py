@@ -125,7 +125,7 @@ def _by_type(chain: list[BaseException], where: str, said: str) -> Channelscribe
     if any(isinstance(each, TransportError | OSError) for each in chain):
         known = (meaning for pattern, meaning in NETWORK_CAUSES if re.search(pattern, said, re.IGNORECASE))
         return SourceUnreachable(f"{where} cannot be reached: {next(known, said)}.", remedy=CONNECTION_REMEDY)
-    return SourceError(f"{where}: {said}.", remedy="If it stays so, upgrade yt-dlp: sites change often.")
+    return SourceError(f"{where}: {said}.", remedy="If this lasts, upgrade yt-dlp: sites change often.")
 
 
 def _by_status(status: int, where: str, of_page: bool) -> SourceError:

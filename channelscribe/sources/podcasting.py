@@ -97,7 +97,7 @@ def fetch_beside(media_url: str, about: Mapping[str, Any], options: SourceOption
         try:
             timed = bool(read_transcript(content, kind))
         except ValueError as error:
-            found.notes.append(f"{display_url(url)} is no transcript: {error}.")
+            found.notes.append(f"{display_url(url)} is not a transcript: {error}.")
             continue
         found.transcripts.append(PublisherFile(kind, str(each.get("language") or ""), content, timed))
     for note in found.notes:

@@ -177,7 +177,7 @@ class _Poll:
             what = "a web page"
         return SourceUnreachable(
             f"{display_url(self._url)} was a feed and answers with {what} now.",
-            remedy="Nothing of it counts as gone; it is asked again. If it stays so, look for the feed's new address.",
+            remedy="No episode counts as gone, and it is asked again. If this lasts, look for the feed's new address.",
             reason="not_a_feed",
         )
 
@@ -208,8 +208,8 @@ class _Poll:
         videos = self._videos(episodes, feed)
         if not videos and self._memory.get("listed"):
             raise SourceUnreachable(
-                f"{display_url(self._url)} lists nothing now, and had {self._memory['listed']} before.",
-                remedy="Nothing of it counts as gone; it is asked again.",
+                f"{display_url(self._url)} lists nothing now, but had {self._memory['listed']} before.",
+                remedy="No episode counts as gone, and it is asked again.",
                 reason="not_a_feed",
             )
         memory["listed"] = len(videos)
@@ -395,7 +395,7 @@ def _whole(response: Any, url: str, largest: int) -> bytes:
         if size > largest:
             raise NoMedia(
                 f"{display_url(url)} is larger than {largest >> 20} MB, which no feed or transcript is.",
-                remedy="See in a browser what lies there; the address of a feed ends in .xml or .rss, mostly.",
+                remedy="Open it in a browser; the address of a feed mostly ends in .xml or .rss.",
             )
     return b"".join(pieces)
 

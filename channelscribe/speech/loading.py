@@ -199,7 +199,9 @@ def _verify_vad() -> Path:
     assets = Path(next(iter(spec.submodule_search_locations or []))) if spec else Path()
     checkpoint = assets / "assets" / "pytorch_model.bin"
     if not checkpoint.is_file():
-        raise ModelUnavailable("WhisperX came without its voice activity detector.", remedy="Install it again.")
+        raise ModelUnavailable(
+            "WhisperX was installed without its voice activity detector.", remedy="Install it again."
+        )
     if sha256_file(checkpoint) != _VAD_SHA256:
         raise ModelTampered(
             f"{checkpoint} is not the voice activity detector that WhisperX ships.",

@@ -80,12 +80,12 @@ def verify_own(folder: Path, sha256: Mapping[str, str], model: str) -> None:
             if found != sha256[name].lower():
                 raise ModelTampered(
                     f"{path} has the sha256 {found}, not the one that speech.models.{model}.sha256 tells.",
-                    remedy="Fetch the model again from a source that you trust.",
+                    remedy="Download the model again from a source that you trust.",
                 )
         elif _is_pickle(path):
             raise ModelTampered(
                 f"{path} is a pickle, which may run any program when it is loaded.",
-                remedy=f"Convert it to safetensors, or if you trust it pin it: {_pin(model, name, path)}.",
+                remedy=f"Convert it to safetensors, or, if you trust it, pin it: {_pin(model, name, path)}.",
             )
 
 
@@ -99,7 +99,7 @@ def verify_fetched(folder: Path, sha256: Mapping[str, str], model: str) -> None:
         if strange:
             raise ModelTampered(
                 f"{path} is a pickle that names {', '.join(strange[:5])}.",
-                remedy=f"It may be harmless; if you trust its author pin it: {_pin(model, name, path)}.",
+                remedy=f"It may be harmless. If you trust its author, pin it: {_pin(model, name, path)}.",
             )
 
 

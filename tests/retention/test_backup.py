@@ -99,7 +99,7 @@ def test_a_copy_that_was_broken_off_leaves_the_one_before(
     library: Library, elsewhere: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "copy"
-    with pytest.raises(UsageError, match="no whole backup"):
+    with pytest.raises(UsageError, match="does not hold a complete backup"):
         restore(elsewhere, folder)
     published(library, "a")
     back_up(library, folder)

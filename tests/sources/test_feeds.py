@@ -231,7 +231,7 @@ def test_a_page_with_a_feed_of_texts_is_asked_for_its_players(listed: Listed) ->
     ("content", "what"),
     [("", "an empty page"), ("<html><body>502</body></html>", "a web page"), ('{"error": 1}', "JSON that is no feed"),
      (PAGE, "a web page"), ("soon", "something that is no feed"),
-     ("<rss><channel><title>Night Trains</title></channel></rss>", "lists nothing now, and had 2 before")],
+     ("<rss><channel><title>Night Trains</title></channel></rss>", "lists nothing now, but had 2 before")],
 )  # fmt: skip
 def test_a_feed_that_is_none_today_is_a_failed_listing(
     listed: Listed, site: SampleServer, options: SourceOptions, content: str, what: str

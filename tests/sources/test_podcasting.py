@@ -115,7 +115,7 @@ def test_what_a_feed_tells_of_is_fetched(site: SampleServer, options: SourceOpti
         ("srt", "en", True, SRT),
     ]
     assert len(found.notes) == 2
-    assert "page.srt is no transcript: it is a web page" in found.notes[0]
+    assert "page.srt is not a transcript: it is a web page" in found.notes[0]
     assert "gone.vtt could not be fetched" in found.notes[1]
 
 
