@@ -39,6 +39,7 @@ class StackOptions:
     idle_minutes: float = 5.0
     log_level: str = "INFO"
     prefect_port: int | None = None
+    room_port: int = 4300
     database_url: str | None = None  # of a database that is not ours
     prefect_api_url: str | None = None  # of a Prefect API that is not ours
     scheduler: str | None = None  # of a Dask scheduler that is not ours
@@ -51,6 +52,7 @@ class Addresses:
     database_url: str | None = None
     prefect_api_url: str | None = None
     scheduler: str | None = None
+    room_url: str | None = None
 
     def to_dict(self) -> dict[str, str | None]:
         return asdict(self)
@@ -216,3 +218,15 @@ def pool_workers(places: Places, env: dict[str, str]) -> Service:
     """One process that serves all work pools: it starts a process for each run of a deployment, as `env` says."""
     argv = python("-m", "deployments.pool_workers", *(f"{pool}={runs}" for pool, runs in POOLS.items()))
     return Service("pool-workers", argv, env)
+
+
+def reading_room(port: int, env: dict[str, str]) -> tuple[Service, str]:
+    """The reading room, on this port of loopback, or on any that is free where somebody has it."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError:
+            port = free_port()
+    argv = python("-m", "flows.cli", "serve", "--listen", f"{LOOPBACK}:{port}")
+    return Service("reading-room", argv, env, where=f"port {port}"), f"http://{LOOPBACK}:{port}/"

@@ -214,6 +214,7 @@ class LocalStack:
             database_url=self._given.database_url,
             prefect_api_url=self._given.prefect_api_url,
             prefect_port=self.settings.prefect.port,
+            room_port=int(self.settings.web.listen.rpartition(":")[2] or 0),
             scheduler=self._given.scheduler,
         )
 
@@ -322,8 +323,15 @@ class LocalStack:
             return False
 
     def _pools_answer(self) -> bool:
-        """Whether each pool has a worker that the server heard of."""
-        return all(self._worker_is_online(pool) for pool in POOLS)
+        """Whether each pool has a worker that the server heard of; the reading room comes with them."""
+        return all(self._worker_is_online(pool) for pool in POOLS) and self._room_answers()
+
+    def _room_answers(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.addresses.room_url}health", timeout=2) as answer:  # noqa: S310
+                return bool(answer.status == 200)
+        except (urllib.error.URLError, OSError, ValueError):
+            return False
 
     def _worker_is_online(self, pool: str) -> bool:
         url = f"{self.addresses.prefect_api_url}/work_pools/{pool}/workers/filter"

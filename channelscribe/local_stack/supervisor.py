@@ -47,6 +47,7 @@ from channelscribe.local_stack.services import (
     pool_workers,
     prefect_environment,
     prefect_server,
+    reading_room,
     speech_worker,
 )
 
@@ -287,7 +288,10 @@ class Supervisor:
             scheduler = self.addresses.scheduler or ""
             services = [speech_worker(self.places, options, self._worker_environment(options), scheduler)]
         else:
-            services = [pool_workers(self.places, self._run_environment(options))]
+            environment_of_runs = self._run_environment(options)
+            room, url = reading_room(options.room_port, environment_of_runs)
+            self.addresses = replace(self.addresses, room_url=url)
+            services = [pool_workers(self.places, environment_of_runs), room]
         for service in services:
             self._start(service, stack, environment)
 

@@ -15,7 +15,6 @@ import json
 import os
 import re
 import secrets
-import threading
 import time
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -37,6 +36,7 @@ NAME = re.compile(r"[\w.@+-]{1,64}")
 SHORTEST_PASSWORD = 10
 LONGEST_PASSWORD = 1000
 FREE_TRIES = 3
+FREE_TRIES_OF_A_NAME = 20
 LONGEST_PAUSE = 300.0
 MOST_KNOWN = 10_000
 SCRYPT = {"n": 1 << 14, "r": 8, "p": 5, "maxmem": 64 << 20}
@@ -183,7 +183,7 @@ class Access:
         self._proxies = [ip_network(each) for each in options.proxies]
         self._header = (options.user_header or "").lower().encode()
         self._failures: OrderedDict[str, tuple[int, float]] = OrderedDict()
-        self._checking = threading.BoundedSemaphore(2)
+        self._key = secrets.token_bytes(32)
 
     def require_a_way_in(self, host: str) -> None:
         """Raises UsageError where others could ask and nothing says who they are."""
@@ -207,7 +207,7 @@ class Access:
             name = named.decode("latin-1")
             if NAME.fullmatch(name):
                 # A browser behind the proxy can be misled as well as one with a cookie.
-                key = hashlib.sha256(b"csrf" + named + str(id(self)).encode()).hexdigest()
+                key = hmac.new(self._key, b"csrf\n" + named, hashlib.sha256).hexdigest()
                 return User(name, "editor" if name in self.options.editors else "reader", key)
         authorization = headers.get(b"authorization", b"").decode("latin-1")
         if authorization[:7].lower() == "bearer ":
@@ -224,14 +224,15 @@ class Access:
         return max((self._failures.get(each, (0, 0.0))[1] - now for each in (f"a {address}", f"n {name}")), default=0.0)
 
     def log_in(self, address: str, name: str, password: str) -> bool:
-        with self._checking:  # each costs 16 MB and a quarter of a second
-            good = self.logins.check(name, password)
-        for each in (f"a {address}", f"n {name}"):
+        """Each costs 16 MB and a quarter of a second: the caller sees to it that few do it at once."""
+        good = self.logins.check(name, password)
+        # From elsewhere a name can be guessed at more often: else anybody could keep its owner out.
+        for each, free in ((f"a {address}", FREE_TRIES), (f"n {name}", FREE_TRIES_OF_A_NAME)):
             count = 0 if good else self._failures.pop(each, (0, 0.0))[0] + 1
             if good:
                 self._failures.pop(each, None)
                 continue
-            pause = min(2.0 ** (count - FREE_TRIES), LONGEST_PAUSE) if count >= FREE_TRIES else 0.0
+            pause = min(2.0 ** (count - free), LONGEST_PAUSE) if count >= free else 0.0
             self._failures[each] = (count, time.monotonic() + pause)
             if len(self._failures) > MOST_KNOWN:
                 self._failures.popitem(last=False)

@@ -46,6 +46,7 @@ class Events:
         self._listeners: set[asyncio.Queue[bytes | None]] = set()
         self._changed: set[int] = set()
         self._tasks: list[asyncio.Task[None]] = []
+        self._news = asyncio.Event()
         self.listening = asyncio.Event()
 
     def is_full(self) -> bool:
@@ -81,7 +82,9 @@ class Events:
                     await connection.execute(f"LISTEN {CHANNEL}")
                     self.listening.set()
                     async for notice in connection.notifies():
-                        self._changed.add(int(notice.payload) if notice.payload.isdigit() else 0)
+                        if notice.payload.isdigit():
+                            self._changed.add(int(notice.payload))
+                            self._news.set()
             except (psycopg.Error, OSError) as error:
                 _log.warning("the catalogue does not tell of changes: %s", type(error).__name__)
             self.listening.clear()
@@ -89,15 +92,16 @@ class Events:
 
     async def _tell(self) -> None:
         while True:
+            await self._news.wait()
             await asyncio.sleep(MOMENT)
-            if self._changed and self._listeners:
-                changed, self._changed = self._changed, set()
-                try:
-                    self._send(await self._read(changed))
-                except ChannelscribeError as error:
-                    _log.warning("%s", error)
-            elif self._changed:
-                self._changed.clear()
+            self._news.clear()
+            changed, self._changed = self._changed, set()
+            if not self._listeners:
+                continue
+            try:
+                self._send(await self._read(changed))
+            except ChannelscribeError as error:
+                _log.warning("%s", error)
 
     async def _keep(self) -> None:
         while True:
@@ -109,7 +113,7 @@ class Events:
             _put(queue, event)
 
     async def _read(self, changed: set[int]) -> bytes:
-        found = await asyncio.to_thread(self._database.read, records.videos_now, sorted(changed - {0})[:500])
+        found = await asyncio.to_thread(self._database.read, records.videos_now, sorted(changed)[:500])
         return b"event: activity\ndata: " + as_json({"videos": found}) + b"\n\n"
 
 

@@ -17,9 +17,12 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
+from anyio import CapacityLimiter
+from anyio.to_thread import run_sync
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
 from channelscribe.catalogue import entities as names
@@ -42,6 +45,7 @@ if TYPE_CHECKING:
 __all__ = ["Links", "error_page", "pages", "rendered", "video_context"]
 
 HUES = 8
+PASSWORDS_AT_ONCE = 2
 LONGEST_TURN = 60.0
 """Seconds of one speaker after which a new paragraph begins."""
 DOUBTS = {
@@ -281,6 +285,7 @@ def pages(room: Room) -> APIRouter:
     """The routes over one room."""
     router = APIRouter(default_response_class=Response, include_in_schema=False)
     database, link = room.database, Links()
+    hashing = CapacityLimiter(PASSWORDS_AT_ONCE)
 
     def page(request: Request, name: str, *, etag: str | None = None, status: int = 200, **context: Any) -> Response:
         state = request.state
@@ -406,9 +411,8 @@ def pages(room: Room) -> APIRouter:
             )
             made.headers["Retry-After"] = str(int(pause) + 1)
             return made
-        from anyio.to_thread import run_sync
-
-        if not await run_sync(room.access.log_in, address, name, form.get("password", "")):
+        password = form.get("password", "")
+        if not await run_sync(room.access.log_in, address, name, password, limiter=hashing):
             return page(request, "login.html", to=to, trouble="The name or the password is wrong.", status=403)
         made = RedirectResponse(to, 303)
         made.set_cookie(
@@ -430,9 +434,6 @@ def pages(room: Room) -> APIRouter:
         form = await _form(request)
         if not _sent_token(request, form):
             return error_page(request, 403, "The page's token is wrong.", "Load the page again.")
-        from anyio.to_thread import run_sync
-        from pydantic import ValidationError
-
         try:
             asked = models.SyncAsked(source=form.get("source", "").strip())
         except ValidationError:

@@ -37,7 +37,7 @@ def run(options: argparse.Namespace) -> int:
         stack.wait_ready()
         url = str(stack.addresses.prefect_api_url).removesuffix("/api")
         if any(other.get("command") == NAME for other in stack.shared_with):
-            report(options.json, url, already=True)
+            report(options.json, url, stack.addresses.room_url, already=True)
             return 0
         alone = "database" in stack.want and not stack.shared_with
         argv = python("-m", "flows.commands.up", "alone" if alone else "shared", *options.assignments)
@@ -46,7 +46,7 @@ def run(options: argparse.Namespace) -> int:
             return made_ready.returncode
         stack.start("pools")
         stack.wait_ready()
-        report(options.json, url, already=False)
+        report(options.json, url, stack.addresses.room_url, already=False)
         with suppress(KeyboardInterrupt):
             threading.Event().wait()
         tell("stopping")
@@ -71,11 +71,13 @@ def make_ready(alone: bool, assignments: list[str]) -> None:
         tell(f"deployments: {len(provision(settings).changes)} changes")
 
 
-def report(as_json: bool, url: str, *, already: bool) -> None:
+def report(as_json: bool, url: str, room: str | None, *, already: bool) -> None:
     if as_json:
-        print_json({"ui": url, "api": f"{url}/api", "already_up": already})
+        print_json({"ui": url, "api": f"{url}/api", "room": room, "already_up": already})
     else:
         say(f"{'Already up' if already else 'Up'}: {url}")
+        if room:
+            say(f"The reading room: {room}")
         if not already:
             say("Start runs there, or with `prefect deployment run`; Ctrl-C stops everything.")
     sys.stdout.flush()  # it stays: whoever reads this from a pipe would wait until it ends

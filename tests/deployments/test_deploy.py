@@ -24,8 +24,9 @@ from prefect.utilities.schema_tools.validation import validate
 from pydantic import SecretStr
 
 from blocks import BLOCKS, SpeechModelsBlock
-from channelscribe.errors import StackError
+from channelscribe.errors import StackError, UsageError
 from channelscribe.settings import PrefectOptions, Settings, SourceOptions, SpeechOptions, StoreOptions
+from channelscribe.web.syncs import start_sync
 from deployments import provision as provisioning
 from deployments.automations import LOST_AFTER, lost_runs
 from deployments.capacity import POOLS, QUEUES
@@ -405,3 +406,18 @@ def test_a_server_that_does_not_answer_is_told() -> None:
     nowhere = {PREFECT_API_URL: "http://127.0.0.1:9/api", PREFECT_CLIENT_MAX_RETRIES: 0}
     with temporary_settings(nowhere), pytest.raises(StackError, match="does not answer"):
         provision(Settings())
+
+
+def test_the_reading_room_starts_a_sync(deploy: Deploy, server: SyncPrefectClient) -> None:
+    deploy()
+    asked = {"source": "https://feeds.example/f", "limit": 1}
+    made = start_sync(str(server.api_url), asked, "https://room.example/prefect")
+    run = server.read_flow_run(UUID(made["flow_run"]))
+    assert (run.name, run.parameters, run.state_type) == (made["name"], {"request": asked}, StateType.SCHEDULED)
+    assert made["url"] == f"https://room.example/prefect/runs/flow-run/{run.id}"
+    server.delete_flow_run(run.id)
+    for wrong in ({"limit": 0}, {"settings": {"store.url": "s3://mine"}}, {"unknown": 1}):
+        with pytest.raises(UsageError, match="The form refuses this"):
+            start_sync(str(server.api_url), asked | wrong)
+    with pytest.raises(StackError, match="did not make the run"):
+        start_sync("http://127.0.0.1:1/api", asked)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
+import urllib.request
 from pathlib import Path
 
 import psutil
@@ -48,6 +49,8 @@ def test_up_stays_until_it_is_told_to_stop(tmp_path_factory: pytest.TempPathFact
         online = [worker.status for pool in ("default", "gpu") for worker in server.read_workers_for_work_pool(pool)]
     assert "flows.sync_channel.sync_channel" in names
     assert "ONLINE" in online
+    with urllib.request.urlopen(first["room"], timeout=60) as page:
+        assert b"channelscribe sync URL" in page.read()
 
     second = run_command(data_dir, "up", "--json")
     assert second.json == {**first, "already_up": True}

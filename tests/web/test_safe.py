@@ -303,7 +303,7 @@ def test_a_login_leads_nowhere_else() -> None:
 
 
 def test_syncs_are_asked_of_prefect(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A stand-in for Prefect's two routes; tests/e2e has the real one."""
+    """A stand-in for Prefect's two routes; tests/deployments/test_deploy.py asks the real ones."""
     from starlette.applications import Starlette
     from starlette.requests import Request
     from starlette.responses import JSONResponse
