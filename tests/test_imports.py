@@ -34,7 +34,7 @@ MAY = {
     "flows.commands.library": DATABASE,
     "flows.commands.versions": DATABASE,
     "flows.commands.retention": DATABASE,
-    "flows.commands.serve": (),
+    "flows.commands.serve": SETTINGS,
     "channelscribe.web.app": (*DATABASE, "uvicorn"),
     "flows.commands.report": (*DATABASE, "numpy", "soundfile"),
     "flows.commands.sync": (*DATABASE, "yt_dlp", "rich"),

@@ -6,11 +6,12 @@ The deployment's own schema says what a request may hold (flows/forms.py, `SyncR
 from __future__ import annotations
 
 import re
-from typing import Any
-
-import httpx
+from typing import TYPE_CHECKING, Any
 
 from channelscribe.errors import StackError, UsageError
+
+if TYPE_CHECKING:
+    import httpx
 
 __all__ = ["start_sync"]
 
@@ -23,6 +24,8 @@ def start_sync(api_url: str | None, request: dict[str, Any], ui: str | None = No
     Raises StackError without a server, UsageError where the
     form refuses what it was given.
     """
+    import httpx  # with its own command line come click and rich, which who only reads need not have
+
     if api_url is None:
         raise StackError("No Prefect server runs here.", remedy="Start `channelscribe up`, or set prefect.api_url.")
     api = api_url.rstrip("/")
