@@ -50,8 +50,8 @@ _log = logging.getLogger(__name__)
 
 def create_app() -> ASGIApp:
     """The server, as Prefect's settings in the environment say."""
-    # Its queue of background work looks for some four times a second; once takes less than half of what it idles.
-    interval = timedelta(seconds=1)
+    # Its queue of background work looks for some four times a second; every two seconds takes a third of what it idles.
+    interval = timedelta(seconds=2)
     calmer: Any = partial(Worker, minimum_check_interval=interval, scheduling_resolution=interval)
     background_workers.Worker = calmer  # type: ignore[attr-defined]
     whole: ASGIApp = create_prefect_app()
