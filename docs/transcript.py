@@ -20,10 +20,9 @@ ROOT = Path(__file__).parent.parent
 SETTINGS = "speech: {model: sample}\ntext: {models: {en: sample}}\nsources: {allow_private_addresses: true}\n"
 COMMANDS = (
     "channelscribe sync {feed}",
-    'channelscribe search "night train"',
+    "channelscribe search '\"strange tunnel\"'",
     "channelscribe sync {feed}",
-    "channelscribe entities --label PERSON",
-    "channelscribe show night-train",
+    "channelscribe search telescope --speaker SPEAKER_00",
 )
 PORT = 8000
 

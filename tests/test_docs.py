@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import errno
+import importlib
 import importlib.util
 import os
 import re
 import shlex
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
 from channelscribe.settings.registry import SettingsRegistry, parse_assignment
-from flows.cli import parser
+from channelscribe.settings.travel import refuse_own
+from flows.cli import WITHIN, parser
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -110,6 +113,18 @@ def commands(page: Path) -> Iterator[str]:
 TYPED = [(page, line) for page in PAGES if page.name != "commands.md" for line in commands(page)]
 
 
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_commands_in_sentences_are_ones_that_the_program_knows(page: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """They may leave out what a command needs: `channelscribe sync`."""
+    prose = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    for span in re.findall(r"`channelscribe ([^`…]+)`", prose):
+        if span != "COMMAND --help":
+            with suppress(SystemExit):
+                parser().parse_args(shlex.split(span))
+            said = capsys.readouterr().err
+            assert not said or "the following arguments are required" in said, f"{span}: {said}"
+
+
 def test_commands_are_found() -> None:
     assert len(TYPED) > 60
     assert {page.name for page, _ in TYPED} >= {"README.md", "tutorial.md", "keeping.md", "operating.md"}
@@ -129,6 +144,9 @@ def test_a_command_is_one_that_the_program_knows(
     else:
         given = dict(parse_assignment(each) for each in options.assignments)
         SettingsRegistry(run=given, environ={}, folder=tmp_path).resolve()
+        module = importlib.import_module(f"flows.commands.{WITHIN.get(options.command, options.command)}")
+        if "run_settings" in Path(str(module.__file__)).read_text(encoding="utf-8"):
+            refuse_own(given, "the options of one run")
 
 
 def test_the_readme_can_be_read_at_a_glance() -> None:
