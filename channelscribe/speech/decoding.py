@@ -169,15 +169,18 @@ def clip_of(whisper: Any, track: SpeechTrack, chunk: Chunk, owner: int = 0) -> C
     return Clip(owner, chunk, features_of(whisper, audio))
 
 
-def taken(encoded: Any, places: Sequence[int]) -> Any:
-    """The encoder's output for some of the stretches that it was given together."""
-    if encoded is None or list(places) == list(range(encoded.shape[0])):
+def taken(encoded: Any, places: Sequence[int], frames: slice = slice(None)) -> Any:
+    """The encoder's output for some of the stretches that it was given together, or for some of their frames."""
+    if encoded is None or (frames == slice(None) and list(places) == list(range(encoded.shape[0]))):
         return encoded
     import ctranslate2
+
+    if encoded.device == "cpu":  # torch cannot look into what is not its own there
+        return ctranslate2.StorageView.from_array(np.ascontiguousarray(np.asarray(encoded)[list(places), frames]))
     import torch
 
     whole = torch.as_tensor(encoded, device=encoded.device)
-    return ctranslate2.StorageView.from_array(whole[list(places)].contiguous())
+    return ctranslate2.StorageView.from_array(whole[list(places), frames].contiguous())
 
 
 def decode(decoder: Decoder, clips: Sequence[Clip], language: str | None, size: int | Room) -> Iterator[Gated]:

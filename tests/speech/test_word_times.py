@@ -6,10 +6,12 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from channelscribe.languages import cut_text, words_of
+from channelscribe.speech.decoding import taken
 from channelscribe.speech.word_times import (
     Piece,
     Sound,
@@ -163,3 +165,12 @@ def test_a_number_that_the_aligner_cannot_spell_keeps_the_time_that_was_attended
     assert (found["end"], found["score"], found["aligned"]) == (2.1, 0.8, False)
     elsewhere = [word | {"start": 9.0, "end": 9.5} for word in attended or []]
     assert complete_times(words, 0, 5, elsewhere)[1] == complete_times(words, 0, 5)[1]
+
+
+def test_some_of_what_the_encoder_heard_is_taken_as_it_is() -> None:
+    ctranslate2 = pytest.importorskip("ctranslate2")
+    whole = np.arange(4 * 6 * 2, dtype=np.float32).reshape(4, 6, 2)
+    encoded = ctranslate2.StorageView.from_array(whole)
+    assert taken(encoded, [0, 1, 2, 3]) is encoded
+    assert np.array_equal(np.asarray(taken(encoded, [3, 1])), whole[[3, 1]])
+    assert np.array_equal(np.asarray(taken(encoded, [2], slice(1, 4))), whole[[2], 1:4])
