@@ -109,7 +109,8 @@ def rows_of(file: Path = ROWS) -> list[Shown]:
 def three(results: dict[str, Result]) -> str:
     """The README's list. Raises KeyError where one was not measured: a front page without figures is no front page."""
     lines = (
-        f"- {filled(says, results[name]['figures'])} ({where(results[name])}).\n" for name, says in HEADLINES.items()
+        f"- {filled(says, results[name]['figures'])} ({where(results[name]).removesuffix(', earlier')}).\n"
+        for name, says in HEADLINES.items()
     )
     return "".join(lines)
 

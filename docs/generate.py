@@ -68,11 +68,15 @@ def commands() -> str:
 
 
 def _command(name: str, command: argparse.ArgumentParser) -> str:
-    rows = [(_spelled(action), action.help or "") for action in command._actions if not _is_common(action)]
-    shown = " ".join(_in_usage(action) for action in command._actions if not _is_common(action))
-    head = f"\n## {name}\n\n{_sentence(command.description or '')}\n\n    channelscribe {name} {shown}".rstrip() + "\n"
-    table = "".join(f"| `{_cell(spelled)}` | {_cell(says)} |\n" for spelled, says in rows)
-    return head + (f"\n| argument | is |\n|---|---|\n{table}" if rows else "")
+    within = [action for action in command._actions if isinstance(action, argparse._SubParsersAction)]
+    own = [action for action in command._actions if not _is_common(action) and action not in within]
+    shown = " ".join([f"channelscribe {name}", *map(_in_usage, own), *("…" for _ in within)])
+    head = f"\n{'##' if ' ' not in name else '###'} {name}\n\n{_sentence(command.description or '')}\n"
+    usage = "" if within and not own else f"\n    {shown}\n"
+    table = "".join(f"| `{_cell(_spelled(action))}` | {_cell(action.help or '')} |\n" for action in own)
+    rows = f"\n| argument | is |\n|---|---|\n{table}" if own else ""
+    inner = "".join(_command(f"{name} {each}", made) for each, made in (commands_of(command) if within else {}).items())
+    return head + usage + rows + inner
 
 
 def _is_common(action: argparse.Action) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import importlib
 import re
 import subprocess
@@ -15,14 +16,25 @@ from flows.cli import WITHIN, commands_of, main, parser
 PAGE = (Path(__file__).parent.parent / "docs" / "reference" / "commands.md").read_text(encoding="utf-8")
 
 
+def all_of(top: argparse.ArgumentParser, before: str = "") -> dict[str, argparse.ArgumentParser]:
+    """Every command by what is typed: those within others (`watch add`), too."""
+    found: dict[str, argparse.ArgumentParser] = {}
+    for name, each in commands_of(top).items():
+        found[f"{before}{name}"] = each
+        if any(isinstance(action, argparse._SubParsersAction) for action in each._actions):
+            found |= all_of(each, f"{before}{name} ")
+    return found
+
+
 COMMANDS = commands_of(parser())
+EVERY = all_of(parser())
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", EVERY)
 def test_each_command_and_option_is_in_the_docs(name: str) -> None:
-    section = PAGE.partition(f"\n## {name}\n")[2].partition("\n## ")[0]
+    section = re.split(rf"\n##+ {name}\n", PAGE)[1].partition("\n## ")[0]
     assert f"channelscribe {name}" in section
-    for action in COMMANDS[name]._actions:
+    for action in EVERY[name]._actions:
         for option in action.option_strings:
             assert option in {"-h", "--help", "--json", "--set"} or option in section, f"{name} {option}"
     assert all(common in PAGE for common in ("--help", "--json", "--set"))
