@@ -192,7 +192,7 @@ def parser() -> Parser:
     search.add_argument("--after", metavar="PLACE", help="the next page: the place that the last search printed")
     search.add_argument("--limit", type=count, default=20, metavar="N", help="at most N hits (default 20)")
 
-    watch = command("watch", "be told when it is said: add, list, test, rm")
+    watch = command("watch", "be told when something is said: add, list, test, rm")
     actions = watch.add_subparsers(dest="action", metavar="ACTION", required=True, parser_class=Parser)
 
     def action(name: str, summary: str) -> argparse.ArgumentParser:
@@ -200,9 +200,9 @@ def parser() -> Parser:
         made.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print one JSON object")
         return made
 
-    adding = action("add", "tell of what matches in transcripts that are published from now on")
+    adding = action("add", "add a watch: be told of matches in transcripts published from now on")
     adding.add_argument("query", metavar="QUERY", help='as for search: climate AND (Ada OR "heat pump")')
-    adding.add_argument("--name", metavar="NAME", help="of the watch; default: made from the query")
+    adding.add_argument("--name", metavar="NAME", help="name of the watch; default: made from the query")
     adding.add_argument("--source", metavar="NAME", help="only in this source (title, id or URL)")
     adding.add_argument("--speaker", metavar="NAME", help="only what this speaker says")
     adding.add_argument(
@@ -212,13 +212,13 @@ def parser() -> Parser:
         metavar="BLOCK|URL",
         help="a Prefect block (slack-webhook/newsroom), or a webhook's URL; may be repeated",
     )
-    listing = action("list", "all watches, and how they go")
-    listing.add_argument("--secrets", action="store_true", help="with what their webhooks are signed with")
-    testing = action("test", "what a watch would have found in what was published in the last month")
+    listing = action("list", "list all watches and how they are doing")
+    listing.add_argument("--secrets", action="store_true", help="also show the secrets that sign their webhooks")
+    testing = action("test", "show what a watch would have found in the last month")
     testing.add_argument("watch", metavar="NAME|QUERY", help="a watch, or a query")
     testing.add_argument("--source", metavar="NAME", help="only in this source (title, id or URL)")
     testing.add_argument("--speaker", metavar="NAME", help="only what this speaker says")
-    action("rm", "no more of it").add_argument("watch", metavar="NAME", help="as `channelscribe watch list` names it")
+    action("rm", "remove a watch").add_argument("watch", metavar="NAME", help="as `channelscribe watch list` names it")
 
     show = command("show", "print transcripts, or write them into a folder")
     show.add_argument("video", nargs="+", metavar="VIDEO", help="the video's id, site:id or URL")
