@@ -16,9 +16,8 @@ from channelscribe.audio.containers import DEMUXERS, PROTOCOLS, refuse_playlists
 from channelscribe.errors import ChannelscribeError, CorruptMedia, NoMedia
 from channelscribe.settings.options import SourceOptions
 from channelscribe.sources.addresses import check_url, display_url, display_urls
-from channelscribe.sources.direct import direct_media
 from channelscribe.sources.download import FORMAT_OPTIONS, describe
-from channelscribe.sources.entries import Info
+from channelscribe.sources.entries import Info, direct_media
 from channelscribe.sources.error_classification import classify
 from channelscribe.sources.media import MediaWatch
 from channelscribe.sources.resume import Part

@@ -6,33 +6,43 @@ next try goes on if it is still the same file (`parts`). Safe in threads.
 
 from __future__ import annotations
 
+import logging
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+
+from yt_dlp.networking.exceptions import RequestError  # type: ignore[import-untyped]
 
 from channelscribe.audio.probe import probe
 from channelscribe.errors import ChannelscribeError, EmptyMedia, NoMedia, NotYet, SourceError, TruncatedMedia
 from channelscribe.settings.options import SourceOptions
-from channelscribe.sources.addresses import check_url, display_url
-from channelscribe.sources.direct import direct_media
-from channelscribe.sources.entries import Info, moment, page_facts, published_on
+from channelscribe.sources.addresses import check_url, display_url, with_login
+from channelscribe.sources.entries import Info, direct_media, moment, page_facts, published_on
 from channelscribe.sources.error_classification import classify
 from channelscribe.sources.filters import NOT_YET
 from channelscribe.sources.folders import copy_recording, path_of
-from channelscribe.sources.formats import FORMAT_SORT, original_audio
 from channelscribe.sources.identifiers import safe_id
-from channelscribe.sources.limits import Meter, ProgressCallback
 from channelscribe.sources.media import FileChangedError, NotMediaError, StaleAddressError
 from channelscribe.sources.spool import ListedVideo
-from channelscribe.sources.thumbnail import fetch_thumbnail
-from channelscribe.sources.transfer import ShortFileError, transfer
+from channelscribe.sources.transfer import Meter, ProgressCallback, ShortFileError, transfer
 from channelscribe.sources.ytdlp import SafeYoutubeDL, YtdlpLog, open_ytdlp, signed_in
 
-__all__ = ["Download", "ProgressCallback", "describe", "download"]
+__all__ = [
+    "FORMAT_SORT",
+    "LARGEST_PICTURE",
+    "Download",
+    "ProgressCallback",
+    "describe",
+    "download",
+    "fetch_image",
+    "fetch_thumbnail",
+    "original_audio",
+]
 
 Accept = Callable[[ListedVideo], None]
 
@@ -127,17 +137,6 @@ def _copied(url: str, folder: Path, video_id: str, meter: Meter) -> Download:
         language=None,
         chapters=[],
     )
-
-
-FORMAT_OPTIONS: dict[str, Any] = {
-    "format": original_audio,
-    "format_sort": FORMAT_SORT,
-    "noplaylist": True,
-    "keep_fragments": True,  # until the file is whole: see `parts`
-    # What was read but not yet written is lost when a connection breaks: not more than this, in bytes.
-    "buffersize": 1 << 16,
-    "noresizebuffer": True,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,3 +235,76 @@ def _result(info: Info, path: Path, url: str, timezone: str | None) -> Download:
         language=info.get("language"),
         chapters=list(info.get("chapters") or ()),
     )
+
+
+# yt-dlp's own order, but: the language first, and where only video is offered, a small one.
+FORMAT_SORT = ["lang", "res:480"]
+
+# What yt-dlp fetches itself; the others are ffmpeg's, or live streams.
+_PROTOCOLS = {"http", "https", "m3u8_native", "http_dash_segments", "http_dash_segments_generator"}
+
+
+def original_audio(context: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """yt-dlp's format selector: the best audio in the original language, without pictures where that exists.
+
+    `context["formats"]` is sorted by yt-dlp, the best last. The language comes first, because dubbed tracks
+    may be the only ones without pictures; yt-dlp marks originals with a high `language_preference`.
+    """
+    heard = [
+        each
+        for each in context["formats"]
+        if each.get("acodec") != "none" and each.get("protocol") in _PROTOCOLS and not each.get("has_drm")
+    ]
+    preference = [_language_preference(each) for each in heard]
+    original = [each for each, rank in zip(heard, preference, strict=True) if rank == max(preference)]
+    audio_only = [each for each in original if each.get("vcodec") == "none"]
+    yield from (audio_only or original)[-1:]
+
+
+def _language_preference(format_: dict[str, Any]) -> float:
+    value = format_.get("language_preference")
+    return -1.0 if value is None else float(value)
+
+
+LARGEST_PICTURE = 5_000_000
+
+_log = logging.getLogger(__name__)
+
+
+def fetch_image(url: str, media_url: str, target: Path, options: SourceOptions) -> Path | None:
+    """The same of the picture that a feed names for an episode, with the password of its host."""
+    plain, own = signed_in(with_login(url, media_url), options)
+    with open_ytdlp(own, YtdlpLog()) as ydl:
+        return fetch_thumbnail(ydl, {"thumbnail": plain}, target)
+
+
+def fetch_thumbnail(ydl: SafeYoutubeDL, info: Info, target: Path) -> Path | None:
+    """Fetches the picture that the page names to `target`, as it is; None where there is none that can be had.
+
+    Its address is checked as every other; what the bytes are is for `audio.cover` to find out.
+    """
+    url = str(info.get("thumbnail") or "")
+    if urlsplit(url).scheme not in ("http", "https"):
+        return None
+    try:
+        with ydl.urlopen(url) as response:
+            content = response.read(LARGEST_PICTURE + 1)
+    except (RequestError, ChannelscribeError, OSError, ValueError) as error:
+        _log.info("no cover: %s: %s", display_url(url), error)
+        return None
+    if not content or len(content) > LARGEST_PICTURE:
+        _log.info("no cover: %s has %d bytes or more", display_url(url), len(content))
+        return None
+    target.write_bytes(content)
+    return target
+
+
+FORMAT_OPTIONS: dict[str, Any] = {
+    "format": original_audio,
+    "format_sort": FORMAT_SORT,
+    "noplaylist": True,
+    "keep_fragments": True,  # until the file is whole: see `parts`
+    # What was read but not yet written is lost when a connection breaks: not more than this, in bytes.
+    "buffersize": 1 << 16,
+    "noresizebuffer": True,
+}

@@ -1,12 +1,16 @@
-"""One entry of yt-dlp's listings as a ListedVideo: an id of its own, an address, and what is said of it."""
+"""What yt-dlp tells, as ours: an entry of its listings as a ListedVideo, a page's facts; and addresses that are the
+media file themselves, as a feed's enclosures are, which are fetched with one request without asking it.
+"""
 
 from __future__ import annotations
 
 import logging
+import re
 from datetime import UTC, date, datetime
 from functools import lru_cache
+from pathlib import PurePosixPath
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 from zoneinfo import ZoneInfo
 
 from yt_dlp.extractor import get_info_extractor  # type: ignore[import-untyped]
@@ -14,9 +18,20 @@ from yt_dlp.utils import unsmuggle_url  # type: ignore[import-untyped]
 from yt_dlp.utils.networking import normalize_url  # type: ignore[import-untyped]
 
 from channelscribe.sources.identifiers import GENERIC, former_id, safe_id, site_name
+from channelscribe.sources.site_key import scope_of
 from channelscribe.sources.spool import ListedVideo
 
-__all__ = ["GENERIC", "Info", "day_of", "listed_video", "moment", "page_facts", "published_on", "site_of"]
+__all__ = [
+    "GENERIC",
+    "Info",
+    "day_of",
+    "direct_media",
+    "listed_video",
+    "moment",
+    "page_facts",
+    "published_on",
+    "site_of",
+]
 
 Info = dict[str, Any]
 
@@ -107,3 +122,32 @@ def page_facts(info: Info, url: str, timezone: str | None) -> ListedVideo:
         availability=info.get("availability"),
         release_at=moment(info.get("release_timestamp")),
     )
+
+
+_AUDIO = {"aac", "flac", "m4a", "m4b", "mp3", "oga", "ogg", "opus", "wav"}
+_VIDEO = {"m4v", "mkv", "mov", "mp4", "webm"}
+
+
+def direct_media(url: str) -> Info | None:
+    """What yt-dlp's generic extractor would say of a media file, from its address alone; None for anything else.
+
+    Whoever downloads it must still see that it is no page (`media.NotMediaError`).
+    """
+    parts = urlsplit(url)
+    path = PurePosixPath(unquote(parts.path))
+    extension = path.suffix.removeprefix(".").lower()
+    if extension not in _AUDIO | _VIDEO or scope_of(url) != parts.hostname:
+        return None
+    name = re.sub(r"[\x00-\x1f]", "", path.stem)
+    return {
+        "id": name,
+        "title": name,
+        "url": url,
+        "webpage_url": url,
+        "ext": extension,
+        "format_id": "direct",
+        "vcodec": "none" if extension in _AUDIO else None,
+        "extractor": GENERIC,
+        "extractor_key": GENERIC.title(),
+        "direct": True,
+    }

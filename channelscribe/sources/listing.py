@@ -18,8 +18,7 @@ from yt_dlp.utils import PagedList  # type: ignore[import-untyped]
 from channelscribe.errors import ChannelscribeError, NoMedia
 from channelscribe.settings.options import SourceOptions
 from channelscribe.sources.addresses import check_url, display_url, public_url, with_login
-from channelscribe.sources.direct import direct_media
-from channelscribe.sources.entries import Info, listed_video, site_of
+from channelscribe.sources.entries import Info, direct_media, listed_video, site_of
 from channelscribe.sources.error_classification import classify
 from channelscribe.sources.error_patterns import NOTHING_TO_PLAY_REMEDY
 from channelscribe.sources.folders import list_folder

@@ -20,12 +20,11 @@ from channelscribe.errors import ChannelscribeError, NoMedia, Then, UsageError, 
 from channelscribe.settings import SourceOptions
 from channelscribe.sources.addresses import display_url, public_url
 from channelscribe.sources.canary import try_canary
-from channelscribe.sources.download import Download, ProgressCallback
+from channelscribe.sources.download import Download, ProgressCallback, fetch_image
 from channelscribe.sources.download import download as fetch
 from channelscribe.sources.environment import ytdlp_version
 from channelscribe.sources.identifiers import FEED
 from channelscribe.sources.listing import ListedVideo, Listing, list_source
-from channelscribe.sources.thumbnail import fetch_image
 from flows.output import (
     EXIT_DONE,
     EXIT_FAILED,

@@ -10,8 +10,7 @@ import pytest
 from channelscribe.errors import EmptyMedia, MediaTooLarge, NotAURL, SourceNotFound, SourceUnreachable
 from channelscribe.sample.server import SampleServer
 from channelscribe.settings.options import SourceOptions
-from channelscribe.sources.download import download
-from channelscribe.sources.formats import original_audio
+from channelscribe.sources.download import download, original_audio
 
 
 def test_a_file_comes_as_it_is(site: SampleServer, options: SourceOptions, sound: bytes, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from channelscribe.sources import download as downloading
 from channelscribe.sources import ytdlp
 from channelscribe.sources.download import Download, download
 from channelscribe.sources.resume import Origin
-from channelscribe.sources.truncation import is_cut
+from channelscribe.sources.transfer import is_cut
 
 BLOCK = 1 << 16
 OLD, NEW = bytes(range(256)) * 800, bytes(reversed(range(256))) * 800

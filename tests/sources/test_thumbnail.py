@@ -9,7 +9,7 @@ import pytest
 
 from channelscribe.sample.server import SampleServer
 from channelscribe.settings.options import SourceOptions
-from channelscribe.sources import thumbnail
+from channelscribe.sources import download as downloading
 from channelscribe.sources.download import Download, download
 from tests.standin.site import StandinSite, Video
 
@@ -46,7 +46,7 @@ def test_one_that_does_not_come_costs_only_itself(tmp_path: Path, pictures: Samp
 
 
 def test_a_large_one_is_left(tmp_path: Path, pictures: SampleServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(thumbnail, "LARGEST_BYTES", 5)
+    monkeypatch.setattr(downloading, "LARGEST_PICTURE", 5)
     got, _ = fetched(tmp_path, f"{pictures.url}/good.png")
     assert got.cover is None
 
