@@ -10,6 +10,7 @@ import pytest
 from channelscribe.errors import InvalidSetting
 from channelscribe.sources.subscriptions import write_opml
 from deployments.channels import FILE, channels
+from flows.forms import SyncRequest
 
 GOOD = """
 channels:
@@ -112,3 +113,25 @@ def test_a_wrong_entry_is_named_with_its_line(tmp_path: Path, text: str, says: s
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(InvalidSetting, match="cannot be read"):
         channels(tmp_path / "none.yaml")
+
+
+@pytest.mark.parametrize("login", ["me:s3cr3t@", "s3cr3t@", "me:s3%40cr3t@"])
+def test_a_password_in_an_address_is_refused_and_not_repeated(tmp_path: Path, login: str) -> None:
+    entry = f'{{name: closed, source: "https://{login}example.org/feed.xml", cron: "0 * * * *"}}'
+    with pytest.raises(InvalidSetting, match=r"line 2 \(closed\): source: has a user or a password") as caught:
+        channels(written(tmp_path, f"channels:\n  - {entry}\n"))
+    assert "s3" not in str(caught.value)
+
+
+def test_what_is_kept_to_taste_becomes_filters_of_the_runs(tmp_path: Path) -> None:
+    taste = "newest: 5, title: ^Talk, min_minutes: 2, max_minutes: 90, season: 3, since: 2026-01-01"
+    entry = f'{{name: show, source: "file:///srv/interviews", cron: "0 * * * *", {taste}}}'
+    (schedule,) = channels(written(tmp_path, f"channels:\n  - {entry}\n"))
+    request = SyncRequest.model_validate(schedule.parameters["request"])
+    assert request.own_settings() == {
+        "filters.newest": 5, "filters.title": "^Talk", "filters.min_minutes": 2, "filters.max_minutes": 90,
+        "filters.season": 3, "filters.published_from": "2026-01-01",
+    }  # fmt: skip
+    broken = entry.replace("^Talk", '"(["')
+    with pytest.raises(InvalidSetting, match="title"):
+        channels(written(tmp_path, f"channels:\n  - {broken}\n"))
