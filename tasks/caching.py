@@ -171,4 +171,6 @@ RETRIES: dict[str, Any] = {
     "retry_jitter_factor": JITTER,
     "retry_condition_fn": worth_retrying,
 }
-"""What each step that can be tried again is declared with."""
+"""What each step that can be tried again is declared with. Not with tags: the engine asks the server for slots of each
+tag before the work begins, whether there is a limit of that name or not, which took up to seconds.
+"""

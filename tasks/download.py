@@ -31,7 +31,7 @@ DOWNLOAD = ContentPolicy(
 )
 
 
-@remembered(DOWNLOAD, name="download", task_run_name="download {video.video_id}", tags=["download"], **RETRIES)
+@remembered(DOWNLOAD, name="download", task_run_name="download {video.video_id}", **RETRIES)
 def download(video: VideoWork, options: dict[str, Any]) -> Original:
     """Fetch the track into the store; a failed try leaves its part for the next one to resume."""
     if (known := not_needed(video, options)) is not None:

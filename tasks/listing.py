@@ -13,7 +13,6 @@ from tasks.caching import RETRIES
 from tasks.records import Options
 from tasks.resources import catalogue, settings_of, source_options
 
-# Without tags: a task that has some asks the server for slots of each first, which took up to seconds here.
 LISTING: dict[str, Any] = {**RETRIES, "persist_result": False}
 
 

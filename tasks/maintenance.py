@@ -59,7 +59,7 @@ def find_missing(retention: dict[str, Any], owner: str) -> list[tuple[VideoWork,
     ]
 
 
-@task(name="repair", task_run_name="repair {video.video_id}", persist_result=False, tags=["repair"], **RETRIES)
+@task(name="repair", task_run_name="repair {video.video_id}", persist_result=False, **RETRIES)
 def repair(video: VideoWork, lost: Missing, options: Options) -> Repaired:
     """Make again what the store has lost of a leased video; it stays published, whatever comes of it."""
     done = repair_from_rows(library(), lost)

@@ -43,7 +43,7 @@ PREPARE = ContentPolicy(
 )
 
 
-@remembered(PREPARE, name="prepare", task_run_name="prepare {video.video_id}", tags=["audio"], **RETRIES)
+@remembered(PREPARE, name="prepare", task_run_name="prepare {video.video_id}", **RETRIES)
 def prepare(video: VideoWork, original: Original, options: dict[str, Any]) -> PreparedAudio:
     """Decode once; the files are whole in the store before this returns."""
     with (

@@ -22,7 +22,6 @@ from tasks.telling import tell_soon
     name="publish",
     task_run_name="publish {video.video_id}",
     persist_result=False,
-    tags=["publish"],
     **RETRIES,
 )
 def publish(video: VideoWork, audio: PreparedAudio, read: ReadTranscript) -> int:

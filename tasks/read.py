@@ -45,7 +45,7 @@ READ = ContentPolicy(
 )
 
 
-@remembered(READ, name="read", task_run_name="read {video.video_id}", tags=["text"], **RETRIES)
+@remembered(READ, name="read", task_run_name="read {video.video_id}", **RETRIES)
 def read(
     video: VideoWork,
     recognition: Checkpoint,

@@ -43,7 +43,6 @@ def find_transcripts(channel: str | None, since: date | None, limit: int | None,
 @task(
     name="read-again",
     persist_result=False,
-    tags=["text"],
     **RETRIES,
 )
 def read_again(videos: list[VideoWork], options: Options) -> dict[int, ChannelscribeError | None]:

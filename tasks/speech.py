@@ -58,8 +58,6 @@ RECOGNIZE = _policy("recognize", "recognizer")
 ALIGN = _policy("align", "aligner")
 DIARIZE = _policy("diarize", "diarizer")
 
-ON_SPEECH_WORKER: dict[str, Any] = {**RETRIES, "tags": ["speech"]}
-
 
 def published(audio: PreparedAudio, options: SpeechOptions) -> PublisherTranscript | None:
     """The publisher's transcript that is taken in place of recognizing; None where none is wanted, or there is none."""
@@ -111,7 +109,7 @@ def _checkpoint(
     return Checkpoint(key=key, content=content)
 
 
-@task(name="recognize-together", persist_result=False, tags=["speech"])
+@task(name="recognize-together", persist_result=False)
 def recognize_together(videos: list[VideoWork], audio: list[PreparedAudio], options: dict[str, Any]) -> int:
     """Short videos' recognitions in shared batches, each kept as soon as it is there; returns how many were made.
 
@@ -127,7 +125,7 @@ def recognize_together(videos: list[VideoWork], audio: list[PreparedAudio], opti
     return make_together(due, speech)
 
 
-@remembered(RECOGNIZE, name="recognize", task_run_name="recognize {video.video_id}", **ON_SPEECH_WORKER)
+@remembered(RECOGNIZE, name="recognize", task_run_name="recognize {video.video_id}", **RETRIES)
 def recognize(video: VideoWork, audio: PreparedAudio, options: dict[str, Any], after: int | None = None) -> Checkpoint:
     """Speech track to raw segments, or the publisher's transcript where that is wanted. `after`: a batch that may have
     made it already.
@@ -146,7 +144,7 @@ def recognize(video: VideoWork, audio: PreparedAudio, options: dict[str, Any], a
     return _checkpoint(video, "recognize", content, model, make)
 
 
-@remembered(ALIGN, name="align", task_run_name="align {video.video_id}", **ON_SPEECH_WORKER)
+@remembered(ALIGN, name="align", task_run_name="align {video.video_id}", **RETRIES)
 def align(video: VideoWork, audio: PreparedAudio, recognition: Checkpoint, options: dict[str, Any]) -> Checkpoint:
     """Raw segments to words with times."""
     speech = settings_of(options).speech
@@ -163,7 +161,7 @@ def align(video: VideoWork, audio: PreparedAudio, recognition: Checkpoint, optio
     return _checkpoint(video, "align", content, model, make)
 
 
-@remembered(DIARIZE, name="diarize", task_run_name="diarize {video.video_id}", **ON_SPEECH_WORKER)
+@remembered(DIARIZE, name="diarize", task_run_name="diarize {video.video_id}", **RETRIES)
 def diarize(video: VideoWork, audio: PreparedAudio, options: dict[str, Any]) -> Checkpoint:
     """Speech track to speaker turns."""
     speech = settings_of(options).speech
