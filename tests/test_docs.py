@@ -15,6 +15,7 @@ from types import ModuleType
 
 import pytest
 
+from channelscribe.sample import world
 from channelscribe.settings.registry import SettingsRegistry, parse_assignment
 from channelscribe.settings.travel import refuse_own
 from flows.cli import WITHIN, parser
@@ -219,3 +220,30 @@ def test_the_drawing_shows_the_folders_that_there_are() -> None:
     assert library == folders
     assert project - {"project"} == {"flows", "tasks", "blocks", "deployments"}
     assert all((ROOT / name).is_dir() for name in re.findall(r"`([a-z_]+)` (?:trains|packages|measures)", page))
+
+
+def test_the_session_in_the_readme_is_one_that_was_run() -> None:
+    """docs/transcript.py wrote the file; the README may leave out lines (…) and nothing else."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    shown = text.partition("<!-- transcript -->\n\n```console\n")[2].partition("```")[0].splitlines()
+    run = (DOCS / "transcript.txt").read_text(encoding="utf-8").splitlines()
+    assert len(shown) > 10
+    at, before = 0, ""
+    for line in shown:
+        if line not in ("…", ""):
+            assert line in run[at:], line
+            found = run.index(line, at)
+            assert before == "…" or not any(run[at:found]), (line, run[at:found])
+            at = found + 1
+        before = line or before
+
+
+def test_what_the_session_finds_is_in_the_sample() -> None:
+    """The words of its hit are those of the script, at the second that the link opens."""
+    told = (DOCS / "transcript.txt").read_text(encoding="utf-8")
+    found = re.search(r"^(.+?)  \d+:\d\d  SPEAKER_\d\d\n  (.+)\n  (\S+)#t=(\d+)$", told, re.MULTILINE)
+    assert found
+    episode = next(each for each in world.episodes() if each.title == found[1])
+    at = next(word.start for word in episode.script.words if word.text.lower().startswith("strange"))
+    assert found[2].replace("**", "").rstrip("?") in episode.script.text.replace("?", "")
+    assert 0 <= at - int(found[4]) < 10
