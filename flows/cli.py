@@ -291,6 +291,17 @@ def parser() -> Parser:
     site.add_argument("--base-url", metavar="URL", help="where the folder will be: absolute links and a sitemap")
     site.add_argument("--no-audio", action="store_true", help="leave the audio out and link to its site instead")
 
+    run = command("run", "start a deployment on the Prefect server; with --wait follow it to its end")
+    run.add_argument("flow", metavar="FLOW", help="such as sync-channel, or FLOW/DEPLOYMENT")
+    run.add_argument(
+        "--param",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="a field of its form, such as source=https://…; may be repeated",
+    )
+    run.add_argument("--wait", action="store_true", help="until it has ended; the exit code is the run's")
+
     metrics = command("metrics", "print figures for Prometheus, or serve them over HTTP")
     metrics.add_argument("--listen", metavar="HOST:PORT", help="serve them on /metrics there, until stopped")
 

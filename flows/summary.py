@@ -17,9 +17,9 @@ from channelscribe.discovery import Listed
 from channelscribe.errors import ChannelscribeError, LeaseLost, stops_run
 from flows.forms import Failure, ProcessSummary, RetranscribeSummary, SyncRequest, SyncSummary
 from flows.pipeline import Ended
-from tasks import batching
+from tasks import batching, telling
 from tasks.queue import VideoQueue
-from tasks.resources import catalogue
+from tasks.resources import catalogue, own_settings
 
 NO_FAILURE = (State.WAITING, State.EXCLUDED)
 LONGEST_NAME = 90
@@ -33,6 +33,8 @@ def completed(summary: Summary, stopped: Exception | None = None) -> Summary:
     A run in which videos failed is completed, too: each of them has its reason, and its time for another try. One that
     a failure of the machine ended has failed, and holds its summary all the same.
     """
+    name = (flow_run.flow_name or "run").removesuffix("-channel")
+    telling.finished(name, summary.model_dump(mode="json"), own_settings().notify.failed_share)
     if stopped is not None:
         return cast(Summary, Failed(message=f"{stopped} ({summary.headline})", data=summary))
     return cast(Summary, Completed(message=summary.headline, data=summary))

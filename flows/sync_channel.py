@@ -14,6 +14,7 @@ from prefect.runtime import flow_run
 
 from channelscribe.catalogue import breakers, listings
 from channelscribe.discovery import Listed, ask_again, only_sync_of
+from channelscribe.errors import ChannelscribeError
 from channelscribe.preflight import preflight
 from channelscribe.settings import Settings
 from channelscribe.settings.travel import to_travel
@@ -26,7 +27,7 @@ from tasks.dask_runner import OnDask
 from tasks.listing import dry_run, list_source
 from tasks.queue import due_videos
 from tasks.resources import catalogue, run_settings, store
-from tasks.telling import tell_of_watches
+from tasks.telling import of_source, tell_of_watches
 
 NAME = "sync-channel"
 
@@ -46,7 +47,11 @@ def sync_channel(request: SyncRequest) -> SyncSummary:
             return completed(busy(request, other, str(flow_run.id)))
         if "blocked" in request.again:
             catalogue().run(breakers.close, scope_of(request.source))
-        listed = list_source(request.source, options, request.full)
+        try:
+            listed = list_source(request.source, options, request.full)
+        except ChannelscribeError as error:
+            of_source(request.source, error)
+            raise
         ask_again(catalogue(), listed.source_pk, request.again, request.refetch)
         return work_on(request, listed, settings)
 

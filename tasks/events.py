@@ -37,19 +37,27 @@ _thread: list[threading.Thread] = []
 
 
 def made(
-    name: str, resource: str, payload: Mapping[str, Any], *, event_id: UUID | None = None, label: str = ""
+    name: str,
+    resource: str,
+    payload: Mapping[str, Any],
+    *,
+    title: str = "",
+    labels: Mapping[str, str] | None = None,
+    event_id: UUID | None = None,
 ) -> Event:
-    """An event of ours. `resource` is what it is about, such as `video.youtube.abc`; of a run it names the run."""
+    """An event of ours. `resource` is what it is about, such as `video.youtube.abc`; of a run it names the run.
+
+    `labels` are what automations can look at; they see no payload.
+    """
     flow, task = FlowRunContext.get(), TaskRunContext.get()
     run = task.task_run.flow_run_id if task else flow.flow_run.id if flow and flow.flow_run else None
     related = []
     if run:
-        related = [
-            RelatedResource({"prefect.resource.id": f"prefect.flow-run.{run}", "prefect.resource.role": "flow-run"})
-        ]
-    about = {"prefect.resource.id": f"{PREFIX}{resource}"}
-    if label:
-        about["prefect.resource.name"] = label[:200]
+        of_run = {"prefect.resource.id": f"prefect.flow-run.{run}", "prefect.resource.role": "flow-run"}
+        related.append(RelatedResource(of_run))
+    about = {"prefect.resource.id": f"{PREFIX}{resource}", **(labels or {})}
+    if title:
+        about["prefect.resource.name"] = title[:200]
     return Event(
         event=f"{PREFIX}{name}",
         resource=Resource(about),
@@ -59,12 +67,19 @@ def made(
     )
 
 
-def emit(name: str, resource: str, payload: Mapping[str, Any], *, label: str = "") -> None:
+def emit(
+    name: str,
+    resource: str,
+    payload: Mapping[str, Any],
+    *,
+    title: str = "",
+    labels: Mapping[str, str] | None = None,
+) -> None:
     """Tell it soon. Never fails, never waits."""
     try:
         if not get_current_settings().api.url:
             return
-        _waiting.put_nowait((copy_context(), made(name, resource, payload, label=label)))
+        _waiting.put_nowait((copy_context(), made(name, resource, payload, title=title, labels=labels)))
         with _started:
             if not _thread:
                 _thread.append(threading.Thread(target=_send_all, name="events", daemon=True))
@@ -82,9 +97,9 @@ def flush(seconds: float = 60.0) -> bool:
     return not _waiting.unfinished_tasks
 
 
-def send(name: str, resource: str, payload: Mapping[str, Any], *, event_id: UUID, label: str = "") -> None:
+def send(name: str, resource: str, payload: Mapping[str, Any], *, event_id: UUID, title: str = "") -> None:
     """Tell it now; with the same id again it is the same event. Raises httpx.HTTPError."""
-    _post([made(name, resource, payload, event_id=event_id, label=label)])
+    _post([made(name, resource, payload, title=title, event_id=event_id)])
 
 
 def _send_all() -> None:

@@ -9,13 +9,13 @@ from channelscribe.errors import stops_run
 from channelscribe.export import FORMATS, VideoMeta, render
 from channelscribe.store.layout import transcript_key
 from channelscribe.transcript import Transcript
+from tasks import telling
 from tasks.artifacts import show_transcript
 from tasks.caching import RETRIES
 from tasks.leases import step, stop_run
 from tasks.prepare import record_audio
 from tasks.records import PreparedAudio, ReadTranscript, VideoWork
 from tasks.resources import catalogue, own_settings, store
-from tasks.telling import tell_soon
 
 
 @task(
@@ -57,7 +57,8 @@ def publish(video: VideoWork, audio: PreparedAudio, read: ReadTranscript) -> int
             checkpoint_keys=[*read.checkpoint_keys, read.transcript_key],
         )
     show_transcript(video, transcript, meta, version)
-    tell_soon()
+    telling.published(video, version, transcript)
+    telling.tell_soon()
     return version
 
 
@@ -71,3 +72,4 @@ def record_failure(video: VideoWork, error: Exception) -> None:
         stop_run(video, error)
         return
     catalogue().run(videos.record_failure, video.pk, video.owner, error)
+    telling.failed(video, error)

@@ -1,9 +1,10 @@
-"""Tells what watches found: the round of `channelscribe.notify`, with Prefect's events and blocks."""
+"""What runs tell: events of videos, sites and their own end; and what watches found, by `channelscribe.notify`."""
 
 from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -12,13 +13,18 @@ from prefect.settings import get_current_settings
 
 from channelscribe.catalogue.search import url_at
 from channelscribe.catalogue.watches import Hit
+from channelscribe.errors import AccessUnusable, ChannelscribeError, Then, as_ours
 from channelscribe.notify.delivery import Told, deliver
+from channelscribe.sources.addresses import display_url
+from channelscribe.transcript import Transcript
 from tasks import events
+from tasks.records import VideoWork
 from tasks.resources import catalogue, own_settings, store
 
-__all__ = ["tell_of_watches", "tell_soon", "text_of"]
+__all__ = ["failed", "finished", "of_source", "published", "tell_of_watches", "tell_soon", "text_of"]
 
 LINES = 5
+MOST_LISTED = 50
 
 _log = logging.getLogger(__name__)
 _wanted = threading.Event()
@@ -62,10 +68,65 @@ def _tell_when_wanted() -> None:
         tell_of_watches()
 
 
+def published(video: VideoWork, version: int, transcript: Transcript) -> None:
+    """The event of a video that is published."""
+    payload = {**_about(video), "version": version, "language": transcript.language, "seconds": transcript.duration}
+    events.emit("video.published", _resource(video), payload, title=video.title)
+
+
+def failed(video: VideoWork, error: Exception) -> None:
+    """The events of a video that failed, and of what its failure says of the site."""
+    ours = as_ours(error)
+    payload = {**_about(video), **_reason(ours)}
+    events.emit("video.failed", _resource(video), payload, title=video.title, labels=_labels(ours))
+    of_source(video.site, ours)
+
+
+def of_source(source: str, error: BaseException) -> None:
+    """The event of a site that blocks, or that somebody has to do something about."""
+    ours = as_ours(error)
+    name = "source.blocked" if ours.then is Then.STOP_SOURCE else "source.needs-operator"
+    if ours.then in (Then.STOP_SOURCE, Then.ASK_OPERATOR) or isinstance(ours, AccessUnusable):
+        shown = display_url(source) if "://" in source else source
+        events.emit(name, f"source.{shown}", {"source": shown, **_reason(ours)}, title=shown, labels=_labels(ours))
+
+
+def finished(flow: str, summary: Mapping[str, Any], share: float) -> None:
+    """The event of a run's end, with its counts. `share` of failures from which it is called failed."""
+    counts = {name: value[:MOST_LISTED] if isinstance(value, list) else value for name, value in summary.items()}
+    source = str(summary.get("source") or flow)
+    lost, done = int(summary.get("failed") or len(summary.get("failures") or ())), int(summary.get("published") or 0)
+    outcome = "stopped" if summary.get("stopped") else "failed" if lost and lost >= share * (lost + done) else "done"
+    payload = {**counts, "outcome": outcome}
+    events.emit(f"{flow}.finished", f"source.{source}", payload, title=source, labels={OUTCOME: outcome})
+
+
+OUTCOME, REASON = "channelscribe.outcome", "channelscribe.reason"
+"""Labels that automations can look at."""
+
+
+def _about(video: VideoWork) -> dict[str, Any]:
+    facts = {"site": video.site, "id": video.video_id, "title": video.title, "url": display_url(video.url)}
+    return {**facts, "channel": video.channel}
+
+
+def _resource(video: VideoWork) -> str:
+    return f"video.{video.site}.{video.video_id}"
+
+
+def _reason(error: ChannelscribeError) -> dict[str, Any]:
+    until = error.not_before.isoformat() if error.not_before else None
+    return {"reason": error.reason, "message": error.message, "remedy": error.remedy, "not_before": until}
+
+
+def _labels(error: ChannelscribeError) -> dict[str, str]:
+    return {REASON: error.reason}
+
+
 def said(hit: Hit) -> None:
     """As an event. Its id is made from the hit's key: told twice, it is the same."""
     payload = hit.to_dict()
-    events.send("phrase.said", f"watch.{hit.watch}", payload, event_id=UUID(hit.key), label=hit.query)
+    events.send("phrase.said", f"watch.{hit.watch}", payload, event_id=UUID(hit.key), title=hit.query)
 
 
 def notify(hit: Hit, name: str) -> None:

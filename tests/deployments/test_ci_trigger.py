@@ -24,7 +24,7 @@ from channelscribe.sample.server import SampleServer
 from channelscribe.settings import Settings
 from channelscribe.settings.travel import VARIABLE
 from deployments.provision import provision
-from tests.conftest import clean_environment
+from tests.conftest import clean_environment, command
 
 pytestmark = [pytest.mark.long, pytest.mark.stack, pytest.mark.timeout(600)]
 
@@ -112,3 +112,39 @@ def test_the_exit_code_is_the_runs(
     runs = {run.state_name: run for run in found}
     assert runs["Completed"].state.message.endswith("2 left out")  # type: ignore[union-attr]
     assert "nothing-here" in runs["Failed"].state.message  # type: ignore[union-attr,operator]
+
+
+def test_run_follows_the_run_to_its_counts(
+    worker: None, server: SyncPrefectClient, environment: dict[str, str], tmp_path: Path
+) -> None:
+    """`channelscribe run --wait`, three at once: one that ends well, one that fails, one that the form refuses."""
+    with SampleServer() as sample:
+        given = {
+            "good": (f"source={sample.feed_url}", "dry_run=true"),
+            "bad": (f"source={sample.url}/nothing-here", "dry_run=true"),
+            "refused": (f"source={sample.feed_url}", "limits=3"),
+        }
+        running = {}
+        for name, params in given.items():
+            options = [part for each in (*params, f"settings={json.dumps(ON_SAMPLE)}") for part in ("--param", each)]
+            running[name] = subprocess.Popen(
+                command("run", "sync-channel", *options, "--wait", "--json"),
+                env=environment,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+        ended = {name: (*process.communicate(timeout=500), process.returncode) for name, process in running.items()}
+    out, err, code = ended["good"]
+    assert code == 0, err
+    told = json.loads(out)
+    assert (told["state"], told["summary"]["listed"], told["summary"]["failures"]) == ("Completed", 8, [])
+    assert "sync-channel" not in told["name"] and f"/runs/flow-run/{told['flow_run']}" in err
+    out, err, code = ended["bad"]
+    assert code == 1 and json.loads(out)["state"] == "Failed" and "Running" in err
+    out, err, code = ended["refused"]
+    assert (code, out) == (2, "") and "The form refuses it" in err and "limits" in err
+    done = subprocess.run(
+        command("run", "sinc-channel"), env=environment, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 2 and "Did you mean sync-channel" in done.stderr

@@ -27,7 +27,7 @@ def test_an_event_is_on_the_server_once(stack: LocalStack) -> None:
     url = stack.addresses.prefect_api_url or ""
     mark, event_id = uuid4().hex, uuid4()
     with temporary_settings({PREFECT_API_URL: url}):
-        events.emit("video.published", f"video.test.{mark}", {"version": 1}, label="A title")
+        events.emit("video.published", f"video.test.{mark}", {"version": 1}, title="A title")
         for _ in range(2):
             events.send("phrase.said", f"watch.{mark}", {"watch": "x"}, event_id=event_id)
     assert events.flush()
