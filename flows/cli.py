@@ -302,6 +302,8 @@ def parser() -> Parser:
     )
     run.add_argument("--wait", action="store_true", help="until it has ended; the exit code is the run's")
 
+    command("mcp", "the library for assistants, over stdio (Model Context Protocol); read-only")
+
     metrics = command("metrics", "print figures for Prometheus, or serve them over HTTP")
     metrics.add_argument("--listen", metavar="HOST:PORT", help="serve them on /metrics there, until stopped")
 

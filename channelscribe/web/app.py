@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -28,7 +28,7 @@ from channelscribe.web.access import Access, Logins
 from channelscribe.web.answers import problem, status_of
 from channelscribe.web.api import api
 from channelscribe.web.events import Events
-from channelscribe.web.guard import Guard
+from channelscribe.web.guard import MCP_PATH, Guard
 from channelscribe.web.pages import error_page, pages
 
 if TYPE_CHECKING:
@@ -75,11 +75,23 @@ def room_of(settings: Settings, database: Database, host: str) -> Room:
     return Room(database, store, settings, logins_of(settings), host, prefect)
 
 
+def assistants_of(room: Room) -> Any:
+    """The server of `/mcp`; None without the extra `mcp`."""
+    try:
+        from channelscribe.web.assistants import mcp_server
+    except ModuleNotFoundError:
+        return None
+    return mcp_server(room.database)
+
+
 def create_app(room: Room) -> Guard:
+    assistants = assistants_of(room)
+
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
-        yield
+        async with assistants.session_manager.run() if assistants else nullcontext():
+            yield
         await room.events.close()
 
     app = FastAPI(
@@ -95,6 +107,14 @@ def create_app(room: Room) -> Guard:
     )
     app.include_router(api(room))
     app.include_router(pages(room))
+    if assistants:
+        from mcp.server.transport_security import TransportSecuritySettings
+
+        guarded = TransportSecuritySettings(enable_dns_rebinding_protection=False)  # the guard is before it
+        asked = assistants.streamable_http_app(
+            streamable_http_path=MCP_PATH, json_response=True, stateless_http=True, transport_security=guarded
+        )
+        app.router.routes.extend(asked.routes)
 
     @app.get("/health", include_in_schema=False)
     def health() -> Response:

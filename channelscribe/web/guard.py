@@ -32,6 +32,7 @@ LONGEST_HEADERS = 32 << 10
 BURST_SECONDS = 10.0
 MOST_ADDRESSES = 10_000
 CSRF_HEADER = "x-csrf-token"
+MCP_PATH = "/mcp"
 OPEN_PATHS = ("/login", "/static/", "/health")
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]{1,253})(?::(\d{1,5}))?")
 
@@ -135,6 +136,8 @@ class Guard:
         length = headers.get(b"content-length", b"0")
         if not length.isdigit() or int(length) > LARGEST_BODY:
             return problem(413, "too_large", f"A body has at most {LARGEST_BODY} bytes.")
+        if path == MCP_PATH and not headers.get(b"origin") and not headers.get(b"sec-fetch-site"):
+            return None  # a question in the body of a POST, of a program: every browser sends an origin with it
         if user is not None and user.csrf is None:
             return None if user.role == "editor" else _readers_only()
         origin, site = headers.get(b"origin"), headers.get(b"sec-fetch-site")
