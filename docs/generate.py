@@ -46,6 +46,7 @@ Later places win:
 | place | good for |
 |---|---|
 | `config.yaml` of the package | the defaults on this page |
+| what Prefect is set to (`PREFECT_API_URL`, its active profile) | `prefect.api_url` |
 | `~/.config/channelscribe/config.yaml` (or in `$XDG_CONFIG_HOME`) | you, in all folders |
 | `channelscribe.yaml` in the working folder, or the file `CHANNELSCRIBE_CONFIG` names | one library |
 | `.env` in that folder, lines such as `CHANNELSCRIBE_SPEECH__MODEL=small` | secrets |

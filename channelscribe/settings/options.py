@@ -296,7 +296,7 @@ class NotifyOptions(Options):
         None, description="list of watches that `channelscribe deploy` keeps; empty: deployments/watches.yaml"
     )
     failed_share: float = Field(
-        0.5, gt=0, le=1, description="from this share of failed videos on a sync's end is told as failed"
+        0.5, gt=0, le=1, description="share of failed videos from which a sync is told as failed"
     )
     allow_private_addresses: bool = Field(
         False, description="let webhooks of watches be on this machine or a private network"

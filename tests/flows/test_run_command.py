@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from channelscribe.errors import UsageError
 from flows.cli import main
@@ -53,5 +54,6 @@ def test_without_a_server_the_remedy_is_named(
         "No Prefect server is set or runs. Set prefect.api_url, or start `channelscribe up`." in capsys.readouterr().err
     )
     monkeypatch.setenv("CHANNELSCRIBE_PREFECT__API_URL", "http://127.0.0.1:9/api")
-    assert main(["run", "sync-channel"]) == 1
+    with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"}):
+        assert main(["run", "sync-channel"]) == 1
     assert "does not answer (ConnectError)" in capsys.readouterr().err
