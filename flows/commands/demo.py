@@ -151,7 +151,7 @@ def show_next(settings: Settings, program: str) -> None:
         ("show night-train --format srt", "a transcript as subtitles"),
         ("entities", "who and what was named"),
         ("sync URL", "a channel, playlist, video or feed of yours"),
-        ("doctor", "is everything there that a run needs"),
+        ("doctor", "check everything a run needs"),
     ):
         say(f"  {program} {arguments:<32}{what}")
 

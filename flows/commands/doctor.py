@@ -122,7 +122,7 @@ def _rights(places: Places) -> Iterator[Finding]:
         yield Finding("data folder's owner", "note", f"{places.data} is of user {status.st_uid}", remedy)
     if status.st_mode & stat.S_IWOTH and not status.st_mode & stat.S_ISVTX:
         remedy = f"chmod o-w {places.data}"
-        yield Finding("data folder's rights", "missing", f"everybody may write into {places.data}", remedy)
+        yield Finding("data folder's rights", "missing", f"anyone may write to {places.data}", remedy)
 
 
 def ffmpeg(settings: Settings) -> Iterator[Finding]:
@@ -134,7 +134,9 @@ def ytdlp(settings: Settings) -> Iterator[Finding]:
     found, age = ytdlp_version(), ytdlp_age_days()
     detail = found if age is None else f"{found}, {age} days old"
     if is_older(found, LEAST_YTDLP):
-        yield Finding("yt-dlp", "missing", f"{detail}: it has known holes", f"{UPGRADE} ({LEAST_YTDLP} or newer).")
+        yield Finding(
+            "yt-dlp", "missing", f"{detail}: it has known vulnerabilities", f"{UPGRADE} ({LEAST_YTDLP} or newer)."
+        )
     elif age is not None and age > OLD_DAYS:
         yield Finding("yt-dlp", "note", detail, f"Sites change often: {UPGRADE}, then channelscribe canary.")
     else:
@@ -184,7 +186,7 @@ def blocks(settings: Settings) -> Iterator[Finding]:
         return
     url = running_addresses(settings).prefect_api_url
     if url is None:
-        yield Finding("blocks", "note", "no Prefect server is configured or runs", "Set prefect.api_url.")
+        yield Finding("blocks", "note", "no Prefect server is configured or running", "Set prefect.api_url.")
         return
     with asking_prefect(settings, url):
         from deployments.documents import named
@@ -320,7 +322,9 @@ def speech(settings: Settings) -> Iterator[Finding]:
 
 def speakers(model: ResolvedModel) -> Finding:
     if model.diarizer is None:
-        return Finding("speakers", "note", "no diarizer: nobody is told apart", "Set the model's diarizer to auto.")
+        return Finding(
+            "speakers", "note", "no diarizer: speakers are not told apart", "Set the model's diarizer to auto."
+        )
     if model.diarizer == OPEN_DIARIZER:
         return Finding("speakers", "ok", "the open diarizer; with speech.hub_token pyannote's own, which is gated")
     return Finding("speakers", "ok", "the sample's diarizer" if model.bundled else model.diarizer)

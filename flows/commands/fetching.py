@@ -53,7 +53,7 @@ def download(options: argparse.Namespace) -> int:
     for note in listing.notes:
         tell(note)
     if listing.error is not None:
-        tell(f"channelscribe: the listing broke off: {listing.error}")
+        tell(f"channelscribe: the listing stopped early: {listing.error}")
     videos = list(each_once(listing.videos, options.limit))
     if not videos:
         raise listing.error or NoMedia(

@@ -48,7 +48,7 @@ def search(options: argparse.Namespace) -> int:
         say(f"  {hit.highlighted}")
         say(f"  {hit.url}")
     if more:
-        tell(f"There may be more: the same again with --after {more}")
+        tell(f"For the next page, repeat this with --after {more}")
     if meant:
         say(f"No hit. Did you mean: {meant}")
     elif not hits:

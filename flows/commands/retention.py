@@ -58,13 +58,13 @@ def print_sweep(report: dict[str, Any]) -> None:
     going = Report(deleted, [Tally(**each) for each in report["tallies"]], report["examples"])
     print_report(going)
     if going.count() and not deleted:
-        say("Nothing was deleted. With --delete it is.")
+        say("Nothing was deleted. Add --delete to delete it.")
     if report["unknown"]:
         say(f"{report['unknown']} files are of videos that this library does not know; they stay.")
     if lost := ", ".join(f"{count} {kind.replace('_', ' ')}" for kind, count in report["missing"].items()):
         say(f"Of published videos the store has lost {lost}.")
     if "repaired" not in report:
-        say("With --repair they are made again." if lost else "Nothing of published videos is missing.")
+        say("Add --repair to make them again." if lost else "Nothing of published videos is missing.")
         return
     made = ", ".join(f"{count} {kind.replace('_', ' ')}" for kind, count in report["repaired"]["made"].items())
     say(f"Made again: {made or 'nothing'}.")
@@ -119,7 +119,7 @@ def takedown(options: argparse.Namespace) -> int:
     held = ", ".join(f"{count} {name}" for name, count in report.rows.items() if count)
     say(f"in the catalogue: {held or 'nothing'}")
     if not options.yes:
-        say(f"Nothing was deleted. With --yes {report.video} goes for good.")
+        say(f"Nothing was deleted. Add --yes to delete {report.video} for good.")
         return 0
     if forgotten:
         say(f"in Prefect: {forgotten} pages and runs")

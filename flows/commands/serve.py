@@ -41,7 +41,7 @@ def passwd(options: argparse.Namespace) -> int:
     logins = logins_of(read_settings(assigned(options)))
     if options.remove:
         gone = logins.remove(options.name)
-        tell(f"{options.name} {'may no longer come in' if gone else 'had no login'}.")
+        tell(f"{options.name} {'can no longer sign in' if gone else 'had no login'}.")
         return 0
     if options.token:
         token = logins.add_token(options.name, options.role)
@@ -50,5 +50,5 @@ def passwd(options: argparse.Namespace) -> int:
     # A pipe gives the password as its first line.
     given = getpass.getpass("Password: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
     logins.set_password(options.name, given, options.role)
-    tell(f"{options.name} may come in as {options.role}.")
+    tell(f"{options.name} can sign in as {options.role}.")
     return 0

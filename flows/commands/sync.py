@@ -171,7 +171,7 @@ def print_summary(summary: Any) -> None:
     if summary.stopped:
         say(f"Stopped: {summary.stopped}")
     if summary.incomplete:
-        say(f"  The listing broke off; the next sync reads it again: {summary.incomplete}")
+        say(f"  The listing stopped early; the next sync reads it again: {summary.incomplete}")
     if summary.due or summary.left_out:
         print_rehearsal(summary)
         return

@@ -117,7 +117,7 @@ class Job:
     def not_tried(self, due: Sequence[tuple[Path, str, str]]) -> None:
         ended = {each["file"] for each in (*self.done, *self.failures)}
         if left := [source for source, _, _ in due if plain(source) not in ended]:
-            tell(f"{len(left)} more are not begun: the next run does them.")
+            tell(f"{len(left)} more were not started; the next run does them.")
 
     def due(self, files: Sequence[str]) -> Iterator[tuple[Path, str, str]]:
         """The files that are to be transcribed, each with the name of its outputs and what they are made from."""

@@ -178,4 +178,4 @@ def test_what_the_machine_lacks_ends_it_before_the_next_file(
     assert main(["transcribe", *map(str, files), "--model", "sample", "--out", str(tmp_path), "--json"]) == 1
     said = capsys.readouterr()
     assert len(json.loads(said.out)["failures"]) == 1
-    assert "2 more are not begun: the next run does them." in said.err
+    assert "2 more were not started; the next run does them." in said.err
