@@ -9,8 +9,10 @@ from __future__ import annotations
 import gzip
 import hashlib
 import re
+import threading
 import zlib
-from collections.abc import Iterable, Iterator
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import orjson
@@ -29,7 +31,18 @@ from channelscribe.errors import (
     UsageError,
 )
 
-__all__ = ["PROBLEM", "answer", "as_json", "json_answer", "lines", "not_modified", "problem", "ranged", "status_of"]
+__all__ = [
+    "PROBLEM",
+    "Recent",
+    "answer",
+    "as_json",
+    "json_answer",
+    "lines",
+    "not_modified",
+    "problem",
+    "ranged",
+    "status_of",
+]
 
 PROBLEM = "application/problem+json"
 SMALLEST_GZIP = 1000
@@ -51,8 +64,12 @@ def answer(
     etag: str | None = None,
     status: int = 200,
     headers: dict[str, str] | None = None,
+    packed: bytes | None = None,
 ) -> Response:
-    """The body, or 304 where the browser has it already; compressed where that is understood and nothing is secret."""
+    """The body, or 304 where the browser has it already; compressed where that is understood and nothing is secret.
+
+    `packed` is the same body, compressed before.
+    """
     tag = etag or weak_etag(body)
     told = {"ETag": tag, "Cache-Control": "private, no-cache", "Vary": "Accept-Encoding, Cookie", **(headers or {})}
     if status == 200 and not_modified(request, tag):
@@ -60,9 +77,35 @@ def answer(
     # A page with a token in it is not compressed beside what the asker chose (BREACH).
     secret = bool(getattr(request.state, "user", None)) and media_type.startswith("text/html")
     if len(body) >= SMALLEST_GZIP and not secret and "gzip" in request.headers.get("accept-encoding", ""):
-        body = gzip.compress(body, 5, mtime=0)
+        body = packed or gzip.compress(body, 5, mtime=0)
         told["Content-Encoding"] = "gzip"
     return Response(body, status, told, media_type)
+
+
+class Recent:
+    """Bodies that were made lately, with themselves compressed, by what they were made of; safe between threads."""
+
+    def __init__(self, most_bytes: int = 24 << 20) -> None:
+        self._most, self._held = most_bytes, 0
+        self._bodies: OrderedDict[str, tuple[bytes, bytes]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, key: str, make: Callable[[], bytes]) -> tuple[bytes, bytes]:
+        """(body, compressed body), made where it is not here."""
+        with self._lock:
+            if (found := self._bodies.get(key)) is not None:
+                self._bodies.move_to_end(key)
+                return found
+        body = make()
+        made = (body, gzip.compress(body, 5, mtime=0))
+        with self._lock:
+            if key not in self._bodies:
+                self._bodies[key] = made
+                self._held += len(made[0]) + len(made[1])
+            while self._held > self._most:
+                _, gone = self._bodies.popitem(last=False)
+                self._held -= len(gone[0]) + len(gone[1])
+        return made
 
 
 def json_answer(request: Request, value: Any, *, etag: str | None = None, status: int = 200) -> Response:

@@ -26,7 +26,7 @@ from channelscribe.export.corpus import json_lines
 from channelscribe.files import content_key
 from channelscribe.transcript import FILE_FORMATS
 from channelscribe.web import models, records
-from channelscribe.web.answers import answer, json_answer, lines, not_modified, problem, ranged
+from channelscribe.web.answers import answer, as_json, json_answer, lines, not_modified, problem, ranged
 from channelscribe.web.syncs import start_sync
 
 if TYPE_CHECKING:
@@ -137,8 +137,13 @@ def api(room: Room) -> APIRouter:
             etag = f'"{made.transcript[:32]}-{made.version}-w"'
             if not_modified(request, etag):
                 return answer(request, b"", "application/json", etag=etag)
-            told = {"transcript": made.transcript, "words": records.timing(records.transcript(connection, made))}
-        return json_answer(request, told, etag=etag)
+
+            def numbers() -> bytes:
+                found = records.timing(records.transcript(connection, made))
+                return as_json({"transcript": made.transcript, "words": found})
+
+            body, packed = room.recent.get(f"words {made.pk} {made.transcript}", numbers)
+        return answer(request, body, "application/json", etag=etag, packed=packed)
 
     @router.get("/videos/{site}/{video}/versions", responses=_shape(models.Versions, 404), tags=["video"])
     def versions(request: Request, site: Site, video: VideoId) -> Response:

@@ -25,7 +25,7 @@ from channelscribe.local_stack.places import places_of
 from channelscribe.settings import Settings
 from channelscribe.store import MediaStore
 from channelscribe.web.access import Access, Logins
-from channelscribe.web.answers import problem, status_of
+from channelscribe.web.answers import Recent, problem, status_of
 from channelscribe.web.api import api
 from channelscribe.web.events import Events
 from channelscribe.web.guard import MCP_PATH, Guard
@@ -55,6 +55,7 @@ class Room:
     prefect_api_url: Callable[[], str | None] = lambda: None
     events: Events = field(init=False)
     access: Access = field(init=False)
+    recent: Recent = field(default_factory=Recent)
 
     def __post_init__(self) -> None:
         self.events = Events(self.database)

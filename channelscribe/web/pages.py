@@ -30,6 +30,7 @@ from channelscribe.catalogue import transcripts
 from channelscribe.catalogue.search import HIGHLIGHT
 from channelscribe.catalogue.search_query import LONGEST_QUERY, Question
 from channelscribe.errors import StackError, UnknownVideo, UsageError
+from channelscribe.files import content_key
 from channelscribe.transcript import FILE_FORMATS
 from channelscribe.web import models, records
 from channelscribe.web.access import COOKIE, SESSION_SECONDS
@@ -38,8 +39,7 @@ from channelscribe.web.api import difference, search_page
 from channelscribe.web.syncs import start_sync
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
-
+    from channelscribe.catalogue.connection import Transaction
     from channelscribe.web.app import Room
 
 __all__ = ["Links", "error_page", "pages", "rendered", "video_context"]
@@ -193,12 +193,16 @@ def rendered(name: str, link: Any, **context: Any) -> bytes:
 
 
 def video_context(
-    connection: Connection, found: dict[str, Any], version: records.TranscriptVersion | None
+    connection: Transaction,
+    found: dict[str, Any],
+    version: records.TranscriptVersion | None,
+    segments: Sequence[Any] | None = None,
 ) -> dict[str, Any]:
-    """What the template of a video shows of one version of its transcript."""
+    """What the template of a video shows of one version of its transcript, whose rows may be at hand."""
     if version is None:
         return {"video": found, "version": None}
-    segments = records.transcript(connection, version)
+    if segments is None:
+        segments = records.transcript(connection, version, words=False)
     speakers = records.speakers_of(connection, version)
     for place, speaker in enumerate(speakers):
         speaker["hue"] = place % HUES
@@ -288,11 +292,11 @@ def pages(room: Room) -> APIRouter:
     hashing = CapacityLimiter(PASSWORDS_AT_ONCE)
 
     def page(request: Request, name: str, *, etag: str | None = None, status: int = 200, **context: Any) -> Response:
-        state = request.state
-        known = {"user": state.user, "csrf": state.csrf, "may_sign_in": bool(room.logins)}
-        return answer(
-            request, rendered(name, link, **known, **context), "text/html; charset=utf-8", etag=etag, status=status
-        )
+        body = rendered(name, link, **_known(request), **context)
+        return answer(request, body, "text/html; charset=utf-8", etag=etag, status=status)
+
+    def _known(request: Request) -> dict[str, Any]:
+        return {"user": request.state.user, "csrf": request.state.csrf, "may_sign_in": bool(room.logins)}
 
     @router.get("/static/{name}")
     def static(request: Request, name: str) -> Response:
@@ -329,7 +333,7 @@ def pages(room: Room) -> APIRouter:
 
     @router.get("/v/{site}/{video}")
     def video(request: Request, site: str, video: str, version: int | None = None) -> Response:
-        with database.connection() as connection:
+        with database.session() as connection:  # one for all that is asked: the pool is small
             found = records.video(connection, site, video)
             try:
                 made = records.version_of(connection, found, version)
@@ -337,11 +341,20 @@ def pages(room: Room) -> APIRouter:
                 if version is not None:
                     raise
                 made = None
-            context = video_context(connection, found, made)
             audio = link.audio(found) if records.archive(connection, found) else None
-        rows = database.run(transcripts.versions, found["pk"]) if made else []
-        known = [transcripts.described(row, row.id == found["current_transcript_pk"]) for row in rows]
-        return page(request, "video.html", audio=audio, versions=known, **context)
+            rows = transcripts.versions(connection, found["pk"]) if made else []
+            known = [transcripts.described(row, row.id == found["current_transcript_pk"]) for row in rows]
+            user = request.state.user
+
+            def whole() -> bytes:
+                context = video_context(connection, found, made)
+                return rendered("video.html", link, **context, audio=audio, versions=known, **_known(request))
+
+            about = {name: str(value) for name, value in found.items() if name != "retry_at"}
+            asker = [user.name if user else None, bool(room.logins)]
+            key = content_key("video", about, made and [made.pk, made.reading_id], audio, known, asker)
+            body, packed = room.recent.get(key, whole)
+        return answer(request, body, "text/html; charset=utf-8", etag=f'"{key[:24]}"', packed=packed)
 
     @router.get("/v/{site}/{video}/changes")
     def changes(request: Request, site: str, video: str, old: int | None = None, new: int | None = None) -> Response:
@@ -435,7 +448,8 @@ def pages(room: Room) -> APIRouter:
         if not _sent_token(request, form):
             return error_page(request, 403, "The page's token is wrong.", "Load the page again.")
         try:
-            asked = models.SyncAsked(source=form.get("source", "").strip())
+            again = {"again": [form["again"]]} if form.get("again") else {}
+            asked = models.SyncAsked.model_validate({"source": form.get("source", "").strip(), **again})
         except ValidationError:
             return error_page(request, 400, "This is no address of a source.", "It begins with https://.")
         try:

@@ -81,6 +81,8 @@ SELECT id AS pk, transcript_id AS transcript, version, language, duration, no_sp
     created_at AS made
 FROM transcript WHERE video_pk = :video AND {which}
 """
+TEXTS = """SELECT index, start, "end", text, speaker, flags FROM segment WHERE transcript_pk = :transcript
+ORDER BY index"""
 SPEAKERS = """SELECT label, seconds, turn_starts, turn_ends FROM speaker WHERE transcript_pk = :transcript
 ORDER BY seconds DESC, label"""
 ENTITIES = """
@@ -218,9 +220,9 @@ def version_of(session: Transaction, found: dict[str, Any], version: int | None 
     return TranscriptVersion(**row)
 
 
-def transcript(session: Transaction, version: TranscriptVersion) -> list[Any]:
-    """Rows of segments with their words as arrays."""
-    return list(execute(session, SEGMENTS, transcript=version.pk).all())
+def transcript(session: Transaction, version: TranscriptVersion, *, words: bool = True) -> list[Any]:
+    """Rows of segments with their words as arrays; without them in half the time."""
+    return list(execute(session, SEGMENTS if words else TEXTS, transcript=version.pk).all())
 
 
 def speakers_of(session: Transaction, version: TranscriptVersion) -> list[dict[str, Any]]:

@@ -61,8 +61,11 @@ def words_of_text(text: str) -> set[str]:
     """The words of a text as the index has them: small letters without accents; scripts without spaces letter by
     letter. `static/find.js` does the same with what is typed.
     """
-    plain = "".join(c for c in unicodedata.normalize("NFKD", text.lower()) if not unicodedata.combining(c))
-    return {word[:40] for word in _WORD.findall(unicodedata.normalize("NFC", plain))}
+    plain = text.lower()
+    if not plain.isascii():
+        parted = "".join(c for c in unicodedata.normalize("NFKD", plain) if not unicodedata.combining(c))
+        plain = unicodedata.normalize("NFC", parted)
+    return {word[:40] for word in _WORD.findall(plain)}
 
 
 def shard(word: str) -> str:
@@ -224,7 +227,7 @@ class _Site:
         self.stale |= known is not None
         number = self.known["next"]
         self.known["next"] += 1
-        for word in set().union(*map(words_of_text, texts)) if texts else ():
+        for word in words_of_text("\n".join(texts)):
             words.setdefault(word, []).append(number)
         self.known["videos"][name] = {"made_of": made_of, "number": number}
         self.made.written += 1
@@ -233,8 +236,8 @@ class _Site:
         link = StaticLinks(3, self.slugs, self.base)
         found = records.video(connection, row["site"], row["video"])
         version = records.version_of(connection, found)
-        context = video_context(connection, found, version)
         segments = records.transcript(connection, version)
+        context = video_context(connection, found, version, segments)
         sound = self._sound(connection, found, name)
         page = rendered(
             "video.html", link, audio=sound, versions=[], **context,
@@ -378,8 +381,10 @@ class _Site:
             held: dict[str, list[int]] = json.loads(path.read_bytes()) if name in there else {}
             for word in by_shard.get(name, ()):
                 held[word] = [*held.get(word, []), *words[word]]
-            kept = {word: [n for n in numbers if n in alive] for word, numbers in held.items()}
-            kept = {word: numbers for word, numbers in kept.items() if numbers}
+            kept = held
+            if self.stale:
+                living = ((word, [n for n in numbers if n in alive]) for word, numbers in held.items())
+                kept = {word: numbers for word, numbers in living if numbers}
             if kept:
                 self._write(f"find/{name}.json", as_json(kept))
             else:

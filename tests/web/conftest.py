@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import shutil
 import socket
 import struct
 import threading
@@ -10,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import uvicorn
@@ -28,10 +30,14 @@ from tests.catalogue.conftest import catalogue, empty_database, new_database, on
 from tests.catalogue.records import OWNER, SITE, Listed, Video
 from tests.store.conftest import bucket, s3
 
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
 __all__ = ["bucket", "catalogue", "empty_database", "new_database", "one_database", "s3", "server"]
 
 VIDEO = "jNQXAC9IVRw"
 HOST = "127.0.0.1"
+CHROMIUM = shutil.which("chromium")
 SENTENCES = (
     "All right, so here we are, in front of the elephants at the zoo.",
     "The cool thing about these guys is that they have really long trunks.",
@@ -138,3 +144,18 @@ def served(app: Any) -> Iterator[str]:
     server.should_exit = True
     thread.join(20)
     listener.close()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Debian's Chromium. Of a module: while it runs this thread has an event loop, which other tests could not bear."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        # Without a user of its own there is no sandbox: containers run as root.
+        arguments = ["--autoplay-policy=no-user-gesture-required", "--mute-audio", "--disable-dev-shm-usage"]
+        started = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=arguments, chromium_sandbox=os.geteuid() != 0, timeout=120_000
+        )
+        yield started
+        started.close()

@@ -5,9 +5,7 @@ Skipped where there is no `chromium`. A report of the Content-Security-Policy or
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,31 +13,18 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from channelscribe.web.app import Room, create_app
 from tests.catalogue.records import SITE
-from tests.web.conftest import VIDEO, publish, said, served
+from tests.web.conftest import CHROMIUM, VIDEO, publish, said, served
 
-CHROMIUM = shutil.which("chromium")
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine (apt-get install chromium)"),
 ]
 HOSTILE = 'zebra "><img src=x onerror="window.hacked=1"><script>window.hacked=1</script><svg onload=window.hacked=1>'
 NewPage = Callable[..., Page]
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        # Without a user of its own there is no sandbox: containers run as root.
-        arguments = ["--autoplay-policy=no-user-gesture-required", "--mute-audio", "--disable-dev-shm-usage"]
-        started = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=arguments, chromium_sandbox=os.geteuid() != 0, timeout=120_000
-        )
-        yield started
-        started.close()
 
 
 @pytest.fixture
@@ -231,8 +216,7 @@ def test_without_javascript(new_page: NewPage, path: str) -> None:
         assert re.search(r"/v/\w+/\w+#t=\d+", page.url)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [360, 1280])
+@pytest.mark.parametrize(("width", "scheme"), [(360, "dark"), (1280, "light")])
 @pytest.mark.parametrize(
     "path",
     ["/", "/videos", f"/v/{SITE}/{VIDEO}", f"/v/{SITE}/hostile", "/search?q=haarlem", "/names", "/activity", "/login"],

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from channelscribe.catalogue.connection import execute
 from channelscribe.errors import InvalidSetting, UsageError
 from channelscribe.web import access, guard, pages
 from channelscribe.web.access import COOKIE, Logins
@@ -163,6 +164,26 @@ def test_on_loopback_reading_is_open_and_changing_is_not(client: TestClient) -> 
     same = {"Origin": f"http://{HOST}:4300"}
     for path in ("/api/v1/syncs", "/syncs", "/logout"):
         assert client.post(path, json={"source": "https://a.example/f"}, headers=same).status_code == 401, path
+
+
+def test_editors_try_again_what_failed(open_to_all: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+
+    def start(_: str | None, request: dict[str, Any], ui: str | None) -> dict[str, str]:
+        asked.append(request)
+        return {"name": "a-run"}
+
+    monkeypatch.setattr(pages, "start_sync", start)
+    with open_to_all.database.session() as session:
+        execute(session, "UPDATE video SET state = 'retrying', reason = 'sign_in_required', remedy = 'Give cookies.'")
+    client = signed_in(open_to_all, "ada")
+    assert "Give cookies." in client.get("/").text
+    page = client.get("/videos", params={"source": "Channel One"}).text
+    assert "Try again what failed" in page
+    assert "Try again" not in signed_in(open_to_all, "bo").get("/videos", params={"source": "Channel One"}).text
+    form = {"csrf": token_of(client), "source": "https://www.youtube.com/@one", "again": "all"}
+    assert client.post("/syncs", data=form, headers={"Origin": "http://room.example:4300"}).status_code == 303
+    assert asked == [{"source": "https://www.youtube.com/@one", "again": ["all"]}]
 
 
 def behind_a_proxy(room: Room, **more: Any) -> Room:

@@ -14,6 +14,7 @@ from urllib.parse import urljoin, urlsplit
 
 import pytest
 from lxml import etree
+from playwright.sync_api import Browser, expect
 from starlette.testclient import TestClient
 
 from channelscribe.catalogue.connection import execute
@@ -22,10 +23,8 @@ from channelscribe.transcript import FILE_FORMATS
 from channelscribe.web.app import Room
 from channelscribe.web.site import build, words_of_text
 from tests.catalogue.records import SITE
-from tests.web.conftest import VIDEO, publish, said, wave
-from tests.web.test_browser import CHROMIUM, HEARD, HOSTILE, browser, point_of, ready, watched
-
-__all__ = ["browser"]
+from tests.web.conftest import CHROMIUM, VIDEO, publish, said, wave
+from tests.web.test_browser import HEARD, HOSTILE, point_of, ready, watched
 
 
 def files(folder: Path) -> dict[str, tuple[int, bytes]]:
@@ -145,9 +144,7 @@ def folder_address(room: Room, tmp_path: Path) -> Iterator[str]:
 
 @pytest.mark.slow
 @pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine (apt-get install chromium)")
-def test_in_a_browser(browser, folder_address: str) -> None:  # type: ignore[no-untyped-def]
-    from playwright.sync_api import expect
-
+def test_in_a_browser(browser: Browser, folder_address: str) -> None:
     with watched(browser.new_context(base_url=folder_address), folder_address) as page:
         page.goto("/index.html")
         page.locator("input[type=search]").fill("haarlem thurs")
@@ -156,6 +153,7 @@ def test_in_a_browser(browser, folder_address: str) -> None:  # type: ignore[no-
         expect(page.locator(".hit mark").first).to_have_text("Haarlem")
         assert re.search(r"search\.html\?q=haarlem\+thurs", page.url)
         page.locator("#q").fill("zebra")
+        expect(page.locator(".hit")).to_have_count(1)
         expect(page.locator(".hit p")).to_contain_text("<script>")
         page.locator("#q").fill("trunks")
         page.locator(".hit .time").last.click()
