@@ -15,6 +15,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import stat
 import time
@@ -396,7 +397,8 @@ def copy_recording(
     Raises SourceNotFound where it is not (any more), SourceUnreachable where another one is there.
     """
     source = path_of(url)
-    target = target.with_name(target.name + (source.suffix.lower() or ".bin"))
+    ending = source.suffix.lower()
+    target = target.with_name(target.name + (ending if re.fullmatch(r"\.[a-z0-9]{1,8}", ending) else ".bin"))
     remedy = "The next sync of its folder, on the machine that has it, finds it wherever it is."
     try:
         # Not through a link: what was one recording must not become any file.

@@ -249,6 +249,8 @@ def test_a_copy_is_made_of_the_listed_bytes_and_of_no_others(root: Path, sounds:
     got = download(video.url, tmp_path / "to", video.video_id, SourceOptions(), lambda share, _: seen.append(share))
     assert got.path.read_bytes() == sounds[0] and got.path.name == f"{video.video_id}.mp3"
     assert (got.format_id, seen[-1]) == ("file", 1.0)
+    odd = put(root / "no. ending, but two dots.", sounds[0])
+    assert download(odd.as_uri(), tmp_path / "to1", video.video_id, SourceOptions()).extension == "bin"
     path.write_bytes(sounds[1])
     with pytest.raises(SourceUnreachable, match="has changed since it was listed"):
         download(video.url, tmp_path / "to2", video.video_id, SourceOptions())
