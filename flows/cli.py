@@ -23,6 +23,7 @@ from flows.output import EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE
 WITHIN = {
     **dict.fromkeys(("search", "show", "entities", "export", "sources", "status"), "library"),
     **dict.fromkeys(("versions", "diff", "rollback"), "versions"),
+    **dict.fromkeys(("correct", "corrections"), "corrections"),
     **dict.fromkeys(("sweep", "takedown", "backup", "restore"), "retention"),
     **dict.fromkeys(("download", "canary"), "fetching"),
     **dict.fromkeys(("deploy", "metrics", "config"), "operating"),
@@ -274,6 +275,26 @@ def parser() -> Parser:
     rollback = command("rollback", "make an older version of a transcript the current one")
     rollback.add_argument("video", metavar="VIDEO", help="the video's id, site:id or URL")
     rollback.add_argument("version", type=count, metavar="VERSION", help="as `channelscribe versions` lists it")
+
+    correct = command("correct", "what was recognized wrong, or who said it; a record that new versions get, too")
+    correct.add_argument("video", metavar="VIDEO", help="the video's id, site:id or URL")
+    correct.add_argument("words", nargs="*", metavar="TIME OLD NEW", help="when, the words as shown, the right ones")
+    correct.add_argument(
+        "--everywhere", action="store_true", help="these words in all videos; without --yes only shown"
+    )
+    correct.add_argument("--source", action="store_true", help="with --everywhere: only in the sources of the video")
+    correct.add_argument("--yes", action="store_true", help="with --everywhere: correct what was shown")
+    correct.add_argument("--speaker", metavar="NAME", help="who says what is said in the span TIME, such as 1:05-1:20")
+    correct.add_argument("--import", dest="file", metavar="FILE", help="an edited srt, vtt or txt of the video")
+
+    corrections = command("corrections", "what was corrected: list, or undo by numbers")
+    corrections.add_argument("action", nargs="?", choices=["list", "undo"], default="list", help="default: list")
+    corrections.add_argument("number", nargs="*", type=count, metavar="NUMBER", help="of a correction, as listed")
+    corrections.add_argument("--video", metavar="VIDEO", help="only of this video")
+    corrections.add_argument("--channel", metavar="NAME", help="only in this source (title, id or URL)")
+    corrections.add_argument("--open", action="store_true", help="only those whose words the new version does not have")
+    corrections.add_argument("--undone", action="store_true", help="those that were undone, too")
+    corrections.add_argument("--together", action="store_true", help="undo all that was corrected by the same command")
 
     command("up", "run the local stack until Ctrl-C: UI, work pools, schedules")
 

@@ -75,7 +75,7 @@ def repair_readings(video: VideoWork, lost: Missing, options: Options, done: Rep
     for row in catalogue().run(transcripts.versions, video.pk):
         if row.reading_key not in lost.keys.get("readings", ()):
             continue
-        found, _, transcript = catalogue().run(transcripts.transcript_of, video.pk, row.version)
+        found, _, transcript = catalogue().run(transcripts.transcript_of, video.pk, row.version, recognized=True)
         reading = read_transcript(transcript, settings_of(options).text)
         with step(video, "read"):
             if key_of(video, row, options) == row.reading_key:

@@ -81,7 +81,7 @@ def read_together(
     def read_back() -> Iterator[Transcript]:
         for video in videos:
             try:
-                _, row, transcript = catalogue().run(transcripts.transcript_of, video.pk)
+                _, row, transcript = catalogue().run(transcripts.transcript_of, video.pk, recognized=True)
             except UnknownVideo as error:  # taken down meanwhile
                 ended[video.pk] = error
                 continue
@@ -102,7 +102,7 @@ def publish_reading(video: VideoWork, row: TranscriptRow, reading: Reading | Non
     key = key_of(video, row, options)
     if reading is not None:
         store().put_json(reading.to_dict(), key)
-    transcript = catalogue().run(transcripts.transcript_of, video.pk, row.version)[2]
+    transcript = catalogue().run(transcripts.transcript_of, video.pk, row.version, recognized=True)[2]
     catalogue().run(
         publishing.publish,
         video.pk,

@@ -23,7 +23,7 @@ from psycopg import sql
 from sqlalchemy import func
 from sqlmodel import Session, col, select
 
-from channelscribe.catalogue import watches
+from channelscribe.catalogue import corrections, watches
 from channelscribe.catalogue.connection import clean_json, driver_connection, execute
 from channelscribe.catalogue.leases import clear_lease, held
 from channelscribe.catalogue.references import note_checkpoints
@@ -54,18 +54,19 @@ def publish(
     `reading` is a reading's `to_dict` and `reading_key` its file, `files` maps formats to store keys, `models` adds
     to the transcript's, `checkpoint_keys` are what it was made from. A `transcript_id` that the video has already
     keeps its rows and version, and becomes current again; another reading of it takes the place of the one before.
+    Transcript and reading are as recognized: what people corrected in the video is corrected in the rows here.
     Raises LeaseLost.
     """
     video = held(session, video_pk, owner)
     row = session.exec(
         select(TranscriptRow).where(TranscriptRow.video_pk == video_pk, TranscriptRow.transcript_id == transcript_id)
     ).one_or_none()
+    new = row is None
     if row is None:
         row = _new_version(session, video_pk, transcript_id, transcript, files, {**transcript.models, **(models or {})})
         _copy(session, "segment", segment_rows(row.id, transcript))
         _copy(session, "speaker", speaker_rows(row.id, transcript))
         note_words(session, row.id)
-        watches.check(session, video_pk, row.id, transcript_id, row.version, row.language)
     _replace_reading(session, row, reading, transcript, _identity(reading, reading_key))
     row.reading_key = reading_key
     session.add(row)
@@ -74,6 +75,10 @@ def publish(
     advance(video, State.PUBLISHED)
     clear_lease(video)
     session.add(video)
+    session.flush()
+    corrections.replay(session, [video_pk])
+    if new:
+        watches.check(session, video_pk, row.id, transcript_id, row.version, row.language)
     return row.version
 
 

@@ -288,6 +288,7 @@ COUNTED = {
     "sentences": "sentence JOIN transcript ON transcript.id = transcript_pk WHERE video_pk = :video",
     "entities": "entity JOIN transcript ON transcript.id = transcript_pk WHERE video_pk = :video",
     "audio": "audio WHERE video_pk = :video",
+    "corrections": "correction WHERE video_pk = :video",
 }
 
 EMPTY = """
@@ -350,7 +351,7 @@ def mark_taken_down(session: Session, video_pk: int) -> None:
     transcripts = execute(session, "SELECT id FROM transcript WHERE video_pk = :video", video=video_pk).scalars()
     words = words_of(session, list(transcripts))
     execute(session, EMPTY, video=video_pk)
-    for table in ("transcript", "audio", "stage_run"):
+    for table in ("transcript", "audio", "stage_run", "correction"):
         execute(session, f"DELETE FROM {table} WHERE video_pk = :video", video=video_pk)  # noqa: S608 - names of ours
     drop_words(session, words)
     sources = execute(session, "SELECT source_pk FROM source_video WHERE video_pk = :video", video=video_pk).scalars()

@@ -38,6 +38,7 @@ __all__ = [
     "AudioRow",
     "BreakerRow",
     "CheckpointRow",
+    "CorrectionRow",
     "EntityRow",
     "SegmentRow",
     "SentenceRow",
@@ -101,6 +102,11 @@ def _seconds(**options: Any) -> Any:
 
 def _json() -> Any:
     return Field(default_factory=dict, sa_column=Column(JSONB, nullable=False, server_default=text("'{}'")))
+
+
+def _as_recognized() -> Any:
+    """What corrections changed in a row, as it was; NULL where they changed nothing."""
+    return Field(default=None, sa_column=Column(JSONB(none_as_null=True), nullable=True))
 
 
 def _json_list() -> Any:
@@ -284,7 +290,7 @@ class TranscriptRow(SQLModel, table=True):
     """One version of a video's transcript. `transcript_id` is the key over all that made it; rows never change.
 
     Its reading (sentences, entities) can be made anew by another text model: `reading_id` names the one that is there,
-    `reading_key` its file in the store.
+    `reading_key` its file in the store. `corrected` tells one state of its corrections from another; NULL without any.
     """
 
     __tablename__ = "transcript"
@@ -308,6 +314,7 @@ class TranscriptRow(SQLModel, table=True):
     stages: dict[str, Any] = _json()
     reading_id: str | None = _text(nullable=True)
     reading_key: str | None = _text(nullable=True)
+    corrected: str | None = _text(nullable=True)
     created_at: datetime = _instant(sa_column_kwargs={"server_default": _NOW})
 
 
@@ -327,7 +334,7 @@ class SegmentRow(SQLModel, table=True):
     """One segment with its words as arrays of equal length.
 
     `word_speakers` is NULL where every word has the segment's speaker. `language` repeats the transcript's, since
-    a generated column sees its own row only.
+    a generated column sees its own row only. What people corrected is corrected here; `recognized` keeps what it was.
     """
 
     __tablename__ = "segment"
@@ -353,6 +360,7 @@ class SegmentRow(SQLModel, table=True):
     word_speakers: list[str | None] | None = Field(sa_column=Column(ARRAY(SqlText), nullable=True))
     flags: list[str] = Field(sa_column=Column(ARRAY(SqlText), nullable=False, server_default=_EMPTY))
     search: Any = Field(sa_column=Column(TSVECTOR, Computed(TEXT_SEARCH_VECTOR, persisted=True)))
+    recognized: dict[str, Any] | None = _as_recognized()
 
 
 class SpeakerRow(SQLModel, table=True):
@@ -370,6 +378,7 @@ class SpeakerRow(SQLModel, table=True):
     seconds: float = _seconds()
     turn_starts: list[float] = Field(sa_column=Column(ARRAY(Double), nullable=False))
     turn_ends: list[float] = Field(sa_column=Column(ARRAY(Double), nullable=False))
+    recognized: dict[str, Any] | None = _as_recognized()
 
 
 class SentenceRow(SQLModel, table=True):
@@ -386,6 +395,7 @@ class SentenceRow(SQLModel, table=True):
     start: float | None = _seconds(nullable=True)
     end: float | None = _seconds(nullable=True)
     speaker: str | None = _text(nullable=True)
+    recognized: dict[str, Any] | None = _as_recognized()
 
 
 class EntityRow(SQLModel, table=True):
@@ -408,6 +418,7 @@ class EntityRow(SQLModel, table=True):
     start: float | None = _seconds(nullable=True)
     end: float | None = _seconds(nullable=True)
     speaker: str | None = _text(nullable=True)
+    recognized: dict[str, Any] | None = _as_recognized()
 
 
 class StageRunRow(SQLModel, table=True):
@@ -434,6 +445,44 @@ class WordRow(SQLModel, table=True):
 
     word: str = _text(primary_key=True)
     plain: str = Field(sa_column=Column(SqlText, Computed("channelscribe_plain(word)", persisted=True), nullable=False))
+
+
+class CorrectionRow(SQLModel, table=True):
+    """What somebody corrected in a video: recognized words, or who says what is said from `start` to `end` (seconds).
+
+    It is a record and no change of a version: `channelscribe.catalogue.corrections` puts all that are not undone into
+    the rows of each version. `old` are the recognized words and `before` and `after` those around, compared as
+    `channelscribe.text.correcting.plain`; `seen` is how `old` was written. `version` is the one that was corrected,
+    `standing` what became of it in the current one. Those of one command share a `batch`.
+    """
+
+    __tablename__ = "correction"
+    __table_args__ = (
+        Index("ix_correction_video_pk", "video_pk", postgresql_where=text("undone_at IS NULL")),
+        CheckConstraint('start <= "end"', name="correction_times_check"),
+        CheckConstraint(
+            "(new IS NULL) <> (speaker IS NULL) AND (new IS NULL OR cardinality(old) > 0)",
+            name="correction_kind_check",
+        ),
+    )
+
+    id: int = _key()
+    video_pk: int = _part_of("video.id")
+    version: int
+    batch: str = _text()
+    start: float = _seconds()
+    end: float = _seconds()
+    seen: str = _text(sa_column_kwargs={"server_default": ""})
+    old: list[str] = Field(sa_column=Column(ARRAY(SqlText), nullable=False, server_default=_EMPTY))
+    new: str | None = _text(nullable=True)
+    speaker: str | None = _text(nullable=True)
+    before: list[str] = Field(sa_column=Column(ARRAY(SqlText), nullable=False, server_default=_EMPTY))
+    after: list[str] = Field(sa_column=Column(ARRAY(SqlText), nullable=False, server_default=_EMPTY))
+    standing: str = _text(sa_column_kwargs={"server_default": "open"})
+    made_by: str = _text()
+    made_at: datetime = _instant(sa_column_kwargs={"server_default": _NOW})
+    undone_by: str | None = _text(nullable=True)
+    undone_at: datetime | None = _instant(nullable=True)
 
 
 class WatchRow(SQLModel, table=True):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
+from types import SimpleNamespace
 from typing import Any
 
 from sqlalchemy import Connection
@@ -21,6 +22,7 @@ __all__ = [
     "Candidate",
     "CorpusVideo",
     "Wanted",
+    "as_recognized",
     "choose",
     "compared",
     "corpus",
@@ -35,9 +37,10 @@ __all__ = [
 
 
 def transcript_of(
-    session: Session, video: int | str, version: int | None = None
+    session: Session, video: int | str, version: int | None = None, *, recognized: bool = False
 ) -> tuple[VideoRow, TranscriptRow, Transcript]:
-    """A video's current transcript, or the version asked for. Raises UnknownVideo where there is none.
+    """A video's current transcript, or the version asked for, as people corrected it; with `recognized` as it was
+    before them. Raises UnknownVideo where there is none.
 
     A word for `find_videos` that fits several videos means the first one that has a transcript.
     """
@@ -50,7 +53,7 @@ def transcript_of(
             wanted = wanted.where(TranscriptRow.version == version)
         transcript = session.exec(wanted).one_or_none()
         if transcript is not None:
-            return row, transcript, _load(session, transcript)
+            return row, transcript, _load(session, transcript, recognized)
     if not found:
         raise UnknownVideo(f"no video {video!s} in the catalogue.", remedy="`channelscribe sync` brings videos in.")
     what = "transcript" if version is None else f"version {version} of a transcript"
@@ -79,11 +82,15 @@ def described(row: TranscriptRow, current: bool) -> dict[str, Any]:
 
 
 def compared(session: Session, video: int | str, old: int | None, new: int | None) -> tuple[int, int]:
-    """The two versions to compare: by default the current one and the one before. Raises UsageError for one alone."""
+    """The two versions to compare: by default the current one and the one before; of one alone what was recognized and
+    what was corrected. Raises UsageError for one without corrections.
+    """
     row, current, _ = transcript_of(session, video)
     known = [each.version for each in versions(session, row.id)]
     new = new or (current.version if old != current.version else max(known))
     old = old or max((version for version in known if version < new), default=None)
+    if old is None and current.corrected:
+        old = new
     if old is None:
         raise UsageError(
             f"Video {row.video_id} has one version of its transcript, nothing to compare it with.",
@@ -108,6 +115,10 @@ def make_current(session: Session, video_pk: int, version: int) -> bool:
         return False
     video.current_transcript_pk = row.id
     session.add(video)
+    session.flush()
+    from channelscribe.catalogue.corrections import replay  # which reads transcripts
+
+    replay(session, [video_pk])
     return True
 
 
@@ -118,9 +129,12 @@ def _find(session: Session, video: int | str) -> list[VideoRow]:
     return [] if row is None else [row]
 
 
-def _load(session: Session, row: TranscriptRow) -> Transcript:
-    segments = execute(session, SEGMENTS, transcript=row.id).all()
+def _load(session: Session, row: TranscriptRow, recognized: bool) -> Transcript:
+    segments = execute(session, RECOGNIZED if recognized else SEGMENTS, transcript=row.id).all()
     speakers = execute(session, "SELECT * FROM speaker WHERE transcript_pk = :transcript", transcript=row.id).all()
+    if recognized:
+        segments = [as_recognized(each) for each in segments]
+        speakers = [as_recognized(each) for each in speakers if "added" not in (each.recognized or {})]
     return Transcript(
         language=row.language,
         duration=row.duration,
@@ -131,6 +145,11 @@ def _load(session: Session, row: TranscriptRow) -> Transcript:
         quality=row.quality,
         stages=row.stages,
     )
+
+
+def as_recognized(row: Any) -> Any:
+    """A row as it was before corrections."""
+    return row if row.recognized is None else SimpleNamespace(**{**row._mapping, **row.recognized})
 
 
 def segment_of(row: Any) -> Segment:
@@ -273,6 +292,7 @@ SELECT index, start, "end", text, speaker, avg_logprob, word_texts, word_starts,
     word_speakers, flags
 FROM segment WHERE transcript_pk = :transcript ORDER BY index
 """
+RECOGNIZED = SEGMENTS.replace("flags", "flags, recognized")
 
 
 def corpus(

@@ -17,18 +17,31 @@ from channelscribe.catalogue.search_query import WORD, Term, parse
 if TYPE_CHECKING:
     from channelscribe.catalogue.connection import Transaction
 
-__all__ = ["did_you_mean", "drop_words", "note_words", "other_spellings", "words_of"]
+__all__ = [
+    "did_you_mean",
+    "drop_words",
+    "note_words",
+    "note_words_of",
+    "other_spellings",
+    "words_of",
+    "words_of_segments",
+]
 
 LONGEST_WORD = 60
 MOST_SPELLINGS = 16
 
-SPOKEN = f"""
+SAID = f"""
 SELECT DISTINCT spoken FROM segment
 CROSS JOIN LATERAL unnest(tsvector_to_array(to_tsvector('simple', channelscribe_words(text)))) AS spoken
-WHERE transcript_pk = ANY(:transcripts) AND length(spoken) <= {LONGEST_WORD}
+WHERE {{where}} AND length(spoken) <= {LONGEST_WORD}
 """  # noqa: S608 - a number of ours
+SPOKEN = SAID.format(where="transcript_pk = ANY(:transcripts)")
+SPOKEN_AT = SAID.format(
+    where="(transcript_pk, index) IN (SELECT * FROM unnest(CAST(:pks AS bigint[]), CAST(:indexes AS integer[])))"
+)
 # In one order, so that two transactions that publish do not wait for each other in a circle.
 NOTE = f"INSERT INTO word (word) {SPOKEN} ORDER BY spoken ON CONFLICT DO NOTHING"
+NOTE_AT = f"INSERT INTO word (word) {SPOKEN_AT} ORDER BY spoken ON CONFLICT DO NOTHING"
 DROP = """
 DELETE FROM word WHERE word = ANY(:words) AND NOT EXISTS (
     SELECT FROM segment WHERE search @@ CAST(quote_literal(word) AS tsquery))
@@ -54,6 +67,17 @@ HAS_TRIGRAMS = "SELECT to_regclass('word') IS NOT NULL AND EXISTS (SELECT FROM p
 def note_words(session: Transaction, transcript_pk: int) -> None:
     """Keep the words of a transcript that is published."""
     execute(session, NOTE, transcripts=[transcript_pk])
+
+
+def note_words_of(session: Transaction, segments: Sequence[tuple[int, int]]) -> None:
+    """Keep the words of corrected segments, each a transcript's number and a place in it."""
+    execute(session, NOTE_AT, pks=[pk for pk, _ in segments], indexes=[index for _, index in segments])
+
+
+def words_of_segments(session: Transaction, segments: Sequence[tuple[int, int]]) -> list[str]:
+    """The words of segments, each a transcript's number and a place in it."""
+    given = {"pks": [pk for pk, _ in segments], "indexes": [index for _, index in segments]}
+    return list(execute(session, SPOKEN_AT, **given).scalars())
 
 
 def words_of(session: Transaction, transcript_pks: Sequence[int]) -> list[str]:

@@ -72,7 +72,8 @@ def repair_from_rows(library: Library, lost: Missing) -> Repaired:
         files = {name: key for name, key in version.files.items() if key in wanted}
         if not files and whole not in checkpoints:
             continue
-        transcript = _as_stored(library.catalogue.run(transcripts.transcript_of, lost.pk, version.version)[2])
+        said = library.catalogue.run(transcripts.transcript_of, lost.pk, version.version, recognized=True)[2]
+        transcript = _as_stored(said)
         for name, key in files.items():
             library.store.add_bytes(render(transcript, name, meta).encode(), key)
         done.count("transcripts", len(files))

@@ -122,7 +122,7 @@ def api(room: Room) -> APIRouter:
         with database.connection() as connection:
             found = records.video(connection, site, video)
             made = records.version_of(connection, found, version)
-            etag = f'"{made.transcript[:32]}-{made.version}-{int(words)}"'
+            etag = f'"{made.tag}-{made.version}-{int(words)}"'
             if not_modified(request, etag):
                 return answer(request, b"", "application/json", etag=etag)
             segments = records.transcript(connection, made)
@@ -134,7 +134,7 @@ def api(room: Room) -> APIRouter:
         """The times of the words alone, in few bytes, for players that have the text."""
         with database.connection() as connection:
             made = records.version_of(connection, records.video(connection, site, video), version)
-            etag = f'"{made.transcript[:32]}-{made.version}-w"'
+            etag = f'"{made.tag}-{made.version}-w"'
             if not_modified(request, etag):
                 return answer(request, b"", "application/json", etag=etag)
 
@@ -177,7 +177,7 @@ def api(room: Room) -> APIRouter:
             found = records.video(session, site, video)
             made = records.version_of(session, found, version)
             about = (found["title"], found["url"], found["channel"], room.settings.subtitles)
-            etag = f'"{made.transcript[:32]}-{content_key(*about)[:12]}-{format}"'
+            etag = f'"{made.tag}-{content_key(*about)[:12]}-{format}"'
             if not_modified(request, etag):
                 return answer(request, b"", FILE_TYPES[format], etag=etag)
             _, _, said = transcripts.transcript_of(session, found["pk"], made.version)
@@ -332,8 +332,8 @@ def difference(room: Room, site: str, video: str, old: int | None, new: int | No
     with room.database.session() as session:
         pk = records.video(session, site, video)["pk"]
         old, new = transcripts.compared(session, pk, old, new)
-        _, _, before = transcripts.transcript_of(session, pk, old)
-        _, _, after = transcripts.transcript_of(session, pk, new)
+        _, _, before = transcripts.transcript_of(session, pk, old, recognized=True)
+        _, _, after = transcripts.transcript_of(session, pk, new, recognized=old != new)
     found = changes(before, after)
     return {"old": old, "new": new, "alike": round(found.alike, 4), **asdict(found)}
 

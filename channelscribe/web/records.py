@@ -78,7 +78,7 @@ FROM video WHERE (lease_owner IS NOT NULL AND lease_until >= now()) OR id = ANY(
 """
 VERSION = """
 SELECT id AS pk, transcript_id AS transcript, version, language, duration, no_speech, models, quality, reading_id,
-    created_at AS made
+    to_jsonb(transcript) ->> 'corrected' AS corrected, created_at AS made
 FROM transcript WHERE video_pk = :video AND {which}
 """
 TEXTS = """SELECT index, start, "end", text, speaker, flags FROM segment WHERE transcript_pk = :transcript
@@ -201,7 +201,13 @@ class TranscriptVersion:
     models: dict[str, Any]
     quality: dict[str, Any]
     reading_id: str | None
+    corrected: str | None
     made: datetime
+
+    @property
+    def tag(self) -> str:
+        """What changes with what is shown of it."""
+        return f"{self.transcript[:32]}{self.corrected or ''}"
 
     @property
     def model(self) -> str | None:

@@ -37,7 +37,7 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError("--out is for the picture of one video.", remedy="Name a VIDEO.")
     with database(settings, "report") as catalogue:
         if options.video:
-            row, version, transcript = catalogue.run(transcripts.transcript_of, options.video)
+            row, version, transcript = catalogue.run(transcripts.transcript_of, options.video, recognized=True)
             found = about(row, version, transcript, Path(options.out or f"{safe_id(row.video_id)}.svg"))
             print_json(found) if options.json else show_video(found)
         else:
@@ -51,7 +51,7 @@ def measured(catalogue: Database) -> Iterator[Measured]:
     for episode in world.episodes():
         for found in catalogue.run(videos.find_videos, episode.id):
             try:
-                row, _, transcript = catalogue.run(transcripts.transcript_of, found.id)
+                row, _, transcript = catalogue.run(transcripts.transcript_of, found.id, recognized=True)
             except UnknownVideo:
                 continue
             script = script_of(row.site, row.guid or row.video_id, transcript.duration)

@@ -39,8 +39,9 @@ def diff(options: argparse.Namespace) -> int:
     settings, _ = run_settings(options)
     with database(settings, "diff") as catalogue:
         old, new = catalogue.run(transcripts.compared, options.video, options.old, options.new)
-        _, _, before = catalogue.run(transcripts.transcript_of, options.video, old)
-        _, _, after = catalogue.run(transcripts.transcript_of, options.video, new)
+        _, _, before = catalogue.run(transcripts.transcript_of, options.video, old, recognized=True)
+        # Versions are compared as they were recognized; one alone with what people corrected in it.
+        _, _, after = catalogue.run(transcripts.transcript_of, options.video, new, recognized=old != new)
     from channelscribe.evaluation.changes import changes
 
     found = changes(before, after)
@@ -55,7 +56,8 @@ def _show(old: int, new: int, found: Changes) -> None:
     for change in found.changes:
         words = [f"-{change.old}" if change.old else "", f"+{change.new}" if change.new else ""]
         say(f"{duration(change.start):>8}  " + "  ".join(filter(None, words)))
-    say(f"version {old} to {new}: {len(found.changes)} changes, {found.alike:.1%} of the words are the same")
+    what = f"version {old} as recognized and corrected" if old == new else f"version {old} to {new}"
+    say(f"{what}: {len(found.changes)} changes, {found.alike:.1%} of the words are the same")
 
 
 def rollback(options: argparse.Namespace) -> int:
