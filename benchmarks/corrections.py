@@ -3,8 +3,8 @@
     make bench NAME=corrections
 
 A channel of VIDEOS videos with SEGMENTS segments of WORDS words each is made in the database itself, in a PostgreSQL of
-its own; PLACES of them say "confu i". A finds all places, corrects them as `channelscribe correct --everywhere` does, and
-undoes it; B replaces the text in the same segments in one statement, without records, words, times or names.
+its own; PLACES of them say "confu i". A finds all places, corrects them as `channelscribe correct --everywhere` does,
+and undoes it; B replaces the text in the same segments in one statement, without records, words, times or names.
 """
 
 from __future__ import annotations
