@@ -98,6 +98,9 @@ def test_it_has_one_top_level_name_and_carries_the_project(wheel: Path) -> None:
     assert {name.partition("/")[0].partition("-")[0] for name in names} == {"channelscribe"}
     carried = {name.removeprefix(f"{PROJECT}/").partition("/")[0] for name in names if name.startswith(f"{PROJECT}/")}
     assert carried == {*CODE, "config.yaml", "prefect.yaml"}
+    room = ROOT / "channelscribe" / "web"
+    pages = {str(path.relative_to(ROOT)) for part in ("static", "templates") for path in (room / part).iterdir()}
+    assert len(pages) > 10 and pages <= set(names)
     modules = {str(path.relative_to(ROOT)) for part in CODE for path in (ROOT / part).rglob("*.py")}
     assert modules == {
         name.removeprefix(f"{PROJECT}/") for name in names if name.startswith(PROJECT) and name.endswith(".py")
