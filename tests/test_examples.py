@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 import subprocess
 import sys
 from datetime import date
@@ -12,6 +14,7 @@ import pytest
 
 from channelscribe.catalogue.connection import Database
 from channelscribe.sample import world
+from flows.cli import parser
 from tests.catalogue.conftest import catalogue, empty_database, new_database, one_database, server
 from tests.conftest import clean_environment
 from tests.web.conftest import publish, said
@@ -94,3 +97,23 @@ def test_transcribe_files(tmp_path: Path) -> None:
     assert done.returncode == 1, done.stderr
     assert "missing.mp3: missing.mp3 is not a file." in done.stderr
     assert "the first words:" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "schema"), [("github-actions.yml", "github-workflows"), ("gitlab-ci.yml", "gitlab-ci")]
+)
+def test_ci_files_are_what_their_service_reads(name: str, schema: str) -> None:
+    file = EXAMPLES / "ci" / name
+    check = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", f"vendor.{schema}", str(file)]
+    done = subprocess.run(check, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_ci_files_give_commands_that_the_program_knows(capsys: pytest.CaptureFixture[str]) -> None:
+    text = "".join(path.read_text(encoding="utf-8") for path in (EXAMPLES / "ci").glob("*.yml"))
+    found = re.findall(r"(?:^|[\s;&])(channelscribe (?:run|deploy|sync|status)\b[^\n&|;>]*)", text)
+    assert len(found) >= 4
+    for line in found:
+        words = shlex.split(re.sub(r"\$\{\{.*?\}\}|\$\w+", "x", line.strip().strip("'\"")))
+        parser().parse_args(words[1:])
+    assert capsys.readouterr().err == ""
