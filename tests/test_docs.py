@@ -15,9 +15,11 @@ from types import ModuleType
 
 import pytest
 
+from channelscribe.local_stack.places import Places
 from channelscribe.sample import world
 from channelscribe.settings.registry import SettingsRegistry, parse_assignment
 from channelscribe.settings.travel import refuse_own
+from channelscribe.store import layout
 from flows.cli import WITHIN, parser
 
 ROOT = Path(__file__).parent.parent
@@ -247,3 +249,24 @@ def test_what_the_session_finds_is_in_the_sample() -> None:
     at = next(word.start for word in episode.script.words if word.text.lower().startswith("strange"))
     assert found[2].replace("**", "").rstrip("?") in episode.script.text.replace("?", "")
     assert 0 <= at - int(found[4]) < 10
+
+
+def test_the_files_page_has_all_places() -> None:
+    page = (DOCS / "reference" / "files.md").read_text(encoding="utf-8")
+    told = set(re.findall(r"`(?:library/)?([a-z_]+)(?:/|\.json`)", page))
+    video, digest = ("site", "id"), "a" * 64
+    keys = (
+        layout.archive_key(*video),
+        layout.part_key(*video, digest, "1", "mp3"),
+        layout.original_key(*video, "140", "m4a"),
+        layout.speech_key(*video, digest),
+        layout.checkpoint_key("align", digest),
+        layout.transcript_key(*video, digest, "srt"),
+        layout.publisher_key(*video, "en", "srt"),
+        layout.reading_key(*video, digest),
+        layout.result_key("prepare", 1, digest),
+        layout.feed_key("name"),
+    )
+    assert {key.partition("/")[0] for key in keys} <= told
+    places = Places(Path("data"))
+    assert {path.name for path in (places.postgres, places.prefect, places.logs, places.copies)} <= told
