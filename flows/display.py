@@ -22,6 +22,7 @@ from channelscribe.errors import CatalogueError
 from flows.output import duration, printable, shortened, tell
 
 POLL_SECONDS = 0.5
+"""On a terminal; lines in a file are in no hurry."""
 WIDEST = 44
 """Characters of a title on a terminal."""
 DOING = {
@@ -71,7 +72,7 @@ class Display:
             self._live.stop()
 
     def _follow(self) -> None:
-        while not self._over.wait(POLL_SECONDS):
+        while not self._over.wait(POLL_SECONDS if self._live else 2 * POLL_SECONDS):
             self._look()
 
     def _look(self) -> None:

@@ -100,6 +100,8 @@ def prefect_environment(places: Places, api_url: str) -> dict[str, str]:
         "PREFECT_API_URL": api_url,
         "PREFECT_SERVER_EPHEMERAL_ENABLED": "false",
         "PREFECT_CLI_PROMPT": "false",
+        # Each process sends what it logged in so many seconds in one request, if there is anything; two by default.
+        "PREFECT_LOGGING_TO_API_BATCH_INTERVAL": "5",
         # What the library logs during a run is shown with the run in the UI.
         "PREFECT_LOGGING_EXTRA_LOGGERS": "channelscribe,tasks",
     }
