@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import functools
-import http.server
 import json
 import re
-import threading
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
@@ -15,6 +12,7 @@ from urllib.parse import urljoin, urlsplit
 import pytest
 from lxml import etree
 from playwright.sync_api import Browser, expect
+from starlette.staticfiles import StaticFiles
 from starlette.testclient import TestClient
 
 from channelscribe.catalogue.connection import execute
@@ -23,7 +21,7 @@ from channelscribe.transcript import FILE_FORMATS
 from channelscribe.web.app import Room
 from channelscribe.web.site import build, words_of_text
 from tests.catalogue.records import SITE
-from tests.web.conftest import CHROMIUM, VIDEO, publish, said, wave
+from tests.web.conftest import CHROMIUM, VIDEO, publish, said, served, wave
 from tests.web.test_browser import HEARD, HOSTILE, point_of, ready, watched
 
 
@@ -131,15 +129,8 @@ def folder_address(room: Room, tmp_path: Path) -> Iterator[str]:
     publish(room.database, "hostile", said(20.0, last=HOSTILE), title=HOSTILE, description=HOSTILE)
     build(room, tmp_path / "site")
 
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *_: object) -> None:
-            pass
-
-    handler = functools.partial(Quiet, directory=str(tmp_path / "site"))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-        server.shutdown()
+    with served(StaticFiles(directory=tmp_path / "site", html=True)) as url:
+        yield url
 
 
 @pytest.mark.slow
