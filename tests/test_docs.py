@@ -8,6 +8,7 @@ import importlib.util
 import os
 import re
 import shlex
+import tomllib
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -15,10 +16,14 @@ from types import ModuleType
 
 import pytest
 
+from channelscribe import __version__
+from channelscribe.catalogue.search_query import LANGUAGES
 from channelscribe.local_stack.places import Places
 from channelscribe.sample import world
+from channelscribe.settings import Settings
 from channelscribe.settings.registry import SettingsRegistry, parse_assignment
 from channelscribe.settings.travel import refuse_own
+from channelscribe.speech.registry import BUILT_IN
 from channelscribe.store import layout
 from flows.cli import WITHIN, parser
 
@@ -270,3 +275,23 @@ def test_the_files_page_has_all_places() -> None:
     assert {key.partition("/")[0] for key in keys} <= told
     places = Places(Path("data"))
     assert {path.name for path in (places.postgres, places.prefect, places.logs, places.copies)} <= told
+
+
+def test_numbers_and_names_in_the_readme_are_those_of_the_code() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert f"channelscribe-{__version__}-py3-none-any.whl[all]" in text and project["version"] == __version__
+    assert f"the forms of {len(set(LANGUAGES.values()))} languages" in text
+    assert f"http://{Settings().web.listen}" in text
+    versions = [each.rpartition(" ")[2] for each in project["classifiers"] if re.search(r"Python :: 3\.\d+$", each)]
+    assert f"Python {' or '.join(versions)}" in text
+    assert project["requires-python"] == f">={versions[0]},<3.{int(versions[-1].partition('.')[2]) + 1}"
+    for name in re.findall(r"`((?:small|large|base|tiny)[a-z0-9-]*)`", text):
+        assert name in BUILT_IN
+    assert project["license"] in text
+
+
+def test_the_changelog_has_this_version_and_what_comes() -> None:
+    heads = re.findall(r"^## (.+)$", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert heads[0] == "Unreleased"
+    assert re.fullmatch(rf"{re.escape(__version__)} – \d{{4}}-\d\d-\d\d", heads[1])
