@@ -287,8 +287,10 @@ def parser() -> Parser:
     correct.add_argument("--speaker", metavar="NAME", help="who says what is said in the span TIME, such as 1:05-1:20")
     correct.add_argument("--import", dest="file", metavar="FILE", help="an edited srt, vtt or txt of the video")
 
-    corrections = command("corrections", "what was corrected: list, or undo by numbers")
-    corrections.add_argument("action", nargs="?", choices=["list", "undo"], default="list", help="default: list")
+    corrections = command("corrections", "what was corrected: list it, undo it by numbers, or print settings from it")
+    corrections.add_argument(
+        "action", nargs="?", choices=["list", "undo", "glossary"], default="list", help="default: list"
+    )
     corrections.add_argument("number", nargs="*", type=count, metavar="NUMBER", help="of a correction, as listed")
     corrections.add_argument("--video", metavar="VIDEO", help="only of this video")
     corrections.add_argument("--channel", metavar="NAME", help="only in this source (title, id or URL)")

@@ -75,10 +75,11 @@ def repair_readings(video: VideoWork, lost: Missing, options: Options, done: Rep
     for row in catalogue().run(transcripts.versions, video.pk):
         if row.reading_key not in lost.keys.get("readings", ()):
             continue
-        found, _, transcript = catalogue().run(transcripts.transcript_of, video.pk, row.version, recognized=True)
+        as_first = row.reading_key == key_of(video, row, options, recognized=True)
+        found, _, transcript = catalogue().run(transcripts.transcript_of, video.pk, row.version, recognized=as_first)
         reading = read_transcript(transcript, settings_of(options).text)
         with step(video, "read"):
-            if key_of(video, row, options) == row.reading_key:
+            if row.reading_key in (key_of(video, row, options), key_of(video, row, options, recognized=True)):
                 store().put_json(reading.to_dict(), row.reading_key)
             elif found.current_transcript_pk == row.id:
                 publish_reading(video, row, reading, options)

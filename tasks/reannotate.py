@@ -81,7 +81,7 @@ def read_together(
     def read_back() -> Iterator[Transcript]:
         for video in videos:
             try:
-                _, row, transcript = catalogue().run(transcripts.transcript_of, video.pk, recognized=True)
+                _, row, transcript = catalogue().run(transcripts.transcript_of, video.pk)
             except UnknownVideo as error:  # taken down meanwhile
                 ended[video.pk] = error
                 continue
@@ -113,13 +113,15 @@ def publish_reading(video: VideoWork, row: TranscriptRow, reading: Reading | Non
         row.files,
         row.models,
         reading_key=key,
+        read_with=row.corrected,
     )
 
 
-def key_of(video: VideoWork, row: TranscriptRow, options: Options) -> str:
-    return reading_key(
-        video.site, video.video_id, content_key(READ.version, *reading_parts(row.transcript_id, options))
-    )
+def key_of(video: VideoWork, row: TranscriptRow, options: Options, *, recognized: bool = False) -> str:
+    """The reading of what people corrected in it, or of what was `recognized`, as it is read first."""
+    corrected = f"-{row.corrected}" if row.corrected and not recognized else ""
+    parts = reading_parts(row.transcript_id + corrected, options)
+    return reading_key(video.site, video.video_id, content_key(READ.version, *parts))
 
 
 def by_words(videos: list[VideoWork], most: int = WORDS) -> list[list[VideoWork]]:

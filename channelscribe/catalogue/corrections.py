@@ -58,9 +58,11 @@ if TYPE_CHECKING:
 __all__ = [
     "Change",
     "Listed",
+    "as_if_recognized",
     "correct",
     "correct_speaker",
     "everywhere",
+    "glossary",
     "imported",
     "listed",
     "record",
@@ -775,7 +777,77 @@ def _text_and_offsets(lines: Sequence[Any], edits: Mapping[int, list[Edit]]) -> 
                 first, last = max(0, edit.first - lead), min(len(said), edit.last - lead)
                 whole.append(Edit(at + first, at + max(first, last), edit.text))
         at += len(said) + 1
-    return " ".join(line.text.strip() for line in lines if line.text.strip()), Offsets(whole)
+    return _joined(line.text for line in lines), Offsets(whole)
+
+
+def as_if_recognized(session: Session, transcript: int, reading: Mapping[str, Any]) -> dict[str, Any]:
+    """A reading of the corrected text as if it were of the recognized one, which `replay` corrects again."""
+    query = "SELECT video_pk FROM transcript WHERE id = :transcript"
+    video = execute(session, query, transcript=transcript).scalar_one()
+    rows = list(execute(session, ACTIVE, videos=[video]))
+    version = _versions(session, [video])[transcript]
+    each = _Work(version, rows, _Speakers(session, [version]))
+    _load(session, [version], {})
+    each.place(whole=True)
+    each.render()
+    lines = execute(session, TEXTS, transcripts=[transcript]).all()
+    recognized = _joined(line.text if line.was is None else line.was for line in lines)
+    back = _text_and_offsets(lines, each.edits)[1].back(recognized)
+
+    def of_recognized(item: dict[str, Any]) -> dict[str, Any]:
+        start, end = back.span(item["start_char"], item["end_char"])
+        if not back.touched(item["start_char"], item["end_char"]):
+            return item | {"start_char": start, "end_char": end}
+        text = recognized[start:end]
+        return (
+            item
+            | {"text": text, "start_char": start, "end_char": end}
+            | ({"key": entity_key(text)} if "key" in item else {})
+        )
+
+    return {
+        **reading,
+        **{name: [of_recognized(item) for item in reading.get(name, [])] for name in ("sentences", "entities")},
+    }
+
+
+def _joined(texts: Iterable[str]) -> str:
+    """As `Transcript.text` joins them."""
+    return " ".join(text.strip() for text in texts if text.strip())
+
+
+GLOSSARY = """
+SELECT lower(seen) AS heard, new AS written, count(*) AS places FROM correction JOIN video ON video.id = video_pk
+WHERE undone_at IS NULL AND new <> '' AND {where} GROUP BY 1, 2 ORDER BY places DESC, 1, 2
+"""
+MOST_WORDS = 4
+"""Of an entry of a glossary; longer ones are sentences that were put right."""
+
+
+def glossary(session: Session, *, channel: str | None = None, least: int = 2) -> dict[str, str]:
+    """What is heard again and again, and how it is written: `speech.rewrite` for the next transcripts of a source.
+
+    `least` places must have been corrected alike. Raises UnknownSource.
+    """
+    where, values = "true", dict[str, Any]()
+    if channel is not None:
+        if not listings.known_channel(session, channel):
+            raise listings.unknown_channel(session, channel)
+        where, values = listings.IN_CHANNEL, {"channel": clean_text(channel)}
+    counted: dict[tuple[str, str], int] = {}
+    for row in execute(session, GLOSSARY.format(where=where), **values):
+        heard, written = " ".join(map(plain, row.heard.split())), _without_edges(row.written)
+        if heard and len(heard.split()) <= MOST_WORDS and heard != written:
+            counted[heard, written] = counted.get((heard, written), 0) + row.places
+    made: dict[str, str] = {}
+    for (heard, written), places in sorted(counted.items(), key=lambda each: -each[1]):
+        if places >= least:
+            made.setdefault(heard, written)
+    return made
+
+
+def _without_edges(text: str) -> str:
+    return text.strip(' .,;:!?…"“”„«»()[]')
 
 
 STANDINGS = """

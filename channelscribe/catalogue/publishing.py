@@ -31,6 +31,7 @@ from channelscribe.catalogue.states import State
 from channelscribe.catalogue.tables import TranscriptRow
 from channelscribe.catalogue.videos import advance
 from channelscribe.catalogue.words import note_words
+from channelscribe.errors import TextError
 from channelscribe.transcript import Transcript, Turn
 
 __all__ = ["COLUMNS", "copy_blocks", "entity_rows", "publish", "segment_rows", "sentence_rows", "speaker_rows"]
@@ -48,14 +49,16 @@ def publish(
     *,
     reading_key: str | None = None,
     checkpoint_keys: Sequence[str] = (),
+    read_with: str | None = None,
 ) -> int:
     """Make `transcript` the video's current one and give the lease back; returns its version, from 1.
 
     `reading` is a reading's `to_dict` and `reading_key` its file, `files` maps formats to store keys, `models` adds
     to the transcript's, `checkpoint_keys` are what it was made from. A `transcript_id` that the video has already
     keeps its rows and version, and becomes current again; another reading of it takes the place of the one before.
-    Transcript and reading are as recognized: what people corrected in the video is corrected in the rows here.
-    Raises LeaseLost.
+    Transcript and reading are as recognized: what people corrected in the video is corrected in the rows here. A
+    reading of the corrected text says with which corrections it was made (`read_with`, the row's `corrected`).
+    Raises LeaseLost, and TextError where a reading was made with other corrections than there are now.
     """
     video = held(session, video_pk, owner)
     row = session.exec(
@@ -67,7 +70,13 @@ def publish(
         _copy(session, "segment", segment_rows(row.id, transcript))
         _copy(session, "speaker", speaker_rows(row.id, transcript))
         note_words(session, row.id)
-    _replace_reading(session, row, reading, transcript, _identity(reading, reading_key))
+    identity = _identity(reading, reading_key)
+    if read_with is not None and row.reading_id != identity:
+        session.refresh(row)
+        if row.corrected != read_with:
+            raise TextError("its transcript was corrected while it was read.", remedy="Read it again.")
+        reading = corrections.as_if_recognized(session, row.id, reading)
+    _replace_reading(session, row, reading, transcript, identity)
     row.reading_key = reading_key
     session.add(row)
     note_checkpoints(session, video_pk, checkpoint_keys)

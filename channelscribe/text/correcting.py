@@ -331,7 +331,7 @@ def _corrected(
             end += 1
         elif not text and segment.text[max(0, begin - 1) : begin].isspace():
             begin -= 1
-        edits.append(Edit(begin, end, text))
+        edits.append(_without_marks(segment.text, Edit(begin, end, text)))
     words: list[Word] = []
     starts = {first: (last, made) for first, last, made, _ in parts}
     skip = -1
@@ -342,6 +342,16 @@ def _corrected(
         elif number > skip:
             words.append(Word(token.text, token.start, token.end, token.score, token.speaker, token.aligned))
     return replace(segment, text=_edited(segment.text, edits), words=words), edits
+
+
+def _without_marks(text: str, edit: Edit) -> Edit:
+    """Only what differs of the marks around the words, so that a name does not get them."""
+    first, last, new = edit.first, edit.last, edit.text
+    while first < last and new and text[last - 1] == new[-1] and not _is_letter(new[-1]):
+        last, new = last - 1, new[:-1]
+    while first < last and new and text[first] == new[0] and not _is_letter(new[0]):
+        first, new = first + 1, new[1:]
+    return Edit(first, last, new)
 
 
 def _edited(text: str, edits: Sequence[Edit]) -> str:
@@ -461,6 +471,13 @@ class Offsets:
         self._before = [0]
         for edit in edits:
             self._before.append(self._before[-1] + len(edit.text) - (edit.last - edit.first))
+
+    def back(self, text: str) -> Offsets:
+        """The way back to the `text` before the edits."""
+        return Offsets([
+            Edit(edit.first + shift, edit.first + shift + len(edit.text), text[edit.first : edit.last])
+            for edit, shift in zip(self._edits, self._before, strict=False)
+        ])  # fmt: skip
 
     def touched(self, start: int, end: int) -> bool:
         """Whether anything was edited within the characters [start, end)."""

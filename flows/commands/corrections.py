@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import getpass
+import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
@@ -109,6 +110,17 @@ def corrections(options: argparse.Namespace) -> int:
             "Which correction is to be undone?", remedy="`channelscribe corrections list` tells the numbers."
         )
     settings, _ = run_settings(options)
+    if options.action == "glossary":
+        with database(settings, "corrections") as catalogue:
+            pairs = catalogue.run(records.glossary, channel=options.channel)
+        if options.json:
+            print_json({"rewrite": pairs})
+        else:
+            # JSON is YAML, too: quoted, whatever was said.
+            say("speech:\n  rewrite:" + ("" if pairs else " {}"))
+            for heard, written in pairs.items():
+                say(f"    {json.dumps(heard, ensure_ascii=False)}: {json.dumps(written, ensure_ascii=False)}")
+        return 0
     with database(settings, "corrections", writes=options.action == "undo") as catalogue:
         if options.action == "undo":
             found = catalogue.run(records.undo, options.number, _person(), together=options.together)

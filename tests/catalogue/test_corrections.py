@@ -14,7 +14,7 @@ from channelscribe.catalogue.connection import Database, execute
 from channelscribe.catalogue.corrections import Change, Listed
 from channelscribe.catalogue.search_query import Question
 from channelscribe.catalogue.words import did_you_mean
-from channelscribe.errors import UnknownVideo, UsageError
+from channelscribe.errors import TextError, UnknownVideo, UsageError
 from channelscribe.transcript import Segment, Transcript, Word
 from tests.catalogue.records import OWNER, Video, published, spoken
 from tests.catalogue.records import Listed as Listing
@@ -218,7 +218,7 @@ def test_names_and_sentences_move_with_the_words(catalogue: Database) -> None:
     correct(catalogue, "v", 5.0, "knows", "would know")
     found = catalogue.run(entities.entity_counts)
     assert [(each.text, each.key, each.label) for each in found] == [
-        ("ComfyUI,", "comfyui", "ORG"),
+        ("ComfyUI", "comfyui", "ORG"),
         ("Pip", "pip", "PERSON"),
     ]
     assert [hit.video for hit in catalogue.run(search.search, Question("", entity="ComfyUI"))] == ["v"]
@@ -254,6 +254,52 @@ def test_a_reading_that_is_made_anew_is_corrected_too(catalogue: Database) -> No
     with catalogue.session() as session:
         start = execute(session, "SELECT start_char FROM entity").scalar_one()
     assert catalogue.run(transcripts.transcript_of, "v")[2].text[start : start + 3] == "Pip"
+
+
+def test_the_corrected_text_is_read_and_its_new_names_are_found(catalogue: Database) -> None:
+    published(catalogue, spoken(*TALK), Video("v"))
+    made = [
+        *correct(catalogue, "v", 0.0, "today", "Well, this day"),
+        *correct(catalogue, "v", 1.5, "confu i", "ComfyUI"),
+    ]
+    _, row, shown = catalogue.run(transcripts.transcript_of, "v")
+
+    def name(words: str, start: float) -> dict[str, Any]:
+        at = shown.text.index(words)
+        return {"text": words, "key": words.lower(), "label": "ORG", "start_char": at, "end_char": at + len(words),
+                "start": start, "end": start + 0.4, "speaker": "S0"}  # fmt: skip
+
+    reading = {"entities": [name("ComfyUI", 1.2), name("Pip", 5.2)]}
+    (video,) = catalogue.run(videos.find_videos, "v")
+
+    def publish(read_with: str | None) -> None:
+        catalogue.run(leases.claim, [video.id], OWNER, 60, only_due=False)
+        recognized = catalogue.run(transcripts.transcript_of, "v", recognized=True)[2]
+        given = (video.id, OWNER, row.transcript_id, recognized, reading, {})
+        catalogue.run(publishing.publish, *given, reading_key="processed/k.json", read_with=read_with)
+
+    with pytest.raises(TextError, match="corrected while it was read"):
+        publish("other")
+    publish(row.corrected)
+
+    def names() -> list[tuple[str, str]]:
+        with catalogue.session() as session:
+            rows = execute(session, "SELECT text, key, start_char, end_char FROM entity ORDER BY index").all()
+        text = catalogue.run(transcripts.transcript_of, "v")[2].text
+        assert [text[each.start_char : each.end_char] for each in rows] == [each.text for each in rows]
+        return [(each.text, each.key) for each in rows]
+
+    assert names() == [("ComfyUI", "comfyui"), ("Pip", "pip")]
+    catalogue.run(corrections.undo, [each.number for each in made], BY)
+    assert names() == [("Confu I", "confu i"), ("Pip", "pip")]
+
+
+def test_what_was_corrected_alike_is_a_glossary(catalogue: Database) -> None:
+    published(catalogue, spoken(*TALK), Video("v"))
+    corrected(catalogue, catalogue.run(corrections.everywhere, "confu i", "ComfyUI"))
+    correct(catalogue, "v", 5.0, "pip", "Pipp")
+    assert catalogue.run(corrections.glossary) == {"confu i": "ComfyUI"}
+    assert catalogue.run(corrections.glossary, channel="Channel One", least=1) == {"confu i": "ComfyUI", "pip": "Pipp"}
 
 
 def test_a_speaker_by_time(catalogue: Database) -> None:
