@@ -36,7 +36,7 @@ test-long: setup  ## the longest: kills and faults on whole stacks, the system's
 	$(BIN)/pytest -n 3 --no-loadscope-reorder -m long
 
 test-fast: setup  ## the library's tests: no engine, no models, under a minute
-	$(BIN)/pytest -m "not speech and not stack and not slow" -n auto tests
+	$(BIN)/pytest -m "not speech and not stack and not slow and not long" -n auto tests
 
 check: setup  ## what CI checks beside the tests: lint, types, floors, the lock
 	$(BIN)/ruff check .

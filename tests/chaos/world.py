@@ -119,9 +119,13 @@ class World:
             self._serve_pools()
 
     def join(self) -> None:
-        """Share the stack that another process starts: it stays when that one is killed."""
+        """Share the stack that another process starts: it stays when that one is killed. What it starts has its
+        environment, and the plugin with it.
+        """
         settled("a stack", lambda: running_addresses(Settings(data_dir=self.data)).prefect_api_url)
-        self.stack = self._open.enter_context(LocalStack(Settings(data_dir=self.data), command="the kill matrix"))
+        self.stack = self._open.enter_context(
+            LocalStack(Settings(data_dir=self.data), ["database"], command="the kill matrix")
+        )
         self.stack.wait_ready()
 
     def part(self) -> None:
