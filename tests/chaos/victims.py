@@ -45,17 +45,17 @@ def scheduler(world: World) -> None:
 
 
 def prefect(world: World) -> None:
-    kill(world.service("prefect"))
+    kill(world.service("prefect-server"))
 
 
 def postgres(world: World) -> None:
-    kill(world.service("database"))
+    kill(world.service("postgres"))
 
 
 def gpu_run(world: World) -> None:
     """Only the process of the run: its worker tells the server. Where there is none yet, the worker."""
-    runs = runs_of(world.service("pool-gpu"))
-    for each in runs or [world.service("pool-gpu")]:
+    runs = runs_of(world.service("pool-workers"))
+    for each in runs or [world.service("pool-workers")]:
         kill(each)
 
 
@@ -63,7 +63,7 @@ def gpu_worker(world: World) -> None:
     """The worker and the run that it started: nobody is left to tell the server. Its silence does, in time: the matrix
     does not wait for that, it sweeps as if more than an hour had passed.
     """
-    worker = world.service("pool-gpu")
+    worker = world.service("pool-workers")
     for each in [worker, *runs_of(worker)]:
         kill(each)
     with temporary_settings({PREFECT_API_URL: world.stack.addresses.prefect_api_url}):
