@@ -7,11 +7,13 @@ with the reason codes of docs/reasons.md. Audio is read by ranges from the folde
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import date
 from typing import TYPE_CHECKING, Annotated, Any
 
+import orjson
 from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import RedirectResponse, Response, StreamingResponse
 
@@ -250,8 +252,7 @@ def api(room: Room) -> APIRouter:
         limit: Annotated[int, Query(ge=1, le=1000, examples=[20])] = 200,
     ) -> Response:
         """The people, places and organizations that were named."""
-        found = database.read(names.entity_counts, channel=channel, label=label, limit=limit)
-        return json_answer(request, {"entities": [each.to_dict() for each in found]})
+        return json_answer(request, {"entities": names_in(room, channel, label, limit)})
 
     @router.get("/segments.jsonl", responses=_content("application/jsonl"), tags=["library"])
     def segments(
@@ -323,6 +324,18 @@ def search_page(room: Room, question: Question, limit: int, after: str | None, f
         for hit in hits
     ]
     return {"hits": told, "next": hits[-1].place if len(hits) == limit else None, "facets": counted}
+
+
+def names_in(room: Room, channel: str | None, label: str | None, limit: int) -> list[dict[str, Any]]:
+    """The most mentioned names. All mentions of a library are counted for it, so an answer holds for a minute."""
+
+    def counted() -> bytes:
+        found = room.database.read(names.entity_counts, channel=channel, label=label, limit=limit)
+        return as_json([each.to_dict() for each in found])
+
+    body, _ = room.recent.get(content_key("names", channel, label, limit, int(time.monotonic() // 60)), counted)
+    told: list[dict[str, Any]] = orjson.loads(body)
+    return told
 
 
 def difference(room: Room, site: str, video: str, old: int | None, new: int | None) -> dict[str, Any]:

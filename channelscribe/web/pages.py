@@ -25,7 +25,6 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
-from channelscribe.catalogue import entities as names
 from channelscribe.catalogue import transcripts
 from channelscribe.catalogue.search import HIGHLIGHT
 from channelscribe.catalogue.search_query import LONGEST_QUERY, Question
@@ -35,7 +34,7 @@ from channelscribe.transcript import FILE_FORMATS
 from channelscribe.web import models, records
 from channelscribe.web.access import COOKIE, SESSION_SECONDS
 from channelscribe.web.answers import answer
-from channelscribe.web.api import difference, search_page
+from channelscribe.web.api import difference, names_in, search_page
 from channelscribe.web.syncs import start_sync
 
 if TYPE_CHECKING:
@@ -386,10 +385,8 @@ def pages(room: Room) -> APIRouter:
 
     @router.get("/names")
     def named(request: Request, label: str = "", channel: str = "") -> Response:
-        asked = {"channel": channel[:2000] or None, "label": label[:40] or None}
-        found = database.read(names.entity_counts, limit=300, **asked)
+        told = names_in(room, channel[:2000] or None, label[:40] or None, 300)
         labels = [(each, _with("/names", {"label": each, "channel": channel})) for each in LABELS]
-        told = [each.to_dict() for each in found]
         return page(request, "names.html", here="names", names=told, labels=labels, chosen=label, channel=channel)
 
     @router.get("/activity")
