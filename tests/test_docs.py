@@ -115,7 +115,10 @@ def commands(page: Path) -> Iterator[str]:
             if words and words[0].rpartition("/")[2] == "channelscribe":
                 ends = [n for n, word in enumerate(words) if word in ("|", "&&", ">", "2>", "&", ";")]
                 # [--optional VALUE] in a synopsis is given like the rest.
-                yield shlex.join(re.sub(r"^\[(?=-)|(?<=\w)\]$", "", word) for word in words[: min(ends, default=None)])
+                yield shlex.join(
+                    re.sub(r"^\[(--\w[^\]]*)\]?$|^([^\[]*\w)\]$", r"\1\2", word)
+                    for word in words[: min(ends, default=None)]
+                )
 
 
 TYPED = [(page, line) for page in PAGES if page.name != "commands.md" for line in commands(page)]

@@ -5,15 +5,19 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from datetime import date
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 
 from channelscribe.catalogue.connection import Database
 from channelscribe.sample import world
+from channelscribe.settings.registry import SettingsRegistry
+from deployments.channels import channels
 from flows.cli import parser
 from tests.catalogue.conftest import catalogue, empty_database, new_database, one_database, server
 from tests.conftest import clean_environment
@@ -22,7 +26,7 @@ from tests.web.conftest import publish, said
 __all__ = ["catalogue", "empty_database", "new_database", "one_database", "server"]
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
-TRIED = {"passages.py", "search_library.py", "transcribe_files.py"}
+TRIED = {"channels.yaml", "channelscribe.yaml", "passages.py", "search_library.py", "transcribe_files.py"}
 
 
 def run(folder: Path, name: str, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
@@ -117,3 +121,23 @@ def test_ci_files_give_commands_that_the_program_knows(capsys: pytest.CaptureFix
         words = shlex.split(re.sub(r"\$\{\{.*?\}\}|\$\w+", "x", line.strip().strip("'\"")))
         parser().parse_args(words[1:])
     assert capsys.readouterr().err == ""
+
+
+def test_channels_are_schedules() -> None:
+    declared = channels(EXAMPLES / "channels.yaml")
+    assert len(declared) == 3
+
+
+def test_channels_of_the_how_to_are_schedules(tmp_path: Path) -> None:
+    page = (EXAMPLES.parent / "docs" / "how-to" / "server.md").read_text(encoding="utf-8")
+    block = re.search(r"\n\n((?:    .*\n)+)", page[page.index("    # channels.yaml") - 2 :])
+    assert block
+    (tmp_path / "channels.yaml").write_text(dedent(block[1]), encoding="utf-8")
+    assert len(channels(tmp_path / "channels.yaml")) == 2
+
+
+def test_settings_are_settings(tmp_path: Path) -> None:
+    shutil.copy(EXAMPLES / "channelscribe.yaml", tmp_path)
+    settings = SettingsRegistry(environ={}, folder=tmp_path).resolve()
+    assert str(settings.data_dir) == "/srv/talks"
+    assert [rule.model for rule in settings.speech.rules] == ["large-v3-turbo", "base"]
