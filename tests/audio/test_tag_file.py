@@ -12,10 +12,11 @@ import mutagen
 import numpy as np
 import pytest
 import soundfile  # type: ignore[import-untyped]
+from mutagen import id3
 
 from channelscribe.audio.cover import cover_jpeg
 from channelscribe.audio.ffmpeg import ffmpeg_path
-from channelscribe.audio.probe import probe
+from channelscribe.audio.probe import chapters_in, probe
 from channelscribe.audio.tags import tag_file
 from tests.audio.conftest import Encode
 
@@ -94,3 +95,21 @@ def test_a_raw_wave_without_a_tag_gets_one(tmp_path: Path) -> None:
     path = tmp_path / "a.wav"
     path.write_bytes(file.getvalue())
     assert tag_file(path, TAGS)
+
+
+def test_the_chapters_of_an_mp3_are_read(encode: Encode, original: Path) -> None:
+    """ID3's CHAP frames, as podcasts have them: https://id3.org/id3v2-chapters-1.0"""
+    path = encode("a.mp3", "-i", original, "-t", "4")
+    assert chapters_in(path) == ()
+    tags: Any = mutagen.File(path)  # type: ignore[attr-defined]
+    for number, (start, title) in enumerate([(0, "Opening"), (1500, "Ä second")]):
+        frames: Any = id3
+        chapter = frames.CHAP(
+            element_id=f"c{number}", start_time=start, end_time=start + 1500, start_offset=0xFFFFFFFF,
+            end_offset=0xFFFFFFFF, sub_frames=[frames.TIT2(encoding=3, text=[title])],
+        )  # fmt: skip
+        tags.tags.add(chapter)
+    tags.save()
+    assert chapters_in(path) == ((0.0, "Opening"), (1.5, "Ä second"))
+    (path.parent / "text.mp3").write_bytes(b"no sound")
+    assert chapters_in(path.parent / "text.mp3") == ()
