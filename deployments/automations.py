@@ -1,17 +1,24 @@
-"""What the server does by itself about runs that stopped living, or do not end.
+"""What the server does by itself: about runs that stopped living or do not end, and to tell people of troubles.
 
-Only runs of deployments: they carry the tag `channelscribe`. A person who switches an automation off finds it off
-after the next deploy, too.
+The former are about runs of deployments only: they carry the tag `channelscribe`. The latter go to the notification
+blocks that `notify.to` and channels name, once a day for each source. A person who switches an automation off finds it
+off after the next deploy, too.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import timedelta
+from uuid import UUID
 
 from prefect.events.schemas.automations import AutomationCore
 
+from channelscribe.errors import InvalidSetting
 from channelscribe.settings import Settings
-from deployments.plan import Plan
+from deployments.declared import FROM_GIT, DeclaredSchedule
+from deployments.plan import Plan, found
+from tasks.telling import OUTCOME, QUIET
 from tasks.zombie_runs import HEARTBEAT, LOST_AFTER
 
 TAG = "channelscribe"
@@ -49,6 +56,78 @@ def endless_runs(within: timedelta) -> AutomationCore:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """What people are told of: an event of `tasks.telling`, and the text. Jinja templates of Prefect's."""
+
+    name: str
+    event: str
+    subject: str
+    body: str
+    match: dict[str, list[str]] = field(default_factory=dict)
+
+
+REASON = "{{ event.payload['message'] }} {{ event.payload['remedy'] }} [{{ event.payload['reason'] }}]"
+TROUBLES = (
+    Trouble("needs somebody", "source.needs-operator", "{{ event.resource.name }} needs somebody", REASON),
+    Trouble("blocked", "source.blocked", "{{ event.resource.name }} blocks this address", REASON),
+    Trouble(
+        "failed",
+        "sync.finished",
+        "{{ event.resource.name }}: {{ event.payload['published'] }} published, {{ event.payload['failed'] }} failed",
+        "{{ event.payload['stopped'] or '' }}\n"
+        "{% for each in event.payload['failures'] %}{{ each['title'] or each['video'] }}: {{ each['message'] }}"
+        " [{{ each['reason'] }}]\n{% endfor %}",
+        {OUTCOME: ["failed", "stopped"]},
+    ),
+)
+
+
+def told(trouble: Trouble, block: str, document: UUID, hours: float, sources: dict[str, str] | None) -> AutomationCore:
+    """That a block is told of a trouble: of these sources by the name of the channel, or of all; once in some hours."""
+    of = next(iter(sources), "") if sources else ""
+    wanted = f"channelscribe.source.{sources[of]}" if sources else "channelscribe.source.*"
+    return automation(
+        f"channelscribe: {f'{of} ' if of else ''}{trouble.name}, to {block}",
+        f"Tells {block}, of each source at most once in {hours:g} h.",
+        {
+            "type": "event",
+            "posture": "Reactive",
+            "expect": [f"channelscribe.{trouble.event}"],
+            "match": {"prefect.resource.id": wanted, QUIET: "no", **trouble.match},
+            "for_each": ["prefect.resource.id"],
+            "threshold": 1,
+            "within": timedelta(hours=hours),
+        },
+        {
+            "type": "send-notification",
+            "block_document_id": str(document),
+            "subject": trouble.subject,
+            "body": trouble.body,
+        },
+    )
+
+
+def notifications(plan: Plan, settings: Settings, channels: Sequence[DeclaredSchedule]) -> list[AutomationCore]:
+    """Of the settings and of channels. Raises InvalidSetting for a block that the server does not have."""
+    made: list[AutomationCore] = []
+    targets: list[tuple[str, dict[str, str] | None]] = [(block, None) for block in settings.notify.to]
+    for channel in channels:
+        own = {channel.slug.removeprefix(FROM_GIT): str(channel.parameters["request"]["source"])}
+        targets += [(block, own) for block in channel.notify if block not in settings.notify.to]
+    for block, source in targets:
+        kind, _, name = block.partition("/")
+        document = found(plan.client.read_block_document_by_name, name, kind)
+        if document is None:
+            raise InvalidSetting(
+                f"The server has no notification block {block}.", remedy="Make it in the Prefect UI, then deploy again."
+            )
+        hours = settings.notify.once_in_hours
+        troubles = TROUBLES if source is None else [each for each in TROUBLES if each.event == "sync.finished"]
+        made += [told(each, block, document.id, hours, source) for each in troubles]
+    return made
+
+
 def automation(name: str, description: str, trigger: dict[str, object], action: dict[str, object]) -> AutomationCore:
     said = {"name": name, "description": description, "trigger": trigger, "actions": [action]}
     return AutomationCore.model_validate(said)
@@ -69,8 +148,8 @@ def silent(after: list[str], expect: list[str], within: timedelta) -> dict[str, 
     }
 
 
-def deploy_automations(plan: Plan, settings: Settings) -> None:
-    wanted = automations(settings)
+def deploy_automations(plan: Plan, settings: Settings, channels: Sequence[DeclaredSchedule] = ()) -> None:
+    wanted = [*automations(settings), *notifications(plan, settings, channels)]
     for each in wanted:
         deploy_automation(plan, each)
 

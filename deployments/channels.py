@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
@@ -44,6 +44,7 @@ class Channel(Strict):
     max_minutes: float | None = Field(None, gt=0)
     season: int | None = Field(None, ge=0)
     full: bool = False
+    notify: list[Annotated[str, Field(pattern=r"^[a-z0-9-]+/[a-z0-9-]+$")]] = Field(default_factory=list)
     settings: dict[str, Any] = Field(default_factory=dict)
 
     @field_validator("source")
@@ -87,6 +88,7 @@ class Channel(Strict):
             cron=self.cron,
             timezone=self.timezone,
             active=self.active,
+            notify=self.notify,
             parameters={"request": {"source": self.source, **chosen}},
         )
         made.schedule()

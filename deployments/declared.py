@@ -43,13 +43,16 @@ class WorkPool(Strict):
 
 
 class DeclaredSchedule(Strict):
-    """One schedule; `parameters` are those of its runs. `active` is said to a new one only."""
+    """One schedule; `parameters` are those of its runs. `active` is said to a new one only. `notify` names blocks that
+    are told of its troubles.
+    """
 
     slug: str = Field(pattern=rf"^{FROM_GIT}[a-z0-9-]{{1,60}}$")
     cron: str
     timezone: str = "UTC"
     active: bool = True
     parameters: dict[str, Any] = {}
+    notify: list[str] = []
 
     def schedule(self) -> CronSchedule:
         """Raises ValueError for what is no cron line, or no time zone."""

@@ -72,7 +72,7 @@ def provision(settings: Settings, *, channels_file: Path | None = None, rehearsa
                     deploy_schedules(plan, each.name, deploy_one(plan, each), schedules[each.name])
                 plan.prune("deployment", [each.name for each in wanted], lambda name: remove(plan, name))
                 prune_pools(plan)
-                deploy_automations(plan, settings)
+                deploy_automations(plan, settings, listed)
             return Provisioned(plan.changes, {} if rehearsal else unreachable(plan, documents(settings)))
     except httpx.HTTPStatusError as error:
         told = " ".join(str(error).split())[:300]

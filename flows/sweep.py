@@ -22,7 +22,7 @@ from tasks import maintenance
 from tasks.leases import kept_leases
 from tasks.queue import chosen_videos
 from tasks.resources import run_settings
-from tasks.telling import tell_of_watches
+from tasks.telling import tell_of_held, tell_of_watches
 from tasks.zombie_runs import close_lost_runs
 
 AT_ONCE = 4
@@ -40,6 +40,7 @@ def sweep(request: SweepRequest) -> dict[str, Any]:
     report = {"lost_runs": close_lost_runs(request.dry_run), **maintenance.sweep(retention, request.dry_run)}
     if not request.dry_run:
         tell_of_watches()
+        tell_of_held()
     return {**report, "repaired": repair(settings).to_dict()} if request.repair else report
 
 

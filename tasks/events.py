@@ -25,7 +25,7 @@ from prefect.settings import get_current_settings
 
 from tasks.retry_while_away import patiently
 
-__all__ = ["emit", "flush", "send"]
+__all__ = ["PREFIX", "emit", "flush", "read", "send", "send_as"]
 
 PREFIX = "channelscribe."
 MOST_WAITING = 10_000
@@ -100,6 +100,26 @@ def flush(seconds: float = 60.0) -> bool:
 def send(name: str, resource: str, payload: Mapping[str, Any], *, event_id: UUID, title: str = "") -> None:
     """Tell it now; with the same id again it is the same event. Raises httpx.HTTPError."""
     _post([made(name, resource, payload, title=title, event_id=event_id)])
+
+
+def send_as(number: UUID, name: str, resource: Mapping[str, str], payload: Mapping[str, Any]) -> None:
+    """Tell an event as it was told before, under another id. Raises httpx.HTTPError."""
+    _post([Event(event=name, resource=Resource(dict(resource)), payload=dict(payload), id=number)])
+
+
+def read(wanted: Mapping[str, Any], most: int = 200) -> list[dict[str, Any]]:
+    """The server's events that a filter of Prefect's API finds, the newest first. Raises httpx.HTTPError."""
+    with get_client(sync_client=True) as client:
+        answer = client._client.post("/events/filter", json={"filter": dict(wanted), "limit": min(most, 50)})
+        answer.raise_for_status()
+        told = answer.json()
+        found: list[dict[str, Any]] = told["events"]
+        while told["next_page"] and len(found) < most:
+            answer = client._client.get(told["next_page"])
+            answer.raise_for_status()
+            told = answer.json()
+            found += told["events"]
+    return found
 
 
 def _send_all() -> None:

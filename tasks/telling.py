@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from prefect.blocks.core import Block
 from prefect.settings import get_current_settings
@@ -21,7 +22,17 @@ from tasks import events
 from tasks.records import VideoWork
 from tasks.resources import catalogue, own_settings, store
 
-__all__ = ["failed", "finished", "of_source", "published", "tell_of_watches", "tell_soon", "text_of"]
+__all__ = [
+    "failed",
+    "finished",
+    "of_source",
+    "published",
+    "tell_held",
+    "tell_of_held",
+    "tell_of_watches",
+    "tell_soon",
+    "text_of",
+]
 
 LINES = 5
 MOST_LISTED = 50
@@ -42,6 +53,14 @@ def tell() -> Told:
         events=said if has_server else None,
         blocks=notify if has_server else None,
     )
+
+
+def tell_of_held() -> None:
+    """By the hourly sweep. Never a reason to fail."""
+    try:
+        tell_held()
+    except Exception as error:  # the next sweep does it
+        _log.warning("what was held in quiet hours is told later: %s: %s", type(error).__name__, error)
 
 
 def tell_of_watches() -> None:
@@ -88,7 +107,7 @@ def of_source(source: str, error: BaseException) -> None:
     name = "source.blocked" if ours.then is Then.STOP_SOURCE else "source.needs-operator"
     if ours.then in (Then.STOP_SOURCE, Then.ASK_OPERATOR) or isinstance(ours, AccessUnusable):
         shown = display_url(source) if "://" in source else source
-        events.emit(name, f"source.{shown}", {"source": shown, **_reason(ours)}, title=shown, labels=_labels(ours))
+        _emit(name, f"source.{shown}", {"source": shown, **_reason(ours)}, shown, _labels(ours))
 
 
 def finished(flow: str, summary: Mapping[str, Any], share: float) -> None:
@@ -98,11 +117,48 @@ def finished(flow: str, summary: Mapping[str, Any], share: float) -> None:
     lost, done = int(summary.get("failed") or len(summary.get("failures") or ())), int(summary.get("published") or 0)
     outcome = "stopped" if summary.get("stopped") else "failed" if lost and lost >= share * (lost + done) else "done"
     payload = {**counts, "outcome": outcome}
-    events.emit(f"{flow}.finished", f"source.{source}", payload, title=source, labels={OUTCOME: outcome})
+    _emit(f"{flow}.finished", f"source.{source}", payload, source, {OUTCOME: outcome})
 
 
 OUTCOME, REASON = "channelscribe.outcome", "channelscribe.reason"
 """Labels that automations can look at."""
+
+
+QUIET = "channelscribe.quiet"
+"""The label of what is told in quiet hours: no automation of ours looks at it, until `tell_held` tells it again."""
+HELD = timedelta(hours=26)
+
+
+def tell_held() -> int:
+    """Once the quiet hours are over: the troubles of them, each told again as of now; returns how many.
+
+    They are the server's own events, and their second telling has an id made of the first's: none comes twice.
+    """
+    options = own_settings().notify
+    if options.quiet_hours is None or options.is_quiet(datetime.now(UTC)) or not get_current_settings().api.url:
+        return 0
+    wanted = {
+        "event": {"name": [f"{events.PREFIX}{name}" for name in TROUBLES]},
+        "occurred": {"since": (datetime.now(UTC) - HELD).isoformat()},
+    }
+    found = events.read(wanted)
+    known = {each["id"] for each in found}
+    held = [each for each in found if each["resource"].get(QUIET) == "yes"]
+    again = [(uuid5(UUID(each["id"]), "told later"), each) for each in reversed(held)]
+    late = [(number, each) for number, each in again if str(number) not in known]
+    for number, each in late:
+        resource = {**each["resource"], QUIET: "no"}
+        events.send_as(number, each["event"], resource, each["payload"])
+    return len(late)
+
+
+TROUBLES = ("source.blocked", "source.needs-operator", "sync.finished")
+"""Events that automations tell people of."""
+
+
+def _emit(name: str, resource: str, payload: Mapping[str, Any], title: str, labels: Mapping[str, str]) -> None:
+    quiet = "yes" if own_settings().notify.is_quiet(datetime.now(UTC)) else "no"
+    events.emit(name, resource, payload, title=title, labels={**labels, QUIET: quiet})
 
 
 def _about(video: VideoWork) -> dict[str, Any]:

@@ -7,11 +7,11 @@ compares the three.
 from __future__ import annotations
 
 import re
-from datetime import date
+from datetime import date, datetime
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal, get_args
-from zoneinfo import available_timezones
+from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, field_validator
 from pydantic_core import PydanticCustomError
@@ -292,6 +292,18 @@ class RetentionOptions(Options):
 
 
 class NotifyOptions(Options):
+    to: Annotated[tuple[str, ...], BeforeValidator(by_comma)] = Field(
+        (), description="notification blocks of Prefect, TYPE/NAME, told by `channelscribe deploy`'s automations"
+    )
+    once_in_hours: float = Field(
+        24, gt=0, le=744, description="each of a source's troubles is told at most once in so many hours"
+    )
+    quiet_hours: str | None = Field(
+        None,
+        pattern=r"^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d$",
+        description="hours such as 22:00-07:00 whose troubles are told after them; empty: none",
+    )
+    timezone: str = Field("UTC", description="time zone of quiet_hours, such as Europe/Berlin")
     watches: Path | None = Field(
         None, description="list of watches that `channelscribe deploy` keeps; empty: deployments/watches.yaml"
     )
@@ -301,6 +313,28 @@ class NotifyOptions(Options):
     allow_private_addresses: bool = Field(
         False, description="let webhooks of watches be on this machine or a private network"
     )
+
+    @field_validator("to")
+    @classmethod
+    def _are_blocks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(re.fullmatch(r"[a-z0-9-]+/[a-z0-9-]+", each) for each in value):
+            raise PydanticCustomError("notify_to", "a block is TYPE/NAME, such as slack-webhook/operators")
+        return value
+
+    @field_validator("timezone")
+    @classmethod
+    def _is_zone(cls, value: str) -> str:
+        if value not in available_timezones():
+            raise PydanticCustomError("timezone", "it is no time zone such as Europe/Berlin")
+        return value
+
+    def is_quiet(self, now: datetime) -> bool:
+        """Whether a moment is within the quiet hours, which may go over midnight."""
+        if self.quiet_hours is None:
+            return False
+        begin, _, end = self.quiet_hours.partition("-")
+        clock = f"{now.astimezone(ZoneInfo(self.timezone)):%H:%M}"
+        return begin <= clock < end if begin <= end else clock >= begin or clock < end
 
 
 class SubtitleOptions(Options):
