@@ -91,14 +91,13 @@ def prune_pools(plan: Plan) -> None:
 
 
 def deploy_limits(plan: Plan, settings: Settings) -> None:
-    """All limits that tasks ask for: batches of speech at once, and a rate for each budget.
+    """All limits that tasks ask for: a rate for each budget. Batches of speech at once are the pool's to limit.
 
     One slot that decays is a rate: it is free again when the next video may be asked for. People may switch a limit off
     for a while: that stays.
     """
     client = plan.client
-    limits = {"gpu": (settings.prefect.gpu_runs, 0.0)}
-    limits |= {budget.name: (1, budget.per_second) for budget in budgets(settings.sources)}
+    limits = {budget.name: (1, budget.per_second) for budget in budgets(settings.sources)}
     for name, (slots, per_second) in limits.items():
 
         def write(_: object = None, name: str = name, slots: int = slots, per_second: float = per_second) -> None:

@@ -12,7 +12,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from channelscribe.catalogue.transcripts import Wanted
-from channelscribe.settings.travel import TRAVELLING
+from channelscribe.languages import CODES
+from channelscribe.settings import Settings
+from channelscribe.settings.travel import TRAVELLING, travels
+from channelscribe.speech.registry import BUILT_IN
 from tasks.records import Options, PreparedAudio, VideoWork
 
 if TYPE_CHECKING:
@@ -26,11 +29,35 @@ WEB_ADDRESS = r"^([Hh][Tt][Tt][Pp][Ss]?://[^\s/?#@]+([/?#]\S*)?|file:///\S*)$"
 # The server knows of a day that it is a string, and looks at nothing but its pattern.
 Day = Annotated[date, Field(json_schema_extra={"pattern": r"^\d{4}-\d{2}-\d{2}"})]
 
-# Sections and dotted keys; the server refuses others before a run is made. The run looks at the values.
-RunSettings = Annotated[
-    dict[str, Any],
-    Field(json_schema_extra={"propertyNames": {"pattern": rf"^({'|'.join(TRAVELLING)})(\.[A-Za-z0-9_.-]+)?$"}}),
-]
+
+def _known_settings() -> dict[str, Any]:
+    """JSON Schema of the settings of a run: dotted keys, or sections of keys. The server refuses others before a run is
+    made; the run looks at the values.
+    """
+    dotted, sections = [], {}
+    for section in TRAVELLING:
+        model = Settings.model_fields[section].annotation
+        if not (isinstance(model, type) and issubclass(model, BaseModel)):
+            dotted.append(section)
+            continue
+        names = [name for name in model.model_fields if travels(Settings(), f"{section}.{name}")]
+        free = [name for name in names if "dict[" in str(model.model_fields[name].annotation)]
+        dotted += [section, *(rf"{section}\.{name}" for name in names), *(rf"{section}\.{name}\..+" for name in free)]
+        pattern = "|".join([*names, *(rf"{name}\..+" for name in free)])
+        sections[f"^{section}$"] = {"type": "object", "propertyNames": {"pattern": f"^({pattern})$"}}
+    return {"propertyNames": {"pattern": f"^({'|'.join(dotted)})$"}, "patternProperties": sections}
+
+
+RunSettings = Annotated[dict[str, Any], Field(json_schema_extra=_known_settings())]
+
+
+def choice(*choices: str) -> Any:
+    """A field of the UI with these choices; Prefect's server refuses others."""
+    return Field(max_length=40, json_schema_extra={"enum": list(choices)})
+
+
+Model = Annotated[str, choice("auto", *BUILT_IN)]
+Language = Annotated[str, choice(*sorted(CODES))]
 
 
 def in_order(schema: dict[str, Any]) -> None:
@@ -68,6 +95,12 @@ class SyncRequest(Form):
     min_minutes: float | None = Field(None, title="Minutes at least", description="nothing shorter", ge=0, le=100_000)
     max_minutes: float | None = Field(None, title="Minutes at most", description="nothing longer", gt=0, le=100_000)
     season: int | None = Field(None, title="Season", description="only this season of a podcast", ge=0, le=10_000)
+    model: Model | None = Field(
+        None, title="Model", description="speech model of this run; one of your own: speech.model under settings"
+    )
+    language: Language | None = Field(
+        None, title="Language", description="language that is spoken; empty: the model's own, else detected"
+    )
     dry_run: bool = Field(
         False, title="Dry run", description="only list the source and say what would be done, and why"
     )
@@ -99,7 +132,9 @@ class SyncRequest(Form):
             "published_from": self.since.isoformat() if self.since else None,
             **{name: getattr(self, name) for name in ("newest", "title", "min_minutes", "max_minutes", "season")},
         }
-        return {**self.settings, **{f"filters.{name}": value for name, value in taste.items() if value is not None}}
+        given = {f"filters.{name}": value for name, value in taste.items()}
+        given |= {"speech.model": self.model, "speech.language": self.language}
+        return {**self.settings, **{name: value for name, value in given.items() if value is not None}}
 
 
 class TranscribeRequest(Form):

@@ -11,7 +11,7 @@ from prefect.runtime import flow_run
 
 from channelscribe.settings.travel import to_travel
 from flows.forms import ProcessRequest, ProcessSummary
-from flows.summary import completed, failure_to_read
+from flows.summary import called, completed, failure_to_read
 from tasks.batching import WINDOW
 from tasks.dask_runner import OnDask, submit
 from tasks.leases import kept_leases
@@ -20,7 +20,7 @@ from tasks.reannotate import by_words, find_transcripts, not_read, read_again
 from tasks.resources import run_settings
 
 
-@flow(name="process-text", task_runner=OnDask(), persist_result=False)
+@flow(name="process-text", flow_run_name=called, task_runner=OnDask(), persist_result=False)
 def process_text(request: ProcessRequest) -> ProcessSummary:
     """Read the wanted transcripts; one that fails keeps the reading that it had, and never stops the others."""
     settings = run_settings(request.settings)

@@ -13,7 +13,7 @@ from channelscribe.preflight import preflight
 from channelscribe.settings.travel import to_travel
 from flows.forms import RetranscribeRequest, RetranscribeSummary
 from flows.pipeline import work_through
-from flows.summary import completed, failures_of
+from flows.summary import called, completed, failures_of
 from tasks.artifacts import followed
 from tasks.choosing import choose_transcripts, hours_of_work, video_of
 from tasks.dask_runner import OnDask
@@ -21,7 +21,7 @@ from tasks.queue import chosen_videos
 from tasks.resources import run_settings, store
 
 
-@flow(name="retranscribe", task_runner=OnDask(), persist_result=False)
+@flow(name="retranscribe", flow_run_name=called, task_runner=OnDask(), persist_result=False)
 def retranscribe(request: RetranscribeRequest) -> RetranscribeSummary:
     """Transcribe what is chosen again; a video that fails keeps the transcript that it had."""
     settings = run_settings(request.settings)

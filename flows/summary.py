@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar, cast
 from urllib.parse import urlsplit
@@ -15,6 +15,7 @@ from channelscribe.catalogue import videos
 from channelscribe.catalogue.tables import State, VideoRow
 from channelscribe.discovery import Listed
 from channelscribe.errors import ChannelscribeError, LeaseLost, stops_run
+from channelscribe.sources.addresses import display_urls
 from flows.forms import Failure, ProcessSummary, RetranscribeSummary, SyncRequest, SyncSummary
 from flows.pipeline import Ended
 from tasks import batching, telling
@@ -48,17 +49,29 @@ def completed_batch(count: int, failed: Sequence[batching.Failed]) -> Any:
     return Completed(message=f"{count - len(failed)} published, {len(failed)} failed")
 
 
-def sync_name() -> str:
-    """Such as `youtube.com/@city-radio 2026-01-31`. Prefect calls it without arguments."""
+def called() -> str:
+    """What a run is called in lists: `youtube.com/@city-radio 2026-01-31 06:15`. Prefect calls it without arguments."""
     request = flow_run.parameters["request"]
-    source = request["source"] if isinstance(request, dict) else request.source
-    return named(source, datetime.now(UTC))
+    given = request if isinstance(request, dict) else request.model_dump()
+    return f"{subject(str(flow_run.flow_name), given)} {datetime.now(UTC):%Y-%m-%d %H:%M}"
 
 
-def named(source: str, now: datetime) -> str:
-    parts = urlsplit(source)
-    place = (parts.hostname or "").removeprefix("www.") + parts.path.removesuffix("/").removesuffix("/videos")
-    return f"{place[:LONGEST_NAME]} {now:%Y-%m-%d}"
+def subject(flow: str, request: Mapping[str, Any]) -> str:
+    """What a run of a flow is about, from its form."""
+    what: str
+    if flow == "transcribe-audio":
+        videos = [each if isinstance(each, Mapping) else each.model_dump() for each in request["videos"]]
+        what = f"{len(videos)} of {' '.join(str(videos[0]['channel']).split())}"
+    elif flow == "sync-channel":
+        parts = urlsplit(str(request["source"]))
+        what = (parts.hostname or "").removeprefix("www.") + parts.path.removesuffix("/").removesuffix("/videos")
+    elif flow == "sweep":
+        what = "sweep and repair" if request.get("repair") else "sweep"
+    else:
+        of = request.get("video") or request.get("channel") or "all channels"
+        what = f"{flow} {display_urls(str(of))}" + (f" made with {request['model']}" if request.get("model") else "")
+    does_nothing = request.get("dry_run", flow not in ("sync-channel", "transcribe-audio"))
+    return f"{what[:LONGEST_NAME]}{' (dry run)' if does_nothing else ''}"
 
 
 def run_name() -> str:

@@ -18,6 +18,7 @@ from channelscribe.retention.repair import Repaired
 from channelscribe.settings import Settings
 from channelscribe.settings.travel import to_travel
 from flows.forms import SweepRequest
+from flows.summary import called
 from tasks import maintenance
 from tasks.leases import kept_leases
 from tasks.queue import chosen_videos
@@ -32,7 +33,7 @@ AT_ONCE = 4
 runner: Any = ThreadPoolTaskRunner(max_workers=AT_ONCE)
 
 
-@flow(name="sweep", task_runner=runner, persist_result=False)
+@flow(name="sweep", flow_run_name=called, task_runner=runner, persist_result=False)
 def sweep(request: SweepRequest) -> dict[str, Any]:
     """One sweep; returns its report."""
     settings = run_settings(request.settings)

@@ -21,7 +21,7 @@ from channelscribe.settings.travel import to_travel
 from channelscribe.sources.site_key import scope_of
 from flows.forms import SyncRequest, SyncSummary, busy, rehearsed
 from flows.pipeline import work_through
-from flows.summary import completed, run_name, summarize, sync_name
+from flows.summary import called, completed, run_name, summarize
 from tasks.artifacts import followed, show_sync, source_key
 from tasks.dask_runner import OnDask
 from tasks.listing import dry_run, list_source
@@ -32,7 +32,7 @@ from tasks.telling import of_source, tell_of_watches
 NAME = "sync-channel"
 
 
-@flow(name=NAME, flow_run_name=sync_name, task_runner=OnDask(), persist_result=False)
+@flow(name=NAME, flow_run_name=called, task_runner=OnDask(), persist_result=False)
 def sync_channel(request: SyncRequest) -> SyncSummary:
     """Sync one source; returns what was done. Raises when the source itself cannot be listed."""
     settings = run_settings(request.own_settings())
@@ -62,7 +62,7 @@ def sync_of(listed: Listed) -> Flow[[SyncRequest], SyncSummary]:
     def sync_channel(request: SyncRequest) -> SyncSummary:
         return work_on(request, listed, run_settings(request.own_settings()))
 
-    return flow(name=NAME, flow_run_name=sync_name, task_runner=OnDask(), persist_result=False)(sync_channel)
+    return flow(name=NAME, flow_run_name=called, task_runner=OnDask(), persist_result=False)(sync_channel)
 
 
 def work_on(request: SyncRequest, listed: Listed, settings: Settings) -> SyncSummary:

@@ -10,10 +10,11 @@ from typing import Any
 from prefect import flow
 
 from flows.forms import TakedownRequest
+from flows.summary import called
 from tasks import maintenance
 
 
-@flow(name="takedown", persist_result=False)
+@flow(name="takedown", flow_run_name=called, persist_result=False)
 def takedown(request: TakedownRequest) -> dict[str, Any]:
     """One takedown; returns its report."""
     return maintenance.takedown(request.video, request.dry_run)

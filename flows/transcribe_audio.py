@@ -12,11 +12,11 @@ from prefect import flow
 
 from flows.forms import TranscribeRequest
 from flows.pipeline import transcribe
-from flows.summary import completed_batch
+from flows.summary import called, completed_batch
 from tasks.dask_runner import OnDask
 
 
-@flow(name="transcribe-audio", task_runner=OnDask(), persist_result=False)
+@flow(name="transcribe-audio", flow_run_name=called, task_runner=OnDask(), persist_result=False)
 def transcribe_audio(request: TranscribeRequest) -> Any:
     """Transcribe a batch. Whoever sent it looks at the videos' rows: a run that dies tells nothing."""
     batch = list(zip(request.videos, request.audio, strict=True))

@@ -1,10 +1,10 @@
 """What a run shows in the Prefect UI: a page for each video, a table of all, and a bar for long work.
 
 Prefect's UI (3.8, both of its looks) shows images of a markdown artifact whose address is `data:image/…`. A bar is a
-progress artifact, written every few seconds at most; work that is soon done has none. It ends at 100, or with the
-reason for which it did not. Its key is that of the work, so that the bars of all tries are in one place. None of this
-is ever a reason to fail: whether the server takes it is no part of the work. Prefect deletes artifacts with their runs,
-where its server is told to (`PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED`, docs/operating.md).
+progress artifact, written every few seconds at most; work that is soon done has none. It goes when the work is done;
+where it failed it stays with the reason. Its key is that of the work, so that the bars of all tries are in one place.
+None of this is ever a reason to fail: whether the server takes it is no part of the work. Prefect deletes artifacts
+with their runs, where its server is told to (`PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED`, docs/operating.md).
 """
 
 from __future__ import annotations
@@ -144,11 +144,17 @@ class Bar:
         self._next = time.monotonic() + self._between
 
     def end(self, failed: str | None = None) -> None:
-        """The last word of a bar that was shown."""
+        """A bar that was shown goes; of what failed it stays, with its last word."""
         if self._made is None:
             return
-        done = ArtifactUpdate(data=100.0)
-        self._write(done if failed is None else ArtifactUpdate(description=f"{self._what}: failed ({failed})"))
+        if failed is not None:
+            self._write(ArtifactUpdate(description=f"{self._what}: failed ({failed})"))
+            return
+        try:
+            with get_client(sync_client=True) as client:
+                client.delete_artifact(self._made)
+        except Exception as error:
+            _log.warning("the bar of %s is left in the UI: %s: %s", self._what, type(error).__name__, error)
 
     def _write(self, update: ArtifactUpdate) -> None:
         try:

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from prefect.flows import Flow
 from prefect.utilities.callables import parameter_schema
+from prefect.utilities.schema_tools.validation import validate
 
 import flows
-from flows.forms import Form, TranscribeRequest
+from flows.forms import Form, SyncRequest, TranscribeRequest
 
 Schema = dict[str, Any]
 
@@ -67,7 +68,7 @@ def test_a_field(form: type[Form], name: str) -> None:
             case "integer" | "number":
                 assert {"minimum", "exclusiveMinimum"} & set(kind) and {"maximum", "exclusiveMaximum"} & set(kind)
             case "string":
-                assert "pattern" in kind or "maxLength" in kind
+                assert {"pattern", "maxLength", "enum"} & set(kind)
             case "object":
                 assert kind["propertyNames"]["pattern"]
             case other:
@@ -80,3 +81,36 @@ def test_what_is_not_filled_in_does_no_harm(name: str) -> None:
     fields = next(definitions[form.__name__] for form in FORMS if form.__name__ in definitions)["properties"]
     if name not in DOES_NO_HARM:
         assert fields["dry_run"]["default"] is True
+
+
+SCHEMA = parameter_schema(FLOWS["sync-channel"]).model_dump(mode="json", exclude_unset=True)
+
+
+@pytest.mark.parametrize(
+    ("given", "refused"),
+    [
+        ({"speech.model": "small", "text.models": {"en": "sample"}, "filters.min_minutes": 3}, None),
+        ({"speech": {"model": "small"}, "text.models.en": "sample", "sources.budgets.youtube": 9}, None),
+        ({"lease_seconds": 60}, None),
+        ({"speech.modle": "x"}, "speech.modle"),
+        ({"speech": {"modle": "x"}}, "modle"),
+        ({"database.url": "postgresql://"}, "database.url"),
+        ({"speech.hub_token": "x"}, "speech.hub_token"),
+        ({"sources.cookies": "x"}, "sources.cookies"),
+    ],
+)
+def test_an_unknown_setting_is_refused_before_there_is_a_run(given: Schema, refused: str | None) -> None:
+    """As the server does it."""
+    request = {"source": "https://example.org/feed", "settings": given}
+    errors = validate({"request": request}, SCHEMA, raise_on_error=False)
+    assert bool(errors) == (refused is not None), errors
+    assert refused is None or refused in str(errors)
+
+
+@pytest.mark.parametrize(("field", "value", "good"), [
+    ("model", "small", True), ("model", "smal", False), ("language", "de", True), ("language", "german", False),
+])  # fmt: skip
+def test_choices(field: str, value: str, good: bool) -> None:
+    request = {"source": "https://example.org/feed", field: value}
+    assert (not validate({"request": request}, SCHEMA, raise_on_error=False)) is good
+    assert SyncRequest(**request).own_settings() == {f"speech.{field}": value}
