@@ -308,7 +308,7 @@ def correct_speaker(session: Session, video: int | str, start: float, end: float
 
 
 CANDIDATES = """
-SELECT transcript_pk, start, "end", index, video.id AS video_pk
+SELECT transcript_pk, start, "end", index AS place, video.id AS video_pk
 FROM segment JOIN video ON current_transcript_pk = transcript_pk
 WHERE {said} AND {where} ORDER BY video.id, index
 """
@@ -348,7 +348,7 @@ def everywhere(
     wanted: dict[int, set[int]] = {}
     for row in found:
         near.setdefault(row.transcript_pk, []).append((row.start, row.end))
-        wanted.setdefault(row.transcript_pk, set()).add(row.index)
+        wanted.setdefault(row.transcript_pk, set()).add(row.place)
     versions = [
         each for each in _versions(session, sorted({row.video_pk for row in found})).values() if each.pk in near
     ]
@@ -548,7 +548,8 @@ class _Work:
                     self.unknown.append(row.id)
                 else:
                     self.speakers.append(SpeakerCorrection(row.id, row.start, row.end, label))
-        self.spans = [(each.start, each.end) for each in (*self.words, *self.speakers)]
+        self.spans = [(each.start, each.end) for each in self.words]
+        self.spans += [(each.start, each.end) for each in self.speakers]
         self.placed = Placed()
         self.edits: dict[int, list[Edit]] = {}
         self.made: dict[int, Segment] = {}

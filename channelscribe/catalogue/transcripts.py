@@ -9,7 +9,10 @@ from types import SimpleNamespace
 from typing import Any
 
 from sqlalchemy import Connection
+from sqlalchemy.orm import defer
+from sqlalchemy.orm.attributes import set_committed_value
 from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from channelscribe.catalogue.connection import Database, clean_text, execute
 from channelscribe.catalogue.listings import IN_CHANNEL, known_channel, unknown_channel
@@ -51,8 +54,7 @@ def transcript_of(
             wanted = wanted.where(col(TranscriptRow.id) == row.current_transcript_pk)
         else:
             wanted = wanted.where(TranscriptRow.version == version)
-        transcript = session.exec(wanted).one_or_none()
-        if transcript is not None:
+        for transcript in _rows(session, wanted):
             return row, transcript, _load(session, transcript, recognized)
     if not found:
         raise UnknownVideo(f"no video {video!s} in the catalogue.", remedy="`channelscribe sync` brings videos in.")
@@ -63,7 +65,17 @@ def transcript_of(
 def versions(session: Session, video_pk: int) -> list[TranscriptRow]:
     """All transcripts of a video, the first version first."""
     query = select(TranscriptRow).where(TranscriptRow.video_pk == video_pk)
-    return list(session.exec(query.order_by(col(TranscriptRow.version))).all())
+    return _rows(session, query.order_by(col(TranscriptRow.version)))
+
+
+def _rows(session: Session, query: SelectOfScalar[TranscriptRow]) -> list[TranscriptRow]:
+    """Rows of an older schema, too, which knows no corrections."""
+    rows = list(session.exec(query.options(defer(col(TranscriptRow.corrected)))).all())
+    asked = "SELECT id, to_jsonb(transcript) ->> 'corrected' AS corrected FROM transcript WHERE id = ANY(:pks)"
+    known = {each.id: each.corrected for each in execute(session, asked, pks=[row.id for row in rows])} if rows else {}
+    for row in rows:
+        set_committed_value(row, "corrected", known[row.id])
+    return rows
 
 
 def described(row: TranscriptRow, current: bool) -> dict[str, Any]:

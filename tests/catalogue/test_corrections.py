@@ -9,15 +9,27 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from channelscribe.catalogue import corrections, entities, leases, publishing, references, search, transcripts, videos
+from channelscribe.catalogue import (
+    corrections,
+    entities,
+    leases,
+    publishing,
+    references,
+    schema,
+    search,
+    transcripts,
+    videos,
+)
 from channelscribe.catalogue.connection import Database, execute
 from channelscribe.catalogue.corrections import Change, Listed
 from channelscribe.catalogue.search_query import Question
 from channelscribe.catalogue.words import did_you_mean
 from channelscribe.errors import TextError, UnknownVideo, UsageError
 from channelscribe.transcript import Segment, Transcript, Word
+from tests.catalogue.conftest import NewDatabase
 from tests.catalogue.records import OWNER, Video, published, spoken
 from tests.catalogue.records import Listed as Listing
+from tests.catalogue.test_schema import FULL
 
 # ruff: noqa: S608 - names of tables that stand here
 BY = "Ada"
@@ -416,3 +428,16 @@ def test_whatever_is_done_only_the_set_of_corrections_counts(
 def lexicon(catalogue: Database) -> list[str]:
     with catalogue.session() as session:
         return list(execute(session, "SELECT word FROM word ORDER BY word").scalars())
+
+
+def test_a_library_without_corrections_in_its_schema_is_read(empty_database: NewDatabase) -> None:
+    older = Database(empty_database())
+    schema.migrate(older, "0012")
+    with older.session() as session:
+        for statement in FULL.replace("5, 4, ''", "4, 5, ''").split(";\n"):
+            if statement.strip():
+                execute(session, statement)
+    _, row, transcript = older.run(transcripts.transcript_of, "v1")
+    assert (row.version, row.corrected, transcript.segments[0].text) == (1, None, "The lighthouses")
+    assert [each.corrected for each in older.run(transcripts.versions, row.video_pk)] == [None, None]
+    older.close()
