@@ -276,7 +276,7 @@ def parser() -> Parser:
     rollback.add_argument("video", metavar="VIDEO", help="the video's id, site:id or URL")
     rollback.add_argument("version", type=count, metavar="VERSION", help="as `channelscribe versions` lists it")
 
-    correct = command("correct", "what was recognized wrong, or who said it; a record that new versions get, too")
+    correct = command("correct", "correct words, or who said them; later versions get the correction, too")
     correct.add_argument("video", metavar="VIDEO", help="the video's id, site:id or URL")
     correct.add_argument("words", nargs="*", metavar="TIME OLD NEW", help="when, the words as shown, the right ones")
     correct.add_argument(
@@ -287,7 +287,7 @@ def parser() -> Parser:
     correct.add_argument("--speaker", metavar="NAME", help="who says what is said in the span TIME, such as 1:05-1:20")
     correct.add_argument("--import", dest="file", metavar="FILE", help="an edited srt, vtt or txt of the video")
 
-    corrections = command("corrections", "what was corrected: list it, undo it by numbers, or print settings from it")
+    corrections = command("corrections", "list corrections, undo them by number, or print a glossary of them")
     corrections.add_argument(
         "action", nargs="?", choices=["list", "undo", "glossary"], default="list", help="default: list"
     )
