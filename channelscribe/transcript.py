@@ -57,6 +57,7 @@ class Segment:
     """One subtitle-sized stretch of speech. `avg_logprob` is the recognizer's mean token log-probability.
 
     `flags` says why the quality gate doubts it (`channelscribe.speech.quality_gate.FLAGS`); mostly it does not.
+    `language` is None where it is the transcript's own.
     """
 
     start: float
@@ -66,6 +67,7 @@ class Segment:
     avg_logprob: float | None = None
     words: list[Word] = field(default_factory=list)
     flags: list[str] = field(default_factory=list)
+    language: str | None = None
 
 
 @dataclass(slots=True)

@@ -32,7 +32,7 @@ from tasks.resources import catalogue, settings_of, store
 Given = dict[str, Any]
 
 # Raise when a stage starts to give other results for the same input: it is part of the checkpoint's key.
-VERSIONS = {"recognizer": 3, "aligner": 3, "diarizer": 2}
+VERSIONS = {"recognizer": 4, "aligner": 3, "diarizer": 2}
 PUBLISHER_VERSION = 1
 
 

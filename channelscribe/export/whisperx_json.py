@@ -51,7 +51,8 @@ def _video(meta: VideoMeta) -> dict[str, Any]:
 
 
 def _written(segment: Segment) -> dict[str, Any]:
-    optional = _known({"speaker": segment.speaker, "avg_logprob": segment.avg_logprob, "flags": segment.flags or None})
+    told = {"speaker": segment.speaker, "avg_logprob": segment.avg_logprob, "flags": segment.flags or None}
+    optional = _known({**told, "language": segment.language})
     return {
         "start": segment.start,
         "end": segment.end,
@@ -102,7 +103,9 @@ def _segment(item: dict[str, Any]) -> Segment:
     speaker = item.get("speaker")
     words = _words(item.get("words") or [], start, end, speaker)
     text, flags = str(item["text"]), list(item.get("flags") or [])
-    return Segment(start, max(start, end), text, speaker, item.get("avg_logprob"), words, flags)
+    language = item.get("language")
+    other = language if isinstance(language, str) and language else None
+    return Segment(start, max(start, end), text, speaker, item.get("avg_logprob"), words, flags, other)
 
 
 def _words(items: Sequence[dict[str, Any]], start: float, end: float, speaker: str | None) -> list[Word]:

@@ -193,6 +193,11 @@ class SpeechOptions(Options):
     language: str | None = Field(
         None, pattern=r"^[a-z]{2,3}$", description="language code to assume; empty: the model's own, else detected"
     )
+    usual_language: str | None = Field(
+        None,
+        pattern=r"^[a-z]{2,3}$",
+        description="a source's own: taken where too little is said to be sure of another",
+    )
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where the models run")
     compute_type: str = Field("auto", description="CTranslate2 type; auto: int8 on a CPU, float16 on a GPU")
     batch_size: int = Field(0, ge=0, le=256, description="chunks decoded together; 0: 4 on a CPU, what fits on a GPU")

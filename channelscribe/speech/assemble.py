@@ -60,11 +60,12 @@ def _quality(recognition: Mapping[str, Any], alignment: Mapping[str, Any]) -> di
     return found | ({"note": alignment["note"]} if alignment.get("note") else {})
 
 
-def _by_speaker(segment: Mapping[str, Any], words: Sequence[Word], language: str) -> list[Segment]:
+def _by_speaker(segment: Mapping[str, Any], words: Sequence[Word], main: str) -> list[Segment]:
     parts = [(speaker, list(run)) for speaker, run in groupby(words, key=lambda word: word.speaker)]
     if len(parts) < 2:
         speaker = parts[0][0] if parts else None
-        return [_segment(segment, segment["start"], segment["end"], segment["text"], speaker, list(words))]
+        return [_segment(segment, segment["start"], segment["end"], segment["text"], speaker, list(words), main)]
+    language = segment.get("language") or main
     texts = cut_text(segment["text"], (len(run) for _, run in parts), language)
     return [
         _segment(
@@ -74,15 +75,24 @@ def _by_speaker(segment: Mapping[str, Any], words: Sequence[Word], language: str
             text,
             speaker,
             run,
+            main,
         )
         for number, ((speaker, run), text) in enumerate(zip(parts, texts, strict=True))
     ]
 
 
 def _segment(
-    source: Mapping[str, Any], start: float, end: float, text: str, speaker: str | None, words: list[Word]
+    source: Mapping[str, Any],
+    start: float,
+    end: float,
+    text: str,
+    speaker: str | None,
+    words: list[Word],
+    main: str,
 ) -> Segment:
-    return Segment(start, end, text, speaker, source["avg_logprob"], words, list(source.get("flags", [])))
+    language = source.get("language")
+    other = language if language != main else None
+    return Segment(start, end, text, speaker, source["avg_logprob"], words, list(source.get("flags", [])), other)
 
 
 class _TurnIndex:

@@ -44,7 +44,7 @@ class Recording:
     chunks: list[Chunk] = field(default_factory=list)
     decision: Decision | None = None
     language: str | None = None
-    gated: list[Gated] = field(default_factory=list)
+    gated: list[list[Gated]] = field(default_factory=list)
     error: ChannelscribeError | None = None
     seconds: float = 0.0
     """Of work on it: all of what was done for it alone, and its share of the batches."""
@@ -97,7 +97,7 @@ class Recognition:
         report = share(lambda done: self._told(recording.number, done), 0, VAD_SHARE)
         recording.chunks = _chunks(self._pipeline, track, self._model, self._options, report)
         with self._lock:
-            recording.decision = _language(self._whisper, track, recording.chunks, self._model)
+            recording.decision = _language(self._whisper, track, recording.chunks, self._model, self._options)
         recording.language = recording.decision.language if recording.decision else self._model.language
 
     def batches(self, recordings: Iterable[Recording]) -> Iterator[Batch]:
@@ -159,7 +159,9 @@ class Recognition:
                 if language not in self._decoders:
                     self._decoders[language] = Decoder(self._whisper, language, self._options)
                 written = "en" if self._options.task == "translate" else language
-                gated = list(decode(self._decoders[language], clips, written, self._room))
+                told = self._model.language or self._options.task == "translate"
+                listens = not told and bool(self._whisper.model.is_multilingual)
+                gated = list(decode(self._decoders[language], clips, written, self._room, stretches=listens))
         except Exception as error:
             owners = list(dict.fromkeys(clip.owner for clip in clips))
             if len(owners) == 1:
@@ -197,7 +199,9 @@ def _chunks(
     return chunks(found, model.chunk_seconds, track.samples / SAMPLE_RATE)
 
 
-def _language(whisper: Any, track: SpeechTrack, found: Sequence[Chunk], model: ResolvedModel) -> Decision | None:
+def _language(
+    whisper: Any, track: SpeechTrack, found: Sequence[Chunk], model: ResolvedModel, options: SpeechOptions
+) -> Decision | None:
     """The language that is spoken; None where it is known or nobody speaks."""
     if model.language or not found:
         return None
@@ -211,12 +215,11 @@ def _language(whisper: Any, track: SpeechTrack, found: Sequence[Chunk], model: R
         return answers
 
     answers = in_batches(heard, model.batch_size, work)
-    return decide(
-        [
-            (chunk.speech_seconds, {token[2:-2]: probability for token, probability in answer})
-            for chunk, answer in zip(heard, answers, strict=True)
-        ]
-    )
+    votes = [
+        (chunk.speech_seconds, {token[2:-2]: probability for token, probability in answer})
+        for chunk, answer in zip(heard, answers, strict=True)
+    ]
+    return decide(votes, options.usual_language)
 
 
 def _failed(model: ResolvedModel, error: Exception) -> ChannelscribeError:

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from channelscribe.settings.options import SpeechOptions
+from channelscribe.speech.language import runs
 from channelscribe.speech.memory import Room, in_batches
 from channelscribe.speech.quality_gate import Decoded, flags
 from channelscribe.speech.track import Samples, SpeechTrack, cut
@@ -38,7 +39,7 @@ class Gated:
     """A chunk's text, what the gate says of it, and whether it was decoded again.
 
     `words` have the times that the recognizer attended to, None where it cannot tell; `speech` is the detector's, and
-    what words were found in beside it.
+    what words were found in beside it. `chunk` and `language` are those of the clip, or of its part in one language.
     """
 
     decoded: Decoded
@@ -46,6 +47,8 @@ class Gated:
     again: bool = False
     words: list[dict[str, Any]] | None = None
     speech: Sequence[Stretch] = ()
+    chunk: Chunk | None = None
+    language: str | None = None
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,7 @@ class Decoder:
 
         self.whisper = whisper
         self.rewrite = options.rewrite
+        self._options = options
         self._beam_size = options.beam_size
         self._tokenizer = Tokenizer(
             whisper.hf_tokenizer, whisper.model.is_multilingual, task=options.task, language=language
@@ -73,6 +77,10 @@ class Decoder:
         told = prompt(options, self._tokenizer.encode)
         self._prompt = [self._tokenizer.sot_prev, *told, *self._plain] if told else self._plain
         self._never = suppressed(options, self._tokenizer.tokenizer.decode, self._tokenizer.eot)
+
+    def speaking(self, language: str) -> Decoder:
+        """The same for another language."""
+        return Decoder(self.whisper, language, self._options)
 
     def hear(self, features: Sequence[Any]) -> Any:
         """The encoder's output, which all that follows is said from."""
@@ -183,19 +191,87 @@ def taken(encoded: Any, places: Sequence[int], frames: slice = slice(None)) -> A
     return ctranslate2.StorageView.from_array(whole[list(places), frames].contiguous())
 
 
-def decode(decoder: Decoder, clips: Sequence[Clip], language: str | None, size: int | Room) -> Iterator[Gated]:
-    """What is said in each clip, in order, `size` at a time, fewer where memory runs out."""
+def decode(
+    decoder: Decoder, clips: Sequence[Clip], language: str | None, size: int | Room, *, stretches: bool = False
+) -> Iterator[list[Gated]]:
+    """What is said in each clip, in order, `size` at a time, fewer where memory runs out.
 
-    def work(batch: Sequence[Clip]) -> list[Gated]:
+    With `stretches` each is looked at for other languages than `language`; then a clip has an answer for each stretch
+    in one language.
+    """
+    others: dict[str, Decoder] = {}
+
+    def work(batch: Sequence[Clip]) -> list[list[Gated]]:
         encoded = decoder.hear([clip.features for clip in batch])
-        first = decoder.decode(encoded, len(batch))
-        gated = [
-            _gated(decoder, partial(taken, encoded, [place]), clip.chunk, decoded, language)
-            for place, (clip, decoded) in enumerate(zip(batch, first, strict=True))
-        ]
-        return _as_written(_timed(decoder, encoded, batch, gated, language), decoder.rewrite, language)
+        found: dict[int, list[Gated]] = {}
+        for place, clip in enumerate(batch if stretches and language else ()):
+            parts = _parts(decoder, encoded, place, clip, language or "")
+            if [each for _, each in parts] != [language]:
+                found[place] = []
+                for part, spoken in parts:
+                    speaker = others.setdefault(spoken, decoder if spoken == language else decoder.speaking(spoken))
+                    heard = taken(encoded, [place]) if part is clip else speaker.hear([part.features])
+                    found[place] += _said(speaker, heard, [part], spoken)
+        main = [place for place in range(len(batch)) if place not in found]
+        if main:
+            heard = taken(encoded, main)
+            found |= {
+                place: [each]
+                for place, each in zip(
+                    main, _said(decoder, heard, [batch[place] for place in main], language), strict=True
+                )
+            }
+        return [found[place] for place in range(len(batch))]
 
     return in_batches(clips, size, work)
+
+
+def _said(decoder: Decoder, encoded: Any, clips: Sequence[Clip], language: str | None) -> list[Gated]:
+    gated = [
+        _gated(decoder, partial(taken, encoded, [place]), clip.chunk, decoded, language)
+        for place, (clip, decoded) in enumerate(zip(clips, decoder.decode(encoded, len(clips)), strict=True))
+    ]
+    written = _as_written(_timed(decoder, encoded, clips, gated, language), decoder.rewrite, language)
+    return [replace(each, chunk=clip.chunk, language=language) for each, clip in zip(written, clips, strict=True)]
+
+
+def _parts(decoder: Decoder, encoded: Any, place: int, clip: Clip, main: str) -> list[tuple[Clip, str]]:
+    """The clip, or its parts where the language changes in it, each with its language.
+
+    The encoder's output is looked at in pieces: that takes the decoder a step each, a hundredth of what a chunk takes.
+    """
+    seconds = clip.chunk.end - clip.chunk.start
+
+    def heard(stretches: Sequence[Stretch]) -> list[dict[str, float]]:
+        found = []
+        for start, end in stretches:
+            frames = slice(round(start * _FRAMES_A_SECOND), max(1, round(end * _FRAMES_A_SECOND)))
+            (answer,) = decoder.whisper.model.detect_language(taken(encoded, [place], frames))
+            found.append({token[2:-2]: probability for token, probability in answer})
+        return found
+
+    levels = clip.features.mean(0).numpy()
+
+    def quietest(start: float, end: float) -> float:
+        first, last = round(start * _FEATURES_A_SECOND), max(1, round(end * _FEATURES_A_SECOND))
+        smooth = np.convolve(levels[first:last], np.ones(20) / 20, mode="same")
+        return start + float(np.argmin(smooth)) / _FEATURES_A_SECOND
+
+    found = runs(seconds, main, heard, quietest)
+    if len(found) == 1:
+        return [(clip, found[0][2])]
+    return [(_part(clip, start, end), language) for start, end, language in found]
+
+
+def _part(clip: Clip, start: float, end: float) -> Clip:
+    """From `start` to `end` seconds of the clip, as long as the encoder wants it."""
+    import torch
+
+    first, last = clip.chunk.start + start, clip.chunk.start + end
+    speech = tuple((max(a, first), min(b, last)) for a, b in clip.chunk.speech if min(b, last) > max(a, first))
+    mine = clip.features[:, round(start * _FEATURES_A_SECOND) : round(end * _FEATURES_A_SECOND)]
+    silence = torch.full((mine.shape[0], clip.features.shape[1] - mine.shape[1]), float(mine.min()))
+    return Clip(clip.owner, Chunk(first, last, speech or ((first, last),)), torch.cat([mine, silence.to(mine)], dim=1))
 
 
 def _gated(decoder: Decoder, encoded: Callable[[], Any], chunk: Chunk, first: Decoded, language: str | None) -> Gated:

@@ -1,4 +1,4 @@
-"""Which language is spoken, decided on several windows of speech across the recording.
+"""Which language is spoken: the recording's, decided on several windows across it, and that of each stretch.
 
 Needs nothing; the recognizer is given as a function. WhisperX decides on the first 30 s, where there is often
 music, a jingle, or a greeting in another language.
@@ -6,18 +6,22 @@ music, a jingle, or a greeting in another language.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
 from channelscribe.speech.vad import Chunk
 
-__all__ = ["Decision", "decide", "windows"]
+__all__ = ["PROBE", "Decision", "Run", "decide", "runs", "windows"]
 
 _FEWEST, _MOST = 3, 9  # windows; each costs one pass of the encoder
 _MINUTES_A_WINDOW = 5
 _SHORTEST = 1.0  # seconds of speech under which a window says little
 _SURE = 0.5  # probability from which a window's language counts as spoken there
+PROBE = 8.0
+"""Seconds of what the encoder heard that tell the language; three are often wrong, eight never were."""
+_CLEAR, _SLIGHT = 0.8, 0.1  # probability from which a stretch is in another language, and up to which in the main one
+_LITTLE_SECONDS, _STRONG = 15.0, 0.9  # of speech; and the probability that outweighs what is usual
 _MIXED_SHARE = 0.2  # of the windows' speech in another language, from which the recording counts as mixed
 
 
@@ -43,8 +47,10 @@ def windows(found: Sequence[Chunk]) -> list[Chunk]:
     return [max((long_enough[i] for i in part), key=lambda chunk: chunk.speech_seconds) for _, part in parts]
 
 
-def decide(votes: Sequence[tuple[float, Mapping[str, float]]]) -> Decision:
+def decide(votes: Sequence[tuple[float, Mapping[str, float]]], usual: str | None = None) -> Decision:
     """The language of windows, each given as (seconds of speech, probability of each language code).
+
+    Of less than a quarter of a minute it is the `usual` one, where there is one, unless another is nearly sure.
 
     A window weighs as much as it has speech. The recording is `mixed` when at least a fifth of the weight is
     of windows that are surely in another language than the one decided on.
@@ -59,6 +65,77 @@ def decide(votes: Sequence[tuple[float, Mapping[str, float]]]) -> Decision:
         if probabilities[best] >= _SURE:
             shares[best] = shares.get(best, 0.0) + seconds / total
     language = max(means, key=lambda each: means[each])
+    if usual and total < _LITTLE_SECONDS and means[language] < _STRONG:
+        language = usual
+        means.setdefault(usual, 0.0)
     mixed = any(each != language and share >= _MIXED_SHARE for each, share in shares.items())
     rounded = {each: round(share, 3) for each, share in sorted(shares.items(), key=lambda item: -item[1])}
     return Decision(language, round(means[language], 3), rounded, mixed)
+
+
+Run = tuple[float, float, str]
+"""A stretch in one language: start, end, code."""
+
+
+def runs(
+    seconds: float,
+    main: str,
+    heard: Callable[[Sequence[tuple[float, float]]], Sequence[Mapping[str, float]]],
+    pauses: Callable[[float, float], float],
+) -> list[Run]:
+    """A chunk of so many seconds in stretches of one language each; mostly it is one, in the `main` language.
+
+    `heard` gives the probability of each language in stretches of equal length; `pauses` the quietest moment between
+    two times. Another language is believed only where it is clear; where one changes to the other is looked for around
+    the border, as the moment that leaves both sides surest.
+    """
+    count = max(1, int(seconds / PROBE))
+    parts = [(seconds * place / count, seconds * (place + 1) / count) for place in range(count)]
+    told = [_clear(each, main) for each in heard(parts)]
+    known = [each or main for each in told if each]
+    if all(each == main for each in known):
+        return [(0.0, seconds, main)]
+    if len(set(known)) == 1:
+        return [(0.0, seconds, known[0])]
+    found: list[Run] = []
+    start, place = 0.0, next(place for place, each in enumerate(told) if each)
+    for later in range(place + 1, count):
+        one, other = told[place], told[later]
+        if not other or one is None:
+            continue
+        if one != other:
+            border = _border(parts[place], parts[later], (one, other), seconds, heard, pauses)
+            found.append((start, border, one))
+            start = border
+        place = later
+    return [*found, (start, seconds, told[place] or main)]
+
+
+def _clear(heard: Mapping[str, float], main: str) -> str | None:
+    """The language of a stretch, None where it is not clear."""
+    best = max(heard, key=lambda each: heard[each])
+    if heard[best] < _CLEAR or (best != main and heard.get(main, 0.0) > _SLIGHT):
+        return None
+    return best
+
+
+def _border(
+    before: tuple[float, float],
+    after: tuple[float, float],
+    languages: tuple[str, str],
+    seconds: float,
+    heard: Callable[[Sequence[tuple[float, float]]], Sequence[Mapping[str, float]]],
+    pauses: Callable[[float, float], float],
+) -> float:
+    """Where the first language ends, to the nearest pause."""
+    side = PROBE / 2
+    first, last = max(side, before[0] + 1), min(seconds - side, after[1] - 1)
+    steps = max(1, round((last - first) / 0.5))
+    moments = [first + (last - first) * step / steps for step in range(steps + 1)]
+    left = heard([(moment - side, moment) for moment in moments])
+    right = heard([(moment, moment + side) for moment in moments])
+    one, other = languages
+    surest = max(
+        zip(moments, left, right, strict=True), key=lambda each: each[1].get(one, 0.0) * each[2].get(other, 0.0)
+    )[0]
+    return pauses(max(0.5, surest - 1.0), min(seconds - 0.5, surest + 1.0))

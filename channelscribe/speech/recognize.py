@@ -40,7 +40,8 @@ def recognize(
     """Recognizes mono float32 audio at 16 kHz, whole or as a track that is read in stretches.
 
     Returns {"language", "segments": [{"start", "end", "text", "avg_logprob", "no_speech_prob", "temperature",
-    "flags", "words" as in `word_times`, where the recognizer's attention tells}], "speech": [[start, end]],
+    "flags", "words" as in `word_times`, where the recognizer's attention tells, "language" where it is not that of the
+    whole}], "speech": [[start, end]],
     "speech_seconds", "no_speech", "audio_seconds", "quality", "model"}; times in seconds, text with single spaces,
     flags of `quality_gate.FLAGS`, `model` the recognizer's fingerprint,
     `work_seconds` what it took without loading;
@@ -117,17 +118,22 @@ def _next(answers: Iterator[Any], other: list[ChannelscribeError | None]) -> dic
 
 
 def _answer(recording: Recording, model: ResolvedModel, options: SpeechOptions) -> dict[str, Any]:
-    found, gated, track = recording.chunks, recording.gated, recording.track
+    gated, track = [each for parts in recording.gated for each in parts], recording.track
+    found = [each.chunk for each in gated if each.chunk is not None]
     speech = [
         list(stretch) for chunk, each in zip(found, gated, strict=True) for stretch in each.speech or chunk.speech
     ]
     translated = options.task == "translate" and recording.language not in (None, "en")
     return {
         "language": "en" if translated else recording.language,
-        "segments": [_segment(chunk, each) for chunk, each in zip(found, gated, strict=True) if each.decoded.text],
+        "segments": [
+            _segment(chunk, each, "en" if translated else recording.language)
+            for chunk, each in zip(found, gated, strict=True)
+            if each.decoded.text
+        ],
         "speech": [[round(start, 3), round(end, 3)] for start, end in speech],
         "speech_seconds": round(sum(end - start for start, end in speech), 3),
-        "no_speech": not found,
+        "no_speech": not recording.chunks,
         "audio_seconds": round((track.samples if track else 0) / SAMPLE_RATE, 3),
         "quality": _quality(found, gated, recording.decision)
         | ({"translated_from": recording.language} if translated else {}),
@@ -136,7 +142,7 @@ def _answer(recording: Recording, model: ResolvedModel, options: SpeechOptions) 
     }
 
 
-def _segment(chunk: Chunk, gated: Gated) -> dict[str, Any]:
+def _segment(chunk: Chunk, gated: Gated, main: str | None) -> dict[str, Any]:
     return {
         "start": round(chunk.start, 3),
         "end": round(chunk.end, 3),
@@ -147,10 +153,17 @@ def _segment(chunk: Chunk, gated: Gated) -> dict[str, Any]:
         "temperature": gated.decoded.temperature,
         "flags": gated.flags,
         **({"words": gated.words} if gated.words else {}),
+        **({"language": gated.language} if gated.language not in (None, main) else {}),
     }
 
 
 def _quality(found: Sequence[Chunk], gated: Sequence[Gated], decision: Decision | None) -> dict[str, Any]:
+    spoken: dict[str, float] = {}
+    for chunk, each in zip(found, gated, strict=True):
+        spoken[each.language or ""] = spoken.get(each.language or "", 0.0) + chunk.speech_seconds
+    total = sum(spoken.values())
+    most_first = sorted(spoken.items(), key=lambda each: -each[1])
+    several = {language: round(seconds / total, 3) for language, seconds in most_first} if total else {}
     return {
         "decoded_again": sum(each.again for each in gated),
         "flagged": sum(bool(each.flags) for each in gated),
@@ -160,7 +173,7 @@ def _quality(found: Sequence[Chunk], gated: Sequence[Gated], decision: Decision 
             for chunk, each in zip(found, gated, strict=True)
             if not each.decoded.text
         ],
-        "languages": decision.shares if decision else {},
+        "languages": several if decision and len(several) > 1 else decision.shares if decision else {},
         "language_probability": decision.probability if decision else None,
-        "mixed_languages": bool(decision and decision.mixed),
+        "mixed_languages": bool(decision and (decision.mixed or len(several) > 1)),
     }

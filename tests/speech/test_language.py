@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from channelscribe.speech.language import decide, windows
+from channelscribe.speech.language import decide, runs, windows
 from channelscribe.speech.vad import Chunk
 
 
@@ -42,3 +44,53 @@ def test_mixed_languages_are_flagged_and_doubtful_ones_are_not() -> None:
     assert mixed.shares == {"en": pytest.approx(0.667), "fr": pytest.approx(0.333)}
     doubtful = decide([(20.0, {"en": 0.95}), (20.0, {"en": 0.9}), (20.0, {"fr": 0.4, "en": 0.35})])
     assert not doubtful.mixed
+
+
+class _Spoken:
+    """A chunk in which languages follow each other: (from second, language)."""
+
+    def __init__(self, *parts: tuple[float, str]) -> None:
+        self.parts = parts
+
+    def heard(self, stretches: Any) -> list[dict[str, float]]:
+        return [self._told(start, end) for start, end in stretches]
+
+    def _told(self, start: float, end: float) -> dict[str, float]:
+        ends = [*(begin for begin, _ in self.parts[1:]), 1e9]
+        shares: dict[str, float] = {}
+        for (begin, language), until in zip(self.parts, ends, strict=True):
+            shares[language] = shares.get(language, 0.0) + max(0.0, min(end, until) - max(start, begin)) / (end - start)
+        return {language: share for language, share in shares.items() if share} or {"en": 1.0}
+
+
+def _runs(seconds: float, *parts: tuple[float, str]) -> list[tuple[float, float, str]]:
+    return runs(seconds, "en", _Spoken(*parts).heard, lambda start, end: (start + end) / 2)
+
+
+def test_a_chunk_in_one_language_is_one_whichever_it_is() -> None:
+    assert _runs(29.0, (0, "en")) == [(0.0, 29.0, "en")]
+    assert _runs(29.0, (0, "de")) == [(0.0, 29.0, "de")]
+    assert _runs(3.0, (0, "de")) == [(0.0, 3.0, "de")]
+    assert _runs(29.0, (0, "en"), (14, "de"), (16, "en")) == [(0.0, 29.0, "en")]  # a word of another is none
+
+
+def test_where_the_language_changes_the_chunk_is_cut() -> None:
+    (first, second) = _runs(30.0, (0, "en"), (13.3, "de"))
+    assert (first[2], second[2]) == ("en", "de")
+    assert first[1] == second[0] == pytest.approx(13.3, abs=0.5)
+    three = _runs(30.0, (0, "en"), (9, "de"), (21, "en"))
+    assert [language for _, _, language in three] == ["en", "de", "en"]
+    assert [start for start, _, _ in three] == [0.0, three[0][1], three[1][1]]
+
+
+def test_a_language_that_is_not_clear_is_the_main_one() -> None:
+    assert runs(16.0, "en", lambda parts: [{"de": 0.7, "en": 0.1}] * len(parts), min) == [(0.0, 16.0, "en")]
+    assert runs(16.0, "en", lambda parts: [{"de": 0.85, "en": 0.12}] * len(parts), min) == [(0.0, 16.0, "en")]
+
+
+def test_too_little_speech_is_in_the_usual_language() -> None:
+    assert decide([(2.0, {"pt": 0.6, "fr": 0.3})], "fr").language == "fr"
+    assert decide([(2.0, {"pt": 0.6, "en": 0.3})], "fr").language == "fr"
+    assert decide([(2.0, {"pt": 0.95})], "fr").language == "pt"
+    assert decide([(60.0, {"pt": 0.6, "fr": 0.3})], "fr").language == "pt"
+    assert decide([(2.0, {"pt": 0.6, "fr": 0.3})]).language == "pt"

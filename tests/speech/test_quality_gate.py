@@ -132,7 +132,8 @@ class _Scripted:
 
 
 def _gated(decoder: _Scripted) -> Any:
-    return next(decode(decoder, [Clip(0, Chunk(0, 10, ((0, 10),)), None)], "en", 4))  # type: ignore[arg-type]
+    (gated,) = next(decode(decoder, [Clip(0, Chunk(0, 10, ((0, 10),)), None)], "en", 4))  # type: ignore[arg-type]
+    return gated
 
 
 def test_a_stretch_that_fails_is_decoded_again_until_it_passes() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import pytest
 
 from channelscribe.evaluation.metrics import median_and_p90, word_start_errors
@@ -55,3 +56,21 @@ def test_utterances_on_the_telephone_begin_where_they_do() -> None:
     begun = [word.start for word in _transcript(samples("talk/telephone"), language="en").words]
     median, p90 = median_and_p90([min(abs(start - each) for each in begun) for start in starts])
     assert (median < 0.1, p90 < 0.3) == (True, True)
+
+
+@needs_recordings
+@pytest.mark.parametrize("cut", [0.0, 12.0], ids=["as it is", "in the middle of a chunk"])
+def test_english_then_german_is_each_in_its_language(cut: float) -> None:
+    audio, change = samples("languages/english-then-german"), 30.0  # about where the reader turns to German
+    if cut:
+        audio, change = np.concatenate([audio[: int(cut * 16_000)], audio[32 * 16_000 : 44 * 16_000]]), cut
+    transcript = _transcript(audio)
+    spoken = [(segment.language or transcript.language, segment) for segment in transcript.segments]
+    assert {language for language, _ in spoken} == {"en", "de"}
+    last = max(segment.end for language, segment in spoken if language == "en")
+    first = min(segment.start for language, segment in spoken if language == "de")
+    assert last <= first
+    assert last - 1 <= change <= first + 1
+    assert transcript.quality["mixed_languages"]
+    german = " ".join(segment.text for language, segment in spoken if language == "de").lower().split()
+    assert len({"der", "die", "und", "das", "ist", "ein", "eine"} & set(german)) >= 2

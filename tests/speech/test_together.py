@@ -149,10 +149,10 @@ def test_an_engine_that_fails_on_one_costs_only_that_one(
     """What CTranslate2 would raise for one recording's chunks, whoever they are with."""
     real = decode
 
-    def fails_on_the_second(decoder: Any, clips: Any, language: Any, size: Any) -> Any:
+    def fails_on_the_second(decoder: Any, clips: Any, language: Any, size: Any, **more: Any) -> Any:
         if any(clip.owner == 1 for clip in clips):
             raise RuntimeError("no such thing")
-        return real(decoder, clips, language, size)
+        return real(decoder, clips, language, size, **more)
 
     monkeypatch.setattr(batching, "decode", fails_on_the_second)
     found = list(recognize_all(Opened(clips).openers(), model, OPTIONS))
@@ -175,9 +175,9 @@ def test_languages_are_each_recordings_own(
     batches: list[tuple[str, int]] = []
     real = decode
 
-    def noted(decoder: Any, clips: Any, language: Any, size: Any) -> Any:
+    def noted(decoder: Any, clips: Any, language: Any, size: Any, **more: Any) -> Any:
         batches.append((language, len(clips)))
-        return real(decoder, clips, language, size)
+        return real(decoder, clips, language, size, **more)
 
     monkeypatch.setattr(batching, "decode", noted)
     found = list(recognize_all(Opened(clips).openers(), replace(model, language=None), OPTIONS))
