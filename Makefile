@@ -8,7 +8,7 @@ BIN := .venv/bin
 export UV_PROJECT_ENVIRONMENT := .venv
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help setup demo test test-long test-fast check sample sample-report deploy bench bench-report docs chaos containers-check clean
+.PHONY: help setup demo test test-long test-fast check sample sample-report deploy bench real bench-report docs chaos containers-check clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,6 +57,9 @@ deploy: setup  ## bring a Prefect server (prefect.api_url) to what is declared i
 bench: setup  ## make bench NAME=name: one benchmark of benchmarks/; its figures are kept in benchmarks/results/
 	@test -f "benchmarks/$(NAME).py" || { echo "make bench NAME=laptop (one of benchmarks/)"; exit 2; }
 	set -o pipefail; $(BIN)/python -m benchmarks.$(NAME) | $(BIN)/python -m benchmarks.keep
+
+real: setup  ## real people through real weights, beside whisperX and faster-whisper, where both are there
+	set -o pipefail; $(BIN)/python -m benchmarks.real | $(BIN)/python -m benchmarks.keep
 
 bench-report: setup  ## write docs/reference/benchmarks.md and the README's figures from benchmarks/results/
 	$(BIN)/python -m benchmarks.readme

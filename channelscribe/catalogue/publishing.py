@@ -177,7 +177,7 @@ def segment_rows(transcript_pk: int, transcript: Transcript) -> Iterator[Row]:
         yield (
             transcript_pk,
             index,
-            transcript.language,
+            segment.language or transcript.language,
             segment.start,
             segment.end,
             segment.text,

@@ -216,8 +216,8 @@ class Conditions:
 # setting is for the statements after it in this transaction: psycopg prepares what comes often, and a plan that is made
 # without the words knows nothing of how common they are.
 QUERIES = """
-WITH RECURSIVE known AS (SELECT min(language) AS language FROM transcript UNION ALL
-    SELECT (SELECT min(language) FROM transcript WHERE language > known.language)
+WITH RECURSIVE known AS (SELECT min(language) AS language FROM segment UNION ALL
+    SELECT (SELECT min(language) FROM segment WHERE language > known.language)
     FROM known WHERE language IS NOT NULL),
 alike AS (SELECT coalesce(configuration, :simple) AS configuration, array_agg(language ORDER BY language) AS languages
     FROM known LEFT JOIN unnest(CAST(:languages AS text[]), CAST(:configurations AS text[]))

@@ -333,13 +333,14 @@ class CheckpointRow(SQLModel, table=True):
 class SegmentRow(SQLModel, table=True):
     """One segment with its words as arrays of equal length.
 
-    `word_speakers` is NULL where every word has the segment's speaker. `language` repeats the transcript's, since
-    a generated column sees its own row only. What people corrected is corrected here; `recognized` keeps what it was.
+    `word_speakers` is NULL where every word has the segment's speaker. `language` is that of the segment, mostly the
+    transcript's. What people corrected is corrected here; `recognized` keeps what it was.
     """
 
     __tablename__ = "segment"
     __table_args__ = (
         Index("ix_segment_search", "search", postgresql_using="gin"),
+        Index("ix_segment_language", "language"),
         CheckConstraint('index >= 0 AND start <= "end"', name="segment_times_check"),
         CheckConstraint(_WORDS_OF_EQUAL_LENGTH, name="segment_words_check"),
     )

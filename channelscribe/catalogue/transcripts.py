@@ -150,7 +150,7 @@ def _load(session: Session, row: TranscriptRow, recognized: bool) -> Transcript:
     return Transcript(
         language=row.language,
         duration=row.duration,
-        segments=[segment_of(segment) for segment in segments],
+        segments=[segment_of(segment, row.language) for segment in segments],
         turns=turns_of(speakers),
         models=row.models,
         no_speech=row.no_speech,
@@ -164,12 +164,13 @@ def as_recognized(row: Any) -> Any:
     return row if row.recognized is None else SimpleNamespace(**{**row._mapping, **row.recognized})
 
 
-def segment_of(row: Any) -> Segment:
-    """The segment of one row that was read back."""
+def segment_of(row: Any, main: str | None = None) -> Segment:
+    """The segment of one row that was read back; `main`: the transcript's language, which a segment does not repeat."""
     speakers = row.word_speakers or [row.speaker] * len(row.word_texts)
     columns = (row.word_texts, row.word_starts, row.word_ends, row.word_scores, speakers, row.word_aligned)
     words = [Word(*fields) for fields in zip(*columns, strict=True)]
-    return Segment(row.start, row.end, row.text, row.speaker, row.avg_logprob, words, list(row.flags))
+    language = row.language if main and row.language != main else None
+    return Segment(row.start, row.end, row.text, row.speaker, row.avg_logprob, words, list(row.flags), language)
 
 
 def turns_of(rows: Sequence[Any]) -> list[Turn]:

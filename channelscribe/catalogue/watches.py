@@ -122,8 +122,8 @@ FROM unnest(CAST(:configurations AS text[])) AS configuration
 """
 # One of each; DISTINCT would read every row of the index.
 KNOWN_LANGUAGES = """
-WITH RECURSIVE known AS (SELECT min(language) AS language FROM transcript UNION ALL
-    SELECT (SELECT min(language) FROM transcript WHERE language > known.language)
+WITH RECURSIVE known AS (SELECT min(language) AS language FROM segment UNION ALL
+    SELECT (SELECT min(language) FROM segment WHERE language > known.language)
     FROM known WHERE language IS NOT NULL)
 SELECT language FROM known WHERE language IS NOT NULL
 """

@@ -29,6 +29,7 @@ __all__ = ["Clip", "Decoder", "Gated", "clip_of", "decode", "encode", "features_
 _TEMPERATURES = (0.2, 0.4, 0.6, 0.8, 1.0)
 _FEATURES_A_SECOND, _FRAMES_A_SECOND = 100, 50  # of the spectrogram, and of the encoder
 _DECADE = 0.25  # what ten times the power adds to a feature
+_FIRST_TIME = 50  # of 20 ms: within a second something is said, as Whisper has it
 _CANDIDATES = 5  # sampled at each temperature; the most likely is taken
 
 _log = logging.getLogger(__name__)
@@ -91,11 +92,13 @@ class Decoder:
         return self._generate(encoded, count, 0.0, self._prompt, beam_size=self._beam_size, patience=1)
 
     def decode_again(self, encoded: Any) -> Iterator[Decoded]:
-        """One stretch alone: without what it was told, if it was told anything, then at rising temperatures; said anew
-        for each that is taken.
+        """One stretch alone: without what it was told, if it was told anything; with times between its words, which
+        keeps it from skipping some; then at rising temperatures. Said anew for each that is taken.
         """
         if self._prompt != self._plain:
             yield from self._generate(encoded, 1, 0.0, self._plain, beam_size=self._beam_size, patience=1)
+        times = {"beam_size": self._beam_size, "patience": 1, "max_initial_timestamp_index": _FIRST_TIME}
+        yield from self._generate(encoded, 1, 0.0, list(self._tokenizer.sot_sequence), **times)
         for temperature in _TEMPERATURES:
             yield from self._generate(
                 encoded,

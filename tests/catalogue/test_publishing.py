@@ -183,7 +183,7 @@ def test_any_words_survive_copy(shared: Database, words: list[Word], text: str) 
     with shared.session() as session:
         execute(session, "ALTER TABLE segment DROP CONSTRAINT IF EXISTS segment_transcript_pk_fkey")
         publishing._copy(session, "segment", segment_rows(0, transcript))
-        back = segment_of(execute(session, "SELECT * FROM segment").one())
+        back = segment_of(execute(session, "SELECT * FROM segment").one(), "de")
         execute(session, "DELETE FROM segment")
     expected = clean_json(list(segment_rows(0, transcript)))
     assert clean_json(list(segment_rows(0, Transcript("de", 1.0, [back])))) == expected

@@ -11,7 +11,7 @@ from channelscribe.catalogue.connection import Database
 from channelscribe.catalogue.search_query import Question
 from channelscribe.catalogue.transcripts import Wanted
 from channelscribe.errors import UnknownSource, UnknownVideo
-from channelscribe.transcript import Transcript
+from channelscribe.transcript import Segment, Transcript, Word
 from tests.catalogue.records import OWNER, Listed, Video, published, spoken
 
 
@@ -61,3 +61,14 @@ def test_the_pointer_moves_and_rows_stay(catalogue: Database) -> None:
     for wrong in (video.id, video.id + 1):
         with pytest.raises(UnknownVideo):
             catalogue.run(transcripts.make_current, wrong, 3)
+
+
+def test_a_stretch_in_another_language_keeps_it_and_is_found_by_its_rules(catalogue: Database) -> None:
+    transcript = spoken("the houses and the gardens")
+    german = Segment(3.0, 4.0, "zwei Häuser", words=[Word("zwei", 3.0, 3.4), Word("Häuser", 3.5, 4.0)], language="de")
+    transcript.segments.append(german)
+    video = published(catalogue, transcript, Video("v1"))
+    assert [each.language for each in catalogue.run(transcripts.transcript_of, video.id)[2].segments] == [None, "de"]
+    assert [hit.text for hit in catalogue.run(search.search, Question("Haus"))] == ["zwei Häuser"]
+    assert [hit.text for hit in catalogue.run(search.search, Question("house"))] == ["the houses and the gardens"]
+    assert [hit.text for hit in catalogue.run(search.search, Question("Haus", language="de"))] == ["zwei Häuser"]
