@@ -302,7 +302,7 @@ WHERE {conditions} ORDER BY video.published NULLS LAST, video.id
 """
 SEGMENTS = """
 SELECT index, start, "end", text, speaker, avg_logprob, word_texts, word_starts, word_ends, word_scores, word_aligned,
-    word_speakers, flags
+    word_speakers, language, flags
 FROM segment WHERE transcript_pk = :transcript ORDER BY index
 """
 RECOGNIZED = SEGMENTS.replace("flags", "flags, recognized")

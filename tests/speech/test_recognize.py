@@ -167,11 +167,11 @@ def test_the_language_is_decided_on_several_windows_of_speech(
     stand_in = SimpleNamespace(model=Multilingual(), encode=whisper.encode, feat_kwargs=whisper.feat_kwargs)
     found = [Chunk(10.0 * i, 10.0 * i + 9, ((10.0 * i, 10.0 * i + 9),)) for i in range(6)]
     few = replace(model, language=None, batch_size=2)
-    decision = batches._language(stand_in, as_track(dialogue.audio), found, few)
+    decision = batches._language(stand_in, as_track(dialogue.audio), found, few, OPTIONS)
     assert decision
     assert (decision.language, decision.mixed) == ("en", True)
     assert heard == [2, 1]
-    assert batches._language(stand_in, as_track(dialogue.audio), found, model) is None  # it is known
+    assert batches._language(stand_in, as_track(dialogue.audio), found, model, OPTIONS) is None  # it is known
 
 
 def test_when_memory_runs_out_the_batch_is_halved_and_nothing_is_lost(
