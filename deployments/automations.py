@@ -16,7 +16,7 @@ from prefect.events.schemas.automations import AutomationCore
 
 from channelscribe.errors import InvalidSetting
 from channelscribe.settings import Settings
-from deployments.declared import FROM_GIT, DeclaredSchedule
+from deployments.declared import FROM_GIT, Declared, DeclaredSchedule
 from deployments.plan import Plan, found
 from tasks.telling import OUTCOME, QUIET
 from tasks.zombie_runs import HEARTBEAT, LOST_AFTER
@@ -80,6 +80,7 @@ TROUBLES = (
         " [{{ each['reason'] }}]\n{% endfor %}",
         {OUTCOME: ["failed", "stopped"]},
     ),
+    Trouble("canary failed", "canary.failed", "{{ event.resource.name }} does not come", REASON),
 )
 
 
@@ -128,6 +129,17 @@ def notifications(plan: Plan, settings: Settings, channels: Sequence[DeclaredSch
     return made
 
 
+def triggered(wanted: Sequence[Declared], ids: dict[str, UUID]) -> list[AutomationCore]:
+    """What `prefect.yaml` says that runs follow from, as Prefect's own `deploy` makes it."""
+    made = []
+    for each in wanted:
+        for trigger in each.entry.triggers:
+            own = trigger.model_copy(deep=True)
+            own.set_deployment_id(ids[each.name])
+            made.append(own.as_automation())
+    return made
+
+
 def automation(name: str, description: str, trigger: dict[str, object], action: dict[str, object]) -> AutomationCore:
     said = {"name": name, "description": description, "trigger": trigger, "actions": [action]}
     return AutomationCore.model_validate(said)
@@ -148,8 +160,10 @@ def silent(after: list[str], expect: list[str], within: timedelta) -> dict[str, 
     }
 
 
-def deploy_automations(plan: Plan, settings: Settings, channels: Sequence[DeclaredSchedule] = ()) -> None:
-    wanted = [*automations(settings), *notifications(plan, settings, channels)]
+def deploy_automations(
+    plan: Plan, settings: Settings, channels: Sequence[DeclaredSchedule] = (), more: Sequence[AutomationCore] = ()
+) -> None:
+    wanted = [*automations(settings), *notifications(plan, settings, channels), *more]
     for each in wanted:
         deploy_automation(plan, each)
 

@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 from prefect.client.schemas.objects import ConcurrencyLimitConfig
 from prefect.client.schemas.schedules import CronSchedule
+from prefect.events.schemas.deployment_triggers import DeploymentEventTrigger
 from prefect.flows import Flow
 from prefect.utilities.callables import parameter_schema
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -70,6 +71,7 @@ class Entry(Strict):
     parameters: dict[str, Any] = {}
     concurrency_limit: ConcurrencyLimitConfig | None = None
     schedules: list[DeclaredSchedule] = []
+    triggers: list[DeploymentEventTrigger] = []
 
 
 @dataclass(frozen=True, slots=True)

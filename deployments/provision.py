@@ -23,7 +23,7 @@ from prefect.client.schemas.responses import DeploymentResponse
 from channelscribe import __version__
 from channelscribe.errors import ChannelscribeError, StackError
 from channelscribe.settings import Settings
-from deployments.automations import TAG, deploy_automations
+from deployments.automations import TAG, deploy_automations, triggered
 from deployments.capacity import deploy_limits, deploy_pools, prune_pools
 from deployments.channels import channels
 from deployments.declared import FROM_GIT, Declared, DeclaredSchedule, check_parameters, declared
@@ -68,11 +68,14 @@ def provision(settings: Settings, *, channels_file: Path | None = None, rehearsa
                 deploy_pools(plan, settings)
                 deploy_limits(plan, settings)
                 deploy_blocks(plan, documents(settings))
+                ids = {each.name: deploy_one(plan, each) for each in wanted}
                 for each in wanted:
-                    deploy_schedules(plan, each.name, deploy_one(plan, each), schedules[each.name])
+                    deploy_schedules(plan, each.name, ids[each.name], schedules[each.name])
                 plan.prune("deployment", [each.name for each in wanted], lambda name: remove(plan, name))
                 prune_pools(plan)
-                deploy_automations(plan, settings, listed)
+                deploy_automations(
+                    plan, settings, listed, triggered(wanted, {name: found or NOWHERE for name, found in ids.items()})
+                )
             return Provisioned(plan.changes, {} if rehearsal else unreachable(plan, documents(settings)))
     except httpx.HTTPStatusError as error:
         told = " ".join(str(error).split())[:300]

@@ -137,6 +137,20 @@ class SyncRequest(Form):
         return {**self.settings, **{name: value for name, value in given.items() if value is not None}}
 
 
+class CanaryRequest(Form):
+    """What is tried."""
+
+    url: str | None = Field(
+        None, title="URL", description="URL of a video or list; empty: sources.canary_url of the worker",
+        pattern=WEB_ADDRESS, max_length=2000,
+    )  # fmt: skip
+    settings: RunSettings = Field(
+        default_factory=dict,
+        title="Settings",
+        description='settings for this run only, such as {"sources.timeout_seconds": 60}',
+    )
+
+
 class TranscribeRequest(Form):
     """A batch of prepared audio; what a sync hands to the speech workers."""
 

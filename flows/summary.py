@@ -59,18 +59,21 @@ def called() -> str:
 def subject(flow: str, request: Mapping[str, Any]) -> str:
     """What a run of a flow is about, from its form."""
     what: str
+    harmless = ("sync-channel", "transcribe-audio", "canary")
     if flow == "transcribe-audio":
         videos = [each if isinstance(each, Mapping) else each.model_dump() for each in request["videos"]]
         what = f"{len(videos)} of {' '.join(str(videos[0]['channel']).split())}"
     elif flow == "sync-channel":
         parts = urlsplit(str(request["source"]))
         what = (parts.hostname or "").removeprefix("www.") + parts.path.removesuffix("/").removesuffix("/videos")
+    elif flow == "canary":
+        what = f"canary {display_urls(str(request.get('url') or ''))}".strip()
     elif flow == "sweep":
         what = "sweep and repair" if request.get("repair") else "sweep"
     else:
         of = request.get("video") or request.get("channel") or "all channels"
         what = f"{flow} {display_urls(str(of))}" + (f" made with {request['model']}" if request.get("model") else "")
-    does_nothing = request.get("dry_run", flow not in ("sync-channel", "transcribe-audio"))
+    does_nothing = request.get("dry_run", flow not in harmless)
     return f"{what[:LONGEST_NAME]}{' (dry run)' if does_nothing else ''}"
 
 

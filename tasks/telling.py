@@ -23,6 +23,7 @@ from tasks.records import VideoWork
 from tasks.resources import catalogue, own_settings, store
 
 __all__ = [
+    "canary",
     "failed",
     "finished",
     "of_source",
@@ -120,6 +121,14 @@ def finished(flow: str, summary: Mapping[str, Any], share: float) -> None:
     _emit(f"{flow}.finished", f"source.{source}", payload, source, {OUTCOME: outcome})
 
 
+def canary(url: str, error: ChannelscribeError | None) -> None:
+    """The event of a canary that was tried."""
+    shown = display_url(url)
+    payload = {"source": shown, **(_reason(error) if error else {})}
+    name = "canary.failed" if error else "canary.passed"
+    _emit(name, f"source.{shown}", payload, shown, _labels(error) if error else {})
+
+
 OUTCOME, REASON = "channelscribe.outcome", "channelscribe.reason"
 """Labels that automations can look at."""
 
@@ -152,7 +161,7 @@ def tell_held() -> int:
     return len(late)
 
 
-TROUBLES = ("source.blocked", "source.needs-operator", "sync.finished")
+TROUBLES = ("source.blocked", "source.needs-operator", "sync.finished", "canary.failed")
 """Events that automations tell people of."""
 
 

@@ -16,8 +16,9 @@ from prefect.types._datetime import now
 from channelscribe.errors import InvalidSetting, SignInRequired, SourceBlocked
 from channelscribe.settings import Settings
 from channelscribe.settings.options import NotifyOptions
-from deployments.automations import TROUBLES, notifications
+from deployments.automations import TROUBLES, notifications, triggered
 from deployments.channels import Channel
+from deployments.declared import declared
 from flows.forms import Failure, SyncSummary
 from tasks import events, telling
 
@@ -47,6 +48,7 @@ def told_events(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     lost = Failure(video="v1", title="A title", reason="private", message="It is private.", remedy="", retry_at=None)
     summary = SyncSummary(source="https://example.org/radio", failed=1, failures=[lost], flow_run="x")
     telling.finished("sync", summary.model_dump(mode="json"), 0.5)
+    telling.canary("https://example.org/radio", SourceBlocked("They ask for a captcha."))
     return found
 
 
@@ -88,3 +90,16 @@ def test_a_block_that_is_not_there_is_told() -> None:
 def test_the_events_are_prefects(monkeypatch: pytest.MonkeyPatch) -> None:
     for event in told_events(monkeypatch):
         assert ReceivedEvent.model_validate({**event.model_dump(mode="json"), "received": now("UTC")}).id == event.id
+
+
+def test_triggers_of_prefect_yaml_follow_from_events_that_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    ids = {each.name: uuid4() for each in declared()}
+    made = triggered(declared(), ids)
+    assert made and all(each.name.startswith("channelscribe: ") for each in made)
+    happened = {event.event: event for event in told_events(monkeypatch)}
+    for each in made:
+        trigger: Any = each.trigger
+        (name,) = trigger.expect
+        assert trigger.match.matches(happened[name].resource)
+        action: Any = each.actions[0]
+        assert (action.type, action.deployment_id in ids.values()) == ("run-deployment", True)

@@ -16,6 +16,7 @@ from prefect.client.orchestration import SyncPrefectClient
 from pydantic import SecretStr
 
 from channelscribe.errors import InvalidSetting, SignInRequired
+from channelscribe.local_stack.services import free_port
 from channelscribe.settings import Settings
 from channelscribe.settings.options import NotifyOptions
 from deployments.provision import provision
@@ -58,9 +59,9 @@ class Mails:
 def mailbox() -> Iterator[tuple[str, Mails]]:
     """Apprise's address of a mail server on loopback, and what came."""
     mails = Mails()
-    controller = Controller(mails, hostname="127.0.0.1", port=0)
+    port = free_port()
+    controller = Controller(mails, hostname="127.0.0.1", port=port)
     controller.start()
-    port = controller.server.sockets[0].getsockname()[1]  # type: ignore[union-attr]
     yield f"mailto://127.0.0.1:{port}?from=room@example.org&to=ops@example.org&mode=insecure", mails
     controller.stop()
 
@@ -88,7 +89,7 @@ def test_troubles_reach_a_webhook_and_a_mailbox_once(
     with pytest.raises(InvalidSetting, match="no notification block slack-webhook/none"):
         provision(Settings(notify=NotifyOptions(to=("slack-webhook/none",))))
     made = {change.name for change in provision(settings).changes if change.kind == "automation"}
-    assert len(made) == 6 and all(mark in name for name in made)
+    assert len(made) == 8 and all(mark in name for name in made)
     assert [change for change in provision(settings).changes if change.kind == "automation"] == []
 
     source = f"https://example.org/{mark}"

@@ -14,12 +14,12 @@ from pydantic import BaseModel
 
 from channelscribe.errors import InvalidSetting
 from deployments.declared import FILE, declared
-from flows.forms import ProcessRequest, RetranscribeRequest, SweepRequest, SyncRequest
+from flows.forms import CanaryRequest, ProcessRequest, RetranscribeRequest, SweepRequest, SyncRequest
 
 DECLARED = yaml.safe_load(FILE.read_text())
 ENTRIES = DECLARED["deployments"]
 DOC = (Path(__file__).parents[2] / "docs" / "operating.md").read_text(encoding="utf-8")
-FORMS = [SyncRequest, ProcessRequest, RetranscribeRequest, SweepRequest]
+FORMS = [CanaryRequest, SyncRequest, ProcessRequest, RetranscribeRequest, SweepRequest]
 """Those that people fill in; the others are filled by flows."""
 
 

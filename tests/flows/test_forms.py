@@ -19,7 +19,7 @@ Schema = dict[str, Any]
 
 MADE_BY_PROGRAMS = (TranscribeRequest,)
 """What a sync fills in, and no person: its lists are as long as they are."""
-DOES_NO_HARM = ("sync-channel", "transcribe-audio")
+DOES_NO_HARM = ("sync-channel", "transcribe-audio", "canary")
 """They add to the library, and change nothing that is there; the others have to be told to."""
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from flows import summary
-from flows.forms import ProcessRequest, RetranscribeRequest, SweepRequest, SyncRequest, TakedownRequest
+from flows.forms import CanaryRequest, ProcessRequest, RetranscribeRequest, SweepRequest, SyncRequest, TakedownRequest
 from flows.summary import called, subject
 from tests.flows.test_forms import FLOWS
 
@@ -36,6 +36,8 @@ def test_syncs(source: str, name: str) -> None:
         ("retranscribe", RetranscribeRequest(), "retranscribe all channels (dry run)"),
         ("process-text", ProcessRequest(channel="https://a:b@example.org/x?key=secret", dry_run=False),
          "process-text https://example.org/x"),
+        ("canary", CanaryRequest(), "canary"),
+        ("canary", CanaryRequest(url="https://example.org/v?key=secret"), "canary https://example.org/v"),
         ("sweep", SweepRequest(dry_run=False), "sweep"),
         ("sweep", SweepRequest(repair=True), "sweep and repair (dry run)"),
         ("takedown", TakedownRequest(video="youtube:abc"), "takedown youtube:abc (dry run)"),

@@ -101,6 +101,8 @@ def test_all_events_are_documented(told: Told) -> None:
     telling.of_source("https://user:secret@example.org/feed?key=secret", SignInRequired("who are you"))
     telling.finished("sync", SyncSummary(source="https://example.org", flow_run="x").model_dump(mode="json"), 0.5)
     telling.finished("process-text", ProcessSummary(found=1, read=1, failures=[], flow_run="x").model_dump(), 0.5)
+    telling.canary("https://user:secret@example.org/v", None)
+    telling.canary("https://user:secret@example.org/v", CorruptMedia("noise"))
     assert "secret" not in str(told)
     rows = dict(re.findall(r"^\| (`channelscribe[^|]+) \| [^|]+ \| ([^|]+) \|", DOC, re.MULTILINE))
     documented = {
