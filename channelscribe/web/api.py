@@ -1,7 +1,8 @@
 """`/api/v1`: reading the library over HTTP. Names are those of the command line's `--json`; lists are paged by cursors.
 
-Every answer has an ETag; a transcript's is its own id, since versions never change. Failures are problems (RFC 9457)
-with the reason codes of docs/reasons.md. Audio is read by ranges from the folder or the bucket.
+Every answer has an ETag; a transcript's is its own id with the state of its corrections: else versions never change.
+Failures are problems (RFC 9457) with the reason codes of docs/reasons.md. Audio is read by ranges from the folder or
+the bucket.
 """
 
 from __future__ import annotations
@@ -144,7 +145,7 @@ def api(room: Room) -> APIRouter:
                 found = records.timing(records.transcript(connection, made))
                 return as_json({"transcript": made.transcript, "words": found})
 
-            body, packed = room.recent.get(f"words {made.pk} {made.transcript}", numbers)
+            body, packed = room.recent.get(f"words {made.pk} {made.tag}", numbers)
         return answer(request, body, "application/json", etag=etag, packed=packed)
 
     @router.get("/videos/{site}/{video}/versions", responses=_shape(models.Versions, 404), tags=["video"])

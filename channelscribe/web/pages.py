@@ -351,7 +351,7 @@ def pages(room: Room) -> APIRouter:
 
             about = {name: str(value) for name, value in found.items() if name != "retry_at"}
             asker = [user.name if user else None, bool(room.logins)]
-            key = content_key("video", about, made and [made.pk, made.reading_id], audio, known, asker)
+            key = content_key("video", about, made and [made.pk, made.tag, made.reading_id], audio, known, asker)
             body, packed = room.recent.get(key, whole)
         return answer(request, body, "text/html; charset=utf-8", etag=f'"{key[:24]}"', packed=packed)
 

@@ -76,6 +76,7 @@ SELECT id AS pk, site, video_id AS video, title, state, step, step_fraction, rea
     coalesce(lease_until >= now(), false) AS in_work
 FROM video WHERE (lease_owner IS NOT NULL AND lease_until >= now()) OR id = ANY(:seen) ORDER BY lease_until, id
 """
+# A schema from before corrections has no such column.
 VERSION = """
 SELECT id AS pk, transcript_id AS transcript, version, language, duration, no_speech, models, quality, reading_id,
     to_jsonb(transcript) ->> 'corrected' AS corrected, created_at AS made

@@ -48,7 +48,8 @@ PAGE_VIDEOS = 200
 LARGEST_SITEMAP = 50_000
 READABLE = f"""
 SELECT video.site, video.video_id AS video, video.title, transcript.transcript_id, transcript.reading_id,
-    transcript.files, transcript.duration, video.published, transcript.language, video.url, video.state, video.reason,
+    to_jsonb(transcript) ->> 'corrected' AS corrected, transcript.files, transcript.duration, video.published,
+    transcript.language, video.url, video.state, video.reason,
     {records.CHANNEL} AS channel,
     md5(concat(video.title, video.url, video.published, video.description, video.chapters)) AS about
 FROM video JOIN transcript ON transcript.id = video.current_transcript_pk
@@ -212,7 +213,9 @@ class _Site:
 
     def _bring_video(self, connection: Connection, row: dict[str, Any], words: dict[str, list[int]]) -> None:
         name = folder_of(row)
-        made_of = content_key(self.look, row["transcript_id"], row["reading_id"], row["about"], row["channel"])
+        made_of = content_key(
+            self.look, row["transcript_id"], row["corrected"], row["reading_id"], row["about"], row["channel"]
+        )
         known = self.known["videos"].get(name)
         if known and known["made_of"] == made_of:
             return
@@ -256,7 +259,8 @@ class _Site:
         """From the store, where they are as they were published; made anew where it has lost them."""
         said = None
         for ending in FILE_FORMATS:
-            key = (row["files"] or {}).get(ending)
+            # What is in the store is as it was recognized.
+            key = None if row["corrected"] else (row["files"] or {}).get(ending)
             if key and self.room.store.exists(key):
                 self._write(f"{name}/transcript.{ending}", self.room.store.read_bytes(key))
                 continue

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from channelscribe.store import MediaStore, layout
 from channelscribe.transcript import FILE_FORMATS
 from channelscribe.web import models, records
 from channelscribe.web.app import Room
+from channelscribe.web.site import build
 from tests.catalogue.records import SITE
 from tests.web.conftest import VIDEO, client_of, publish, said, wave
 
@@ -261,3 +263,26 @@ def test_a_new_version_is_another_answer(client: TestClient, room: Room) -> None
     before = client.get(f"{V}/transcript").headers["etag"]
     publish(room.database, VIDEO, said(60.0), title="Me at the zoo")
     assert client.get(f"{V}/transcript", headers={"If-None-Match": before}).status_code == 200
+
+
+def test_what_is_corrected_is_another_answer_everywhere(client: TestClient, room: Room, tmp_path: Path) -> None:
+    asked = [f"{V}/transcript", f"{V}/words", f"{V}/files/txt", f"/v/{SITE}/{VIDEO}"]
+    before = {path: client.get(path) for path in asked}
+    build(room, tmp_path / "site")
+    page = tmp_path / "site" / "v" / SITE / VIDEO / "index.html"
+    assert "Haarlem" in page.read_text(encoding="utf-8")
+    # As `channelscribe correct` leaves the rows: other words, and a mark of this state of the corrections.
+    changes = (
+        """UPDATE segment SET text = replace(text, 'Haarlem', 'Harlem'),
+        word_texts = array_replace(word_texts, 'Haarlem', 'Harlem')""",
+        "UPDATE transcript SET corrected = 'a-digest'",
+    )
+    with room.database.session() as session:
+        for change in changes:
+            execute(session, change)
+    for path, was in before.items():
+        now = client.get(path, headers={"If-None-Match": was.headers["etag"]})
+        assert now.status_code == 200 and now.content != was.content, path
+        assert "Harlem" in now.text or path.endswith("/words")
+    assert build(room, tmp_path / "site").written == 2
+    assert "Harlem" in page.read_text(encoding="utf-8")
