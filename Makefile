@@ -64,7 +64,7 @@ real: setup  ## real people through real weights, beside whisperX and faster-whi
 bench-report: setup  ## write docs/reference/benchmarks.md and the README's figures from benchmarks/results/
 	$(BIN)/python -m benchmarks.readme
 
-docs: setup  ## write docs/reference/commands.md and settings.md from the code
+docs: setup  ## write docs/reference/{commands,settings,api}.md from the code
 	PYTHONPATH=. $(BIN)/python docs/generate.py
 
 containers-check: setup  ## what can be told of docker/ without building it: linters, compose, Prometheus, nginx

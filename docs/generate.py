@@ -1,12 +1,14 @@
 """Writes the pages of docs/reference that repeat the code: `make docs`, or `python docs/generate.py`.
 
-`commands.md` comes from the parser of the command line, `settings.md` from the settings' model. A test compares the
-files with what this makes, so a new option is documented by its help text and a run of this.
+`commands.md` comes from the parser of the command line, `settings.md` from the settings' model, `api.md` from the
+OpenAPI document of the reading room. A test compares the files with what this makes, so a new option is documented by
+its help text and a run of this.
 """
 
 from __future__ import annotations
 
 import argparse
+import tempfile
 import types
 from collections.abc import Iterator
 from pathlib import Path
@@ -57,6 +59,13 @@ Later places win:
 `channelscribe config show` prints each value and where it came from. An unknown key is an error, and secrets are never
 printed. A relative path starts at the working folder (or at `CHANNELSCRIBE_FOLDER`). A `config.yaml` in the working
 folder belongs to somebody else and is not read.
+"""
+
+API = "/api/v1"
+API_HEAD = """# API
+
+Served by `channelscribe serve`; paths begin with `/api/v1`. `/api/v1/openapi.json` is the whole description with types
+and examples, for programs. [The reading room](../reading-room.md#the-api) explains logins, pages, caching and failures.
 """
 
 
@@ -156,7 +165,63 @@ def default(field: FieldInfo) -> str:
     return f"`{value:g}`" if isinstance(value, float) else f"`{value}`"
 
 
-PAGES = {"commands.md": commands, "settings.md": settings}
+def api() -> str:
+    """The page of the read API: its requests with their parameters."""
+    document = api_document()
+    pages = "".join(
+        _request(method.upper(), path, made, document)
+        for path, methods in document["paths"].items()
+        for method, made in methods.items()
+    )
+    return f"{MADE}\n{API_HEAD}{pages}"
+
+
+def api_document() -> dict[str, Any]:
+    """As `/api/v1/openapi.json` answers; nothing of the room is asked for, so none of it need be there."""
+    from fastapi import FastAPI
+
+    from channelscribe.catalogue.connection import Database
+    from channelscribe.store import MediaStore
+    from channelscribe.web.access import Logins
+    from channelscribe.web.api import api as router
+    from channelscribe.web.app import Room
+
+    with tempfile.TemporaryDirectory() as folder:
+        nowhere = Database("postgresql://nobody@127.0.0.1:9/nothing")
+        place = Path(folder)
+        room = Room(nowhere, MediaStore(folder), Settings(data_dir=place), Logins(place / "logins.json"), "127.0.0.1")
+        app = FastAPI()
+        app.include_router(router(room))
+        return app.openapi()
+
+
+def _request(method: str, path: str, made: dict[str, Any], document: dict[str, Any]) -> str:
+    about = " ".join((made.get("description") or made["summary"]).split())
+    rows = [_parameter(each) for each in made.get("parameters", [])]
+    body = made.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema", {})
+    rows += [
+        f"| `{name}` | in the body | {_cell(field.get('description') or field.get('title') or '')} |\n"
+        for name, field in _properties(body, document).items()
+    ]
+    table = f"\n| parameter | where | meaning |\n|---|---|---|\n{''.join(rows)}" if rows else ""
+    answers = ", ".join(sorted(made["responses"]))
+    return f"\n## {method} {path.removeprefix(API)}\n\n{_sentence(about)} Answers: {answers}.\n{table}"
+
+
+def _parameter(given: dict[str, Any]) -> str:
+    says = given.get("description") or given["schema"].get("description") or ""
+    return f"| `{given['name']}` | {given['in']} | {_cell(says)} |\n"
+
+
+def _properties(schema: dict[str, Any], document: dict[str, Any]) -> dict[str, Any]:
+    """The fields of a body, which is an object of its own or a reference to one."""
+    if "$ref" in schema:
+        schema = document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+    found: dict[str, Any] = schema.get("properties", {})
+    return found
+
+
+PAGES = {"commands.md": commands, "settings.md": settings, "api.md": api}
 
 
 def main() -> None:

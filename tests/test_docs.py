@@ -49,10 +49,10 @@ def generate() -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize("name", ["commands.md", "settings.md"])
+@pytest.mark.parametrize("name", ["api.md", "commands.md", "settings.md"])
 def test_a_page_that_repeats_the_code_is_current(name: str) -> None:
     made = generate()
-    assert set(made.PAGES) == {"commands.md", "settings.md"}
+    assert set(made.PAGES) == {"api.md", "commands.md", "settings.md"}
     assert (DOCS / "reference" / name).read_text(encoding="utf-8") == made.PAGES[name](), "`make docs` writes it"
 
 
