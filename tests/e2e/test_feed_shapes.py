@@ -262,7 +262,7 @@ def bytes_with(data_dir: Path, word: str) -> list[str]:
             folders[:] = [name for name in folders if name != "postgres"]
         for name in names:
             path = Path(folder, name)
-            if word in str(path) or word.encode() in path.read_bytes():
+            if word in str(path) or (path.is_file() and word.encode() in path.read_bytes()):
                 found.append(str(path.relative_to(data_dir)))
     return found
 
