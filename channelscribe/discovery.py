@@ -85,7 +85,7 @@ def list_source(
     report = record_listing(catalogue, listing, judge_of(options, filters), filters.newest)
     return Listed(
         source_pk=report.source_pk,
-        title=listing.title,
+        title=listing.title or catalogue.run(listings.title_of, report.source_pk),  # what has not changed tells none
         listed=report.listed,
         new=report.new,
         changed=report.changed,

@@ -36,6 +36,7 @@ __all__ = [
     "memory_of",
     "record_listing",
     "sources",
+    "title_of",
     "unknown_channel",
     "whole_address",
 ]
@@ -308,6 +309,11 @@ def _as_before(session: Session, listing: Listing) -> ListingReport:
         execute(session, AS_BEFORE, url=public_url(clean_text(listing.url), distinct=True), memory=memory).one()
     )
     return ListingReport(source_pk, listed, new=0, changed=0, gone=0)
+
+
+def title_of(session: Session, source_pk: int) -> str:
+    """A source's title; empty where it has none of its own."""
+    return str(execute(session, "SELECT title FROM source WHERE id = :source", source=source_pk).scalar_one())
 
 
 def memory_of(session: Session, source_url: str) -> dict[str, Any]:

@@ -11,7 +11,10 @@ import pytest
 
 from channelscribe.catalogue import leases, listings, transcripts, videos
 from channelscribe.catalogue.connection import Database
+from channelscribe.discovery import list_source
 from channelscribe.errors import NotYet
+from channelscribe.sample.server import SampleServer
+from channelscribe.settings import FilterOptions, SourceOptions
 from channelscribe.sources.listing import ListedVideo, Listing
 from tests.catalogue.records import OWNER, Listed, Video, published, spoken
 
@@ -25,6 +28,15 @@ def test_new_changed_and_gone(catalogue: Database) -> None:
     assert (later.listed, later.new, later.changed, later.gone) == (3, 1, 1, 1)
     assert [row.video_id for row in catalogue.run(leases.due, later.source_pk)] == ["b", "c", "d"]
     assert {row.video_id for row in catalogue.run(videos.list_videos, later.source_pk)} == {"a", "b", "c", "d"}
+
+
+def test_a_feed_that_has_not_changed_keeps_its_title(catalogue: Database) -> None:
+    """Its videos that are still due are tagged with it, and their transcripts name it."""
+    options = SourceOptions(allow_private_addresses=True)
+    with SampleServer() as site:
+        first, again = (list_source(catalogue, site.feed_url, options, FilterOptions()) for _ in range(2))
+    assert (again.new, again.changed, again.listed) == (0, 0, first.listed)
+    assert again.title == first.title == "Rails, Rain and Rockets"
 
 
 def test_a_vanished_video_comes_back(catalogue: Database) -> None:
