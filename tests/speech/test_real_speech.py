@@ -74,3 +74,23 @@ def test_english_then_german_is_each_in_its_language(cut: float) -> None:
     assert transcript.quality["mixed_languages"]
     german = " ".join(segment.text for language, segment in spoken if language == "de").lower().split()
     assert len({"der", "die", "und", "das", "ist", "ein", "eine"} & set(german)) >= 2
+
+
+@needs_recordings
+@pytest.mark.parametrize(
+    "told", [{"hotwords": "ComfyUI"}, {"vocabulary": ("ComfyUI",)}, {"rewrite": {"confu i": "ComfyUI"}}], ids=str
+)
+def test_a_name_that_no_model_knows(told: dict[str, object]) -> None:
+    assert _transcript(samples("languages/comfyui"), language="en", **told).text.count("ComfyUI") == 2
+
+
+@needs_recordings
+def test_words_that_are_expected_are_not_invented() -> None:
+    audio = samples("read/jfk")
+    told = _transcript(audio, language="en", hotwords="ComfyUI, WhisperX").text
+    assert told == _transcript(audio, language="en").text
+
+
+def test_noise_has_no_words() -> None:
+    hiss = (0.05 * np.random.default_rng(0).standard_normal(20 * 16_000)).astype(np.float32)
+    assert _transcript(hiss, language="en").text == ""
