@@ -197,10 +197,10 @@ WITH near AS MATERIALIZED (
     FROM unnest(CAST(:transcripts AS bigint[]), CAST(:starts AS float8[]), CAST(:ends AS float8[]))
         AS asked (transcript_pk, since, until)
     JOIN segment USING (transcript_pk) WHERE "end" >= since - {NEAR} AND start <= until + {NEAR}
-    GROUP BY transcript_pk, since, until)
-SELECT {SEGMENT} FROM segment WHERE transcript_pk = ANY(:transcripts) AND (recognized IS NOT NULL OR EXISTS (
-    SELECT FROM near WHERE near.transcript_pk = segment.transcript_pk AND index BETWEEN first AND last))
-ORDER BY transcript_pk, index
+    GROUP BY transcript_pk, since, until),
+wanted AS (SELECT transcript_pk, index FROM near CROSS JOIN generate_series(first, last) AS index
+    UNION SELECT transcript_pk, index FROM segment WHERE transcript_pk = ANY(:corrected) AND recognized IS NOT NULL)
+SELECT {SEGMENT} FROM wanted JOIN segment USING (transcript_pk, index) ORDER BY transcript_pk, index
 """  # noqa: S608 - numbers of ours
 ACTIVE = "SELECT * FROM correction WHERE video_pk = ANY(:videos) AND undone_at IS NULL ORDER BY id"
 
@@ -223,7 +223,8 @@ def _load(
             by_version[row.transcript_pk].append(row)
     if spans:
         pks, starts, ends = map(list, zip(*spans, strict=True))
-        for row in execute(session, NEAR_TO, transcripts=pks, starts=starts, ends=ends):
+        corrected = [version.pk for version in asked if version.pk in near and version.corrected]
+        for row in execute(session, NEAR_TO, transcripts=pks, starts=starts, ends=ends, corrected=corrected):
             by_version[row.transcript_pk].append(row)
     for version in asked:
         version.take(by_version[version.pk])
@@ -389,17 +390,18 @@ def imported(session: Session, video: int | str, edited: Transcript, *, ignoring
     before = [token.text for token in shown]
     after = [word for segment in edited.segments for word in words_of(clean_text(segment.text), version.language)]
     matcher = SequenceMatcher(None, before, after)
-    if before and matcher.ratio() < LEAST_ALIKE:
-        raise UsageError(
-            f"The file has little in common with the transcript of {version.video}.",
-            remedy="Edit what `channelscribe show VIDEO --format srt` writes.",
-        )
     missing = {index for index, row in version.rows.items() if not set(ignoring).isdisjoint(row.flags)}
-    changes = []
+    changes, others = [], 0
     for first, end, start, stop in _differences(matcher, before, after):
         left_out = start == stop and all(token.segment in missing for token in shown[first:end])
         if not left_out and "".join(before[first:end]) != "".join(after[start:stop]):
             changes.append((first, end, version.joint.join(after[start:stop])))
+            others += end - first
+    if others > (1 - LEAST_ALIKE) * len(before):
+        raise UsageError(
+            f"The file has little in common with the transcript of {version.video}.",
+            remedy="Edit what `channelscribe show VIDEO --format srt` writes.",
+        )
     return version.changes(shown, changes) if shown else []
 
 

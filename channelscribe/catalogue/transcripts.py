@@ -70,7 +70,8 @@ def versions(session: Session, video_pk: int) -> list[TranscriptRow]:
 
 def _rows(session: Session, query: SelectOfScalar[TranscriptRow]) -> list[TranscriptRow]:
     """Rows of an older schema, too, which knows no corrections."""
-    rows = list(session.exec(query.options(defer(col(TranscriptRow.corrected)))).all())
+    corrected: Any = TranscriptRow.corrected
+    rows = list(session.exec(query.options(defer(corrected))).all())
     asked = "SELECT id, to_jsonb(transcript) ->> 'corrected' AS corrected FROM transcript WHERE id = ANY(:pks)"
     known = {each.id: each.corrected for each in execute(session, asked, pks=[row.id for row in rows])} if rows else {}
     for row in rows:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from channelscribe.catalogue import corrections
 from channelscribe.catalogue.connection import execute
 from channelscribe.store import MediaStore, layout
 from channelscribe.transcript import FILE_FORMATS
@@ -257,6 +258,19 @@ def test_gzip_only_where_it_is_understood(client: TestClient) -> None:
     plain = client.get(f"{V}/transcript", headers={"Accept-Encoding": "identity"})
     assert packed.headers["content-encoding"] == "gzip" and "content-encoding" not in plain.headers
     assert packed.json() == plain.json() and len(gzip.compress(plain.content)) < len(plain.content)
+
+
+def test_a_correction_is_another_answer(client: TestClient, room: Room) -> None:
+    asked = [f"{V}/transcript", f"{V}/words", f"{V}/files/srt", f"/v/{SITE}/{VIDEO}"]
+    before = {path: client.get(path) for path in asked}
+    changes = room.database.run(corrections.correct, VIDEO, 3.0, "elephants", "Loxodon")
+    room.database.run(corrections.record, changes, "Ada")
+    for path, answer in before.items():
+        after = client.get(path, headers={"If-None-Match": answer.headers["etag"]})
+        assert (path, after.status_code) == (path, 200) and after.content != answer.content
+        assert path.endswith("words") or "Loxodon" in after.text
+    found = client.get(f"{V}/diff?old=2&new=2").json()
+    assert "Loxodon" in found["changes"][0]["new"] and "Loxodon" not in found["changes"][0]["old"]
 
 
 def test_a_new_version_is_another_answer(client: TestClient, room: Room) -> None:

@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, expect
 from starlette.staticfiles import StaticFiles
 from starlette.testclient import TestClient
 
+from channelscribe.catalogue import corrections
 from channelscribe.catalogue.connection import execute
 from channelscribe.errors import UnknownSource, UsageError
 from channelscribe.transcript import FILE_FORMATS
@@ -91,6 +92,17 @@ def test_again_only_what_is_new_is_written(room: Room, tmp_path: Path) -> None:
     assert not any(name.startswith(("v/", "static/")) for name in changed)
     numbers = json.loads(after["find/7a-65.json"][1])["zebras"]
     assert [each[1] for each in json.loads(after["find/videos.json"][1]) if each[0] in numbers] == [f"v/{SITE}/third"]
+
+
+def test_what_is_corrected_is_written_again(room: Room, tmp_path: Path) -> None:
+    folder = tmp_path / "site"
+    build(room, folder)
+    changes = room.database.run(corrections.correct, VIDEO, 3.0, "elephants", "Loxodon")
+    room.database.run(corrections.record, changes, "Ada")
+    assert build(room, folder).written == 1
+    made = files(folder)
+    for name in ("index.html", "words.json", "text.json", "transcript.srt", "transcript.txt"):
+        assert name == "words.json" or b"Loxodon" in made[f"v/{SITE}/{VIDEO}/{name}"][1]
 
 
 def test_what_is_taken_down_goes(room: Room, tmp_path: Path) -> None:
