@@ -6,6 +6,8 @@ Needs: what sync-channel needs.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from prefect import flow
 from prefect.runtime import flow_run
 
@@ -14,11 +16,12 @@ from channelscribe.settings.travel import to_travel
 from flows.forms import RetranscribeRequest, RetranscribeSummary
 from flows.pipeline import work_through
 from flows.summary import called, completed, failures_of
-from tasks.artifacts import followed
+from tasks.artifacts import followed, show_sync
 from tasks.choosing import choose_transcripts, hours_of_work, video_of
 from tasks.dask_runner import OnDask
 from tasks.queue import chosen_videos
 from tasks.resources import run_settings, store
+from tasks.telling import tell_of_watches
 
 
 @flow(name="retranscribe", flow_run_name=called, task_runner=OnDask(), persist_result=False)
@@ -35,10 +38,13 @@ def retranscribe(request: RetranscribeRequest) -> RetranscribeSummary:
     if request.dry_run:
         return completed(summary)
 
+    begun = datetime.now(UTC)
     videos = chosen_videos([video_of(each, owner) for each in chosen], owner, settings.lease_seconds)
     if videos.has_work():
         preflight(settings, store(), seconds=videos.longest_seconds())
     with followed("progress-retranscribe", f"{summary.chosen} videos transcribed again", videos.share):
         ended = work_through(videos, settings, options)
+    tell_of_watches()
+    show_sync("retranscribe", "transcribed again", ended.taken, begun)
     done = {"published": len(ended.published), "failures": failures_of(ended), "held": videos.held}
     return completed(summary.model_copy(update=done), ended.stopped)

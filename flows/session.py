@@ -180,6 +180,9 @@ def settle() -> None:
     from prefect.events.worker import EventsWorker
     from prefect.logging.handlers import APILogWorker
 
+    from tasks import events
+
+    events.flush(5)
     EventsWorker.drain_all(timeout=5)
     APILogWorker.drain_all(timeout=5)
 

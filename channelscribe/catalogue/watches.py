@@ -44,6 +44,7 @@ __all__ = [
     "deliver_next",
     "entries",
     "forget_video",
+    "query_of",
     "remove",
     "watches",
 ]
@@ -370,6 +371,12 @@ def _try(session: Transaction, tell: Tell, row: dict[str, Any], hit_pk: int, tar
     values = {"error": clean_text(told), "wait": wait.total_seconds(), "over": over, "hit": hit_pk, "target": target}
     execute(session, statement, **values)
     return Outcome(hit, target, told, over)
+
+
+def query_of(session: Transaction, name: str) -> str | None:
+    """None where there is no such watch."""
+    found: str | None = execute(session, "SELECT query FROM watch WHERE name = :name", name=clean_text(name)).scalar()
+    return found
 
 
 def entries(session: Transaction, name: str, limit: int = 50) -> list[Hit]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape, quoteattr
 
 from channelscribe.catalogue import watches
@@ -17,7 +18,10 @@ from channelscribe.catalogue.watches import Hit
 from channelscribe.store import MediaStore
 from channelscribe.store.layout import feed_key
 
-__all__ = ["atom", "remove_feed", "write_feed"]
+__all__ = ["atom", "feed_of", "remove_feed", "write_feed"]
+
+if TYPE_CHECKING:
+    from channelscribe.catalogue.connection import Transaction
 
 _NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 MOST_SHOWN = 20
@@ -62,12 +66,16 @@ def _attribute(value: str) -> str:
     return quoteattr(_NOT_IN_XML.sub("", value))
 
 
+def feed_of(session: Transaction, name: str) -> str | None:
+    """The feed of a watch as it is now; None where there is no such watch."""
+    query = watches.query_of(session, name)
+    return None if query is None else atom(name, query, watches.entries(session, name))
+
+
 def write_feed(catalogue: Database, store: MediaStore, name: str) -> None:
-    """Put the feed of a watch into the store, as it is now."""
-    known = {each.name: each for each in catalogue.read(watches.watches)}
-    if name in known:
-        hits = catalogue.read(watches.entries, name)
-        store.put_bytes(atom(name, known[name].query, hits).encode(), feed_key(name), overwrite=True)
+    """Put it into the store."""
+    if (text := catalogue.read(feed_of, name)) is not None:
+        store.put_bytes(text.encode(), feed_key(name), overwrite=True)
 
 
 def remove_feed(store: MediaStore, name: str) -> None:

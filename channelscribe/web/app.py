@@ -22,6 +22,7 @@ from channelscribe import __version__
 from channelscribe.errors import ChannelscribeError, StackError, UsageError
 from channelscribe.local_stack import running_addresses
 from channelscribe.local_stack.places import places_of
+from channelscribe.notify.atom import feed_of
 from channelscribe.settings import Settings
 from channelscribe.store import MediaStore
 from channelscribe.web.access import Access, Logins
@@ -121,6 +122,13 @@ def create_app(room: Room) -> Guard:
     def health() -> Response:
         with room.database.connection():
             return Response("ok\n", media_type="text/plain", headers={"Cache-Control": "no-store"})
+
+    @app.get("/watches/{name}.atom", include_in_schema=False)
+    def feed(name: str) -> Response:
+        text = room.database.read(feed_of, name)
+        if text is None:
+            raise HTTPException(404)
+        return Response(text, media_type="application/atom+xml; charset=utf-8", headers={"Cache-Control": "no-cache"})
 
     def told(request: Request, status: int, reason: str, detail: str, remedy: str = "", **more: Any) -> Response:
         if request.url.path.startswith("/api/"):

@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import feedparser  # type: ignore[import-untyped]
 import httpx
 import pytest
 from mcp import Client, MCPError, StdioServerParameters
 
-from channelscribe.catalogue import leases, publishing, videos
+from channelscribe.catalogue import leases, publishing, videos, watches
 from channelscribe.catalogue.connection import Database, execute
+from channelscribe.catalogue.watches import Watch
 from channelscribe.settings import Settings
 from channelscribe.settings.options import WebOptions
 from channelscribe.store import MediaStore
@@ -234,6 +236,21 @@ def test_over_http_with_the_logins_of_the_room(library: Database, tmp_path: Path
     assert posted(public, {}).status_code == 401
     assert posted(public, {"authorization": "Bearer wrong"}).status_code == 401
     assert posted(public, {"authorization": f"Bearer {token}"}).status_code == 200
+
+
+def test_the_feed_of_a_watch_is_served(catalogue: Database, tmp_path: Path) -> None:
+    catalogue.run(watches.add, Watch("light", "lighthouse"))
+    published(catalogue, spoken("The lighthouse"), Video("v1", "A title"))
+
+    async def get() -> list[httpx.Response]:
+        transport = httpx.ASGITransport(app=create_app(room(catalogue, tmp_path)))  # type: ignore[arg-type]
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+            return [await client.get(f"/watches/{name}.atom") for name in ("light", "none", "%00")]
+
+    found, *missing = anyio.run(get)
+    assert found.headers["content-type"].startswith("application/atom+xml")
+    (entry,) = feedparser.parse(found.content).entries
+    assert entry.title == "A title" and [each.status_code for each in missing] == [404, 404]
 
 
 def test_the_tools_are_documented() -> None:
