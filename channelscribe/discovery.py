@@ -23,9 +23,11 @@ from channelscribe.errors import JITTER, RETRY_DELAYS, ChannelscribeError, Sourc
 from channelscribe.settings import FilterOptions, SourceOptions
 from channelscribe.sources.budgets import egress_of
 from channelscribe.sources.filters import verdict
+from channelscribe.sources.identifiers import FEED
 from channelscribe.sources.listing import Listing
 from channelscribe.sources.listing import list_source as list_videos
-from channelscribe.sources.site_key import scope_of
+from channelscribe.sources.site_key import scope_of, scope_of_video
+from channelscribe.sources.subscriptions import directory_of
 
 __all__ = ["Listed", "Rehearsed", "ask_again", "judge_of", "list_source", "only_sync_of", "patiently", "rehearse"]
 
@@ -147,7 +149,10 @@ def _read(catalogue: Database, source: str, options: SourceOptions, full: bool) 
     memory = catalogue.run(listings.memory_of, source)
     if full:
         memory.pop("reader", None)  # asked for whole, changed or not
-    scope, egress = scope_of(source), egress_of(options)
+    # What was read as a feed is of no site; to ask all extractors of yt-dlp is half a second of work.
+    is_feed = memory.get("kind") == "feed" and directory_of(source) is None
+    scope = scope_of_video(FEED, source) if is_feed else scope_of(source)
+    egress = egress_of(options)
     with breakers.asking(catalogue, scope, egress):
         asked = catalogue.run(listings.whole_address, source)
         listing = list_videos(asked, options, all_known=all_known, memory=memory)

@@ -87,8 +87,9 @@ def _feed(
     ydl: SafeYoutubeDL, url: str, options: SourceOptions, memory: Mapping[str, Any], all_known: AllKnown | None
 ) -> Listing | None:
     """Feeds are read by us: yt-dlp wants well-formed RSS. None for what is a site's or a file's own address."""
-    others = direct_media(url) is not None or is_known_site(url)
-    if memory.get("kind") != "feed" and others and directory_of(url) is None:
+    maybe = memory.get("kind") != "feed" and directory_of(url) is None
+    # Last: asking all extractors of yt-dlp is half a second of work.
+    if maybe and (direct_media(url) is not None or is_known_site(url)):
         return None
     return list_feed(ydl, url, options, memory, all_known)
 
