@@ -55,6 +55,7 @@ class Silent:
 
     def __init__(self) -> None:
         self.asked: list[int] = []
+        self.rewrite: dict[str, str] = {}
 
     def hear(self, features: Sequence[Any]) -> Any:
         self.asked.append(len(features))
