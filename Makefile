@@ -72,7 +72,7 @@ containers-check: setup  ## what can be told of docker/ without building it: lin
 	$(BIN)/pytest -m "not long" tests/containers
 
 chaos: setup  ## kill any process at any step, then the same again: a table; half an hour
-	$(BIN)/python -m tests.chaos $(if $(VICTIM),--victim $(VICTIM)) $(if $(STEP),--step $(STEP))
+	$(BIN)/python -m tests.chaos $(if $(KILLS),--kills $(KILLS)) $(if $(SEED),--seed $(SEED)) $(if $(VICTIM),--victim $(VICTIM)) $(if $(STEP),--step $(STEP))
 
 clean:  ## remove the environment; data/ stays
 	rm -rf .venv .uv

@@ -24,9 +24,10 @@ from typing import Any
 import psutil
 
 from channelscribe.local_stack import LocalStack
+from channelscribe.sample.server import SampleServer
 from channelscribe.settings import Settings
 from tests.chaos.cells import differences
-from tests.chaos.world import State, World, kind, settled
+from tests.chaos.world import State, World, kind, settled, short_videos
 from tests.conftest import ON_SAMPLE, command
 
 KILLS_A_ROUND = 6
@@ -60,18 +61,20 @@ class Undisturbed:
     begun: Counter[str]
 
 
-def undisturbed(folder: Path, videos: int) -> Undisturbed:
-    with World(folder, videos=videos) as world:
+def undisturbed(folder: Path, site: SampleServer, videos: int) -> Undisturbed:
+    with World(folder, videos=videos, site=site) as world:
         code, summary = _ended(_begin(world))
         assert code == 0 and summary.get("published") == videos, (code, summary)
         with _looking(world):
             return Undisturbed(world.state(), world.begun())
 
 
-def round_of(folder: Path, seed: int, expected: Undisturbed, *, kills: int = KILLS_A_ROUND, videos: int = 2) -> Round:
+def round_of(
+    folder: Path, site: SampleServer, seed: int, expected: Undisturbed, *, kills: int = KILLS_A_ROUND, videos: int = 2
+) -> Round:
     """One round; the same seed draws the same moments, whom they strike depends on what runs then."""
     drawn, made, started = random.Random(seed), Round(seed), time.monotonic()
-    with World(folder, videos=videos) as world:
+    with World(folder, videos=videos, site=site) as world:
         try:
             _strike(world, drawn, kills, made)
         except TimeoutError as error:
@@ -177,11 +180,11 @@ def main(kills: int, seed: int | None, videos: int = 2) -> int:
     """Returns how many rounds were not as they should be."""
     seed = seed if seed is not None else random.SystemRandom().randrange(10**9)
     bad = spent = 0
-    with tempfile.TemporaryDirectory(prefix="chaos-") as folder:
-        expected = undisturbed(Path(folder) / "undisturbed", videos)
+    with tempfile.TemporaryDirectory(prefix="chaos-") as folder, short_videos(videos) as site:
+        expected = undisturbed(Path(folder) / "undisturbed", site, videos)
         while spent < kills:
-            one = round_of(Path(folder) / f"round-{seed}", seed, expected, kills=min(KILLS_A_ROUND, kills - spent),
-                           videos=videos)  # fmt: skip
+            these = min(KILLS_A_ROUND, kills - spent)
+            one = round_of(Path(folder) / f"round-{seed}", site, seed, expected, kills=these, videos=videos)
             print(one, flush=True)
             bad += bool(one.wrong)
             spent += len(one.struck)

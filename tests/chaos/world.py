@@ -81,7 +81,7 @@ class Flow(Syncs):
 class World:
     """In a ``with`` block; `hold` or `join` a stack in it. `pool`: speech is done by the work pool `gpu`."""
 
-    def __init__(self, folder: Path, *, videos: int = 1, pool: bool = False) -> None:
+    def __init__(self, folder: Path, *, videos: int = 1, pool: bool = False, site: SampleServer | None = None) -> None:
         self.data = folder / "data"
         self.chaos = folder / "chaos"
         self.chaos.mkdir(parents=True)
@@ -90,10 +90,12 @@ class World:
         self.environment = environment(self.data, self.chaos)
         self.log = (folder / "flow.log").open("ab")
         self._open = ExitStack()
+        self._site = site
         self._flow: Flow | None = None
 
     def __enter__(self) -> World:
-        self.site = self._open.enter_context(short_videos(self.videos))
+        # Whose episodes it has is part of their ids: worlds that are compared share one.
+        self.site = self._site or self._open.enter_context(short_videos(self.videos))
         return self
 
     def __exit__(
