@@ -6,10 +6,13 @@ running on the same data folder and share it, as a user's second command does.
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,7 +46,8 @@ sys.path.append(str(STANDIN_PLUGIN))
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (os.environ.get("PYTHONPATH"), str(STANDIN_PLUGIN))))
 
 # Nobody's own settings: what a developer has in ~/.config is none of the tests'.
-NOBODYS = str(Path(__file__).parent / "nowhere")
+NOBODYS = tempfile.mkdtemp(prefix="channelscribe-nobodys-")
+atexit.register(shutil.rmtree, NOBODYS, ignore_errors=True)
 os.environ["XDG_CONFIG_HOME"] = NOBODYS
 os.environ["PREFECT_PROFILES_PATH"] = f"{NOBODYS}/profiles.toml"
 os.environ.pop("PREFECT_API_URL", None)
