@@ -24,7 +24,7 @@ THREE_BEGIN = "<!-- three figures, by make bench-report -->\n"
 HEADLINES = {
     "real": "**{real.wer:.1%} of words wrong** on recordings of real people with Whisper base, "
     "{real.wer_over_better_peer:.2f} times as many as the better of WhisperX and faster-whisper; without a token, "
-    "{real.telephone_der:.0%} of speakers wrong on a telephone call",
+    "a diarization error of {real.telephone_der:.0%} on a telephone call",
     "whisperx": "**{whisperx.short_wall_ratio:.1f} to {whisperx.long_wall_ratio:.1f} times as fast** as WhisperX's "
     "command line, with the same models and {whisperx.same_words:.1%} of the words the same",
     "memory": "**{memory.four_hours_over_one:.2f} times the memory** for four hours of audio as for one; loading and "
