@@ -2,7 +2,7 @@
 
 Serves the sample's feed on loopback, gives the commands below in an empty folder, and prints what a person would see,
 standard error included. With REAL_SPEECH=FOLDER and REAL_MODELS=FOLDER, as tests/speech/real.py takes them, a recording
-of real people follows. Nothing is edited but the folder's name. A test holds the README to what is in the file.
+of real people follows. Nothing is edited but the names of folders. A test holds the README to what is in the file.
 """
 
 from __future__ import annotations
@@ -52,7 +52,8 @@ def run(lines: Sequence[str], folder: Path, settings: str) -> None:
             check=False,
         )
         ended = f"exit code {done.returncode}\n" if done.returncode else ""
-        say(f"$ {line}\n{done.stdout.replace(str(folder), '~/talks')}{ended}")
+        shown = done.stdout.replace(str(folder), "~/talks").replace(str(Path.home()), "~")
+        say(f"$ {line}\n{shown}{ended}")
 
 
 if __name__ == "__main__":
