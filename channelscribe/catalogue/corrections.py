@@ -133,6 +133,7 @@ class _Version:
     video: str
     title: str
     rows: dict[int, Any] = field(default_factory=dict)
+    segments: dict[int, Segment] = field(default_factory=dict)
     said: list[Token] = field(default_factory=list)
 
     @property
@@ -141,11 +142,8 @@ class _Version:
 
     def take(self, rows: Iterable[Any]) -> None:
         self.rows = {row.index: row for row in rows}
+        self.segments = {index: segment_of(as_recognized(row)) for index, row in sorted(self.rows.items())}
         self.said = tokens(self.segments.items(), self.language)
-
-    @property
-    def segments(self) -> dict[int, Segment]:
-        return {index: segment_of(as_recognized(row)) for index, row in sorted(self.rows.items())}
 
     def changes(self, shown: Sequence[Token], changes: Sequence[tuple[int, int, str]]) -> list[Change]:
         """Changes of what is shown, as corrections of what was recognized."""
