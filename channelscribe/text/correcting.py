@@ -139,14 +139,16 @@ def tokens(segments: Iterable[tuple[int, Segment]], language: str) -> list[Token
     expected: int | None = None
     for place_, segment in segments:
         if expected is not None and place_ != expected:
-            made.append(Token(-1, 0, 0, "", _GAP, float("-inf"), float("-inf")))
+            own = (len(made), len(made))
+            made.append(Token(-1, 0, 0, "", _GAP, float("-inf"), float("-inf"), origin=own))
         expected = place_ + 1
-        made += _tokens(place_, segment, language)
-    return [replace(token, origin=(number, number)) for number, token in enumerate(made)]
+        made += _tokens(place_, segment, language, len(made))
+    return made
 
 
-def _tokens(index: int, segment: Segment, language: str) -> list[Token]:
-    found = _as_words(index, segment)
+def _tokens(index: int, segment: Segment, language: str, number: int) -> list[Token]:
+    """Of one segment, whose first word has this number."""
+    found = _as_words(index, segment, number)
     if found is not None:
         return found
     texts = words_of(segment.text, language)
@@ -155,12 +157,13 @@ def _tokens(index: int, segment: Segment, language: str) -> list[Token]:
     for text in texts:
         first = segment.text.index(text, at)
         at, end = first + len(text), start + share * len(text)
-        made.append(Token(index, first, at, text, plain(text), start, end, segment.speaker))
+        own = (number + len(made), number + len(made))
+        made.append(Token(index, first, at, text, plain(text), start, end, segment.speaker, origin=own))
         start = end
     return made
 
 
-def _as_words(index: int, segment: Segment) -> list[Token] | None:
+def _as_words(index: int, segment: Segment, number: int) -> list[Token] | None:
     """None where the words are not those of the text."""
     made, at = [], 0
     for word in segment.words:
@@ -169,9 +172,9 @@ def _as_words(index: int, segment: Segment) -> list[Token] | None:
         if not text or first < 0 or segment.text[at:first].strip():
             return None
         at = first + len(text)
-        made.append(
-            Token(index, first, at, text, plain(text), word.start, word.end, word.speaker, word.score, word.aligned)
-        )
+        own = (number + len(made), number + len(made))
+        timed = (word.start, word.end, word.speaker, word.score, word.aligned)
+        made.append(Token(index, first, at, text, plain(text), *timed, own))
     return made if not segment.text[at:].strip() else None
 
 
