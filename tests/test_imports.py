@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from channelscribe.catalogue import schema
+from channelscribe.catalogue.connection import Database
 from channelscribe.local_stack import LocalStack
 from channelscribe.sample.server import SampleServer
 from tests.conftest import ON_SAMPLE, clean_environment
@@ -87,6 +89,7 @@ def test_help_loads_nothing_heavy() -> None:
 
 @pytest.mark.stack
 def test_commands_that_read_load_the_database_and_no_engine(stack: LocalStack, data_dir: Path) -> None:
+    schema.migrate(Database(stack.addresses.database_url or ""))
     script = f"from flows.cli import main\nassert [main(each) for each in {READERS!r}] == [0, 0, 0, 1, 1]"
     assert set(loaded(script, clean_environment(data_dir))) <= {*DATABASE, "rich"}
 

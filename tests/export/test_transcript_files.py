@@ -91,8 +91,8 @@ def test_plain_text_has_no_times(tmp_path: Path) -> None:
     ("name", "content", "says"),
     [
         ("a.srt", b"no times here", "no subtitle"),
-        ("a.json", b"{", "no transcript"),
-        ("a.json", b"[" * 200_000, "no transcript"),
+        ("a.json", b"{", "not a transcript"),
+        ("a.json", b"[" * 200_000, "not a transcript"),
         ("a.json", b'{"segments": 3}', "segments"),
         ("a.json", b'{"segments": [{"text": "x"}]}', "segment"),
         ("a.json", b'{"segments": [{"text": "x", "start": NaN, "end": 1}]}', "no time"),

@@ -120,6 +120,8 @@ def backlog_and_today():
         time.sleep(0.02)
     later = [submit("GPU", heard, f"old-{number}") for number in range(3)]
     later.append(submit("GPU", heard, "today", fresh=True))
+    while later[0].wrapped_future.client.run_on_scheduler(lambda dask_scheduler: len(dask_scheduler.tasks)) < 5:
+        time.sleep(0.02)
     (folder / "go").touch()
     for each in [first, *later]:
         each.wait()
