@@ -216,6 +216,9 @@ class _Reader:
                 self._found.left_out["still being written"] += 1
             elif (record := self._record(name, status)) is not None:
                 records[name] = record
+        # What tells of a recording is not left out.
+        sidecars = {_sidecar(self._base / name) for name in records} - {None}
+        self._found.left_out["no recordings"] -= len(sidecars)
         return records
 
     def _is_fresh(self, name: str, status: os.stat_result) -> bool:

@@ -130,8 +130,8 @@ def takedown(options: argparse.Namespace) -> int:
 
 
 def forget(settings: Settings, site: str, video_id: str, words: re.Pattern[str]) -> tuple[int, list[str]]:
-    """What the Prefect server remembers of it; there is nothing to forget where none ever ran."""
-    if settings.prefect.api_url is None and not list(places_of(settings.data_dir).prefect.glob("*.db")):
+    """What the Prefect server remembers of it; there is nothing to forget where nothing ever ran."""
+    if settings.prefect.api_url is None and not places_of(settings.data_dir).postgres.exists():
         return 0, []
     with joined(settings, ["prefect"], "takedown") as stack:
         stack.wait_ready()

@@ -188,7 +188,7 @@ def test_a_feed_that_is_a_page_today_is_a_failed_listing(sync: Syncs, site: Samp
     sync(f"{site.url}/f")
     site.extra["/f"] = PAGE.encode()
     told = sync(f"{site.url}/f")
-    assert told["reason"] == "not_a_feed" and "Nothing of it counts as gone" in told["message"]
+    assert told["reason"] == "not_a_feed" and "No episode counts as gone" in told["message"]
     assert titles_of(catalogue, f"{site.url}/f") == {"Stays"}
 
 
@@ -247,7 +247,10 @@ def test_the_publishers_words_are_taken_and_a_takedown_leaves_nothing(
     gone = cli("takedown", row.video_id, "--yes", "--json")
     assert gone.code == 0, str(gone)
     assert bytes_with(data_dir, row.video_id) == []
-    assert rows_with(stack, row.video_id) == ["channelscribe.video"]  # the tombstone
+    # The tombstone, and what the server lets nobody delete: it is told.
+    events = ["prefect.event_resources", "prefect.events"]
+    assert rows_with(stack, row.video_id) == ["channelscribe.video", *events]
+    assert any("events name its steps" in each for each in gone.json["left"])
     assert rows_with(stack, "Lovelace") == rows_with(stack, "publisher wrote") == []
     again = sync(f"{site.url}/f", {"speech.transcripts": "publisher"}, full=True)
     assert again["published"] == 0
