@@ -113,7 +113,14 @@ class Transcript:
         return sorted({turn.speaker for turn in self.turns} | {speaker for speaker in named if speaker})
 
     def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        """As JSON has it. A segment in the transcript's own language does not name it: files of transcripts from before
+        languages were told by segment are made again to the byte.
+        """
+        made = asdict(self)
+        for segment in made["segments"]:
+            if segment["language"] is None:
+                del segment["language"]
+        return made
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Transcript:

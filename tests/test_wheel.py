@@ -137,7 +137,7 @@ def running(
     finally:
         process.send_signal(signal.SIGINT)
         try:
-            process.wait(60)
+            process.wait(120)
         finally:
             process.kill()
             assert process.stdout is not None

@@ -8,8 +8,8 @@ and words and speakers of the one before are found; short files share batches (`
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
@@ -76,7 +76,7 @@ def transcribe_files(
     options: SpeechOptions,
     told: Told | None = None,
     ahead_by: int | None = None,
-) -> Iterator[Transcribed]:
+) -> Generator[Transcribed]:
     """Transcribes files in order; an error belongs to its file alone. Speech tracks are made in `folder`.
 
     `ahead_by`: how many files are worked on before their turn; 0: one thing after the other, in this thread. By
@@ -84,13 +84,16 @@ def transcribe_files(
     Raises UnknownModel, ModelUnavailable and ModelTampered, which hold for all files.
     """
     report = told or (lambda *_: None)
-    prepared = ahead(_prepared(sources, folder, options, report), 1 if ahead_by is None else ahead_by)
-    for model, files in groupby(prepared, key=lambda file: file.model):
-        begun: list[_Prepared] = []
-        by = ahead_of_device(model) if ahead_by is None else ahead_by
-        recognitions = ahead(_recognized(files, begun, model, options, report, by), by)
-        # Words and speakers of one file are found here while the next is decoded there.
-        yield from _finished(recognitions, options, report)
+    with ExitStack() as open_ones:  # errors keep frames, and these with them: closed by hand, whoever stops early
+        prepared = ahead(_prepared(sources, folder, options, report), 1 if ahead_by is None else ahead_by)
+        open_ones.enter_context(closing(prepared))
+        for model, files in groupby(prepared, key=lambda file: file.model):
+            begun: list[_Prepared] = []
+            by = ahead_of_device(model) if ahead_by is None else ahead_by
+            recognitions = ahead(_recognized(files, begun, model, options, report, by), by)
+            open_ones.enter_context(closing(recognitions))
+            # Words and speakers of one file are found here while the next is decoded there.
+            yield from _finished(recognitions, options, report)
 
 
 def _prepared(sources: Sequence[Path], folder: Path, options: SpeechOptions, told: Told) -> Iterator[_Prepared]:

@@ -7,7 +7,7 @@ while they work, so a thread is enough.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from queue import SimpleQueue
 from typing import TypeVar
 
@@ -18,13 +18,13 @@ Item = TypeVar("Item")
 _PATIENCE = 10.0  # seconds for the item in work when nobody wants it any more
 
 
-def ahead(items: Iterable[Item], most: int = 1) -> Iterator[Item]:
+def ahead(items: Iterable[Item], most: int = 1) -> Generator[Item]:
     """The same items in the same order, made in a thread, at most `most` before they are asked for.
 
     What `items` raises is raised here, after the items before it. An iterator that is closed early makes no more, and
     waits a little for the item that is in work. With `most` 0 there is no thread: items are made when asked for.
     """
-    return _Ahead(items, most).items() if most else iter(items)
+    yield from _Ahead(items, most).items() if most else items
 
 
 class _Ahead:

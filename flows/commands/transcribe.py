@@ -14,7 +14,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -101,8 +101,12 @@ class Job:
         if not due:
             return
         sources = [source for source, _, _ in due]
-        with tempfile.TemporaryDirectory(prefix="channelscribe-") as scratch, shown(sources) as told:
-            for each in transcribe_files(sources, Path(scratch), self.speech, told):
+        with (
+            tempfile.TemporaryDirectory(prefix="channelscribe-") as scratch,
+            shown(sources) as told,
+            closing(transcribe_files(sources, Path(scratch), self.speech, told)) as transcribed,
+        ):
+            for each in transcribed:
                 source, name, made_from = due[each.number]
                 try:
                     self.done.append(self.written(each, name, made_from))

@@ -98,7 +98,7 @@ def outcome(source: Path, tmp_path: Path, seconds: float = 20) -> ChannelscribeE
         ("kill -11 $$", ProgramFailed, "cannot even encode silence"),
         ("exit 1", ProgramFailed, "cannot even encode silence"),
         ("head -c 100000 /dev/urandom; head -c 100000 /dev/urandom >&2; exit 3", ProgramFailed, "encode silence"),
-        ("head -c 100000 /dev/urandom; exit 0", ProgramFailed, "made no made.flac"),
+        ("head -c 100000 /dev/urandom; exit 0", ProgramFailed, "did not write made.flac"),
         ("echo 'Exiting normally, received signal 15.' >&2; exit 255", ProgramFailed, "told to stop"),
         ("echo 'av_malloc: Cannot allocate memory' >&2; exit 244", OutOfMemory, "memory"),
         ("echo 'x.flac: No space left on device' >&2; exit 228", StoreNotWritable, "No space left"),

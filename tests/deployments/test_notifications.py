@@ -89,7 +89,7 @@ def test_troubles_reach_a_webhook_and_a_mailbox_once(
     with pytest.raises(InvalidSetting, match="no notification block slack-webhook/none"):
         provision(Settings(notify=NotifyOptions(to=("slack-webhook/none",))))
     made = {change.name for change in provision(settings).changes if change.kind == "automation"}
-    assert len(made) == 8 and all(mark in name for name in made)
+    assert len([name for name in made if mark in name]) == 8
     assert [change for change in provision(settings).changes if change.kind == "automation"] == []
 
     source = f"https://example.org/{mark}"

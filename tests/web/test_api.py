@@ -155,9 +155,12 @@ def test_a_channel_streams_as_lines(client: TestClient, room: Room) -> None:
     answer = client.get("/api/v1/segments.jsonl", params={"channel": "Channel One"})
     rows = [json.loads(line) for line in answer.text.splitlines()]
     assert len(rows) == 48 + 6 and rows[0]["words"][0]["word"] == "All"
-    for _ in range(5):  # what is not read to its end gives its place back
-        with client.stream("GET", "/api/v1/segments.jsonl", params={"channel": "Channel One"}) as begun:
-            assert begun.status_code == 200
+    for _ in range(5):  # what is not read to its end gives its place back, in a moment
+        code = 429
+        while code == 429:
+            with client.stream("GET", "/api/v1/segments.jsonl", params={"channel": "Channel One"}) as begun:
+                code = begun.status_code
+        assert code == 200
     unknown = client.get("/api/v1/segments.jsonl", params={"channel": "nobody"})
     assert (unknown.status_code, unknown.json()["reason"]) == (404, "unknown_source")
 
