@@ -153,7 +153,8 @@ def _tokens(index: int, segment: Segment, language: str, number: int) -> list[To
         return found
     texts = words_of(segment.text, language)
     share = max(0.0, segment.end - segment.start) / max(1, sum(map(len, texts)))
-    made, at, start = [], 0, segment.start
+    made: list[Token] = []
+    at, start = 0, segment.start
     for text in texts:
         first = segment.text.index(text, at)
         at, end = first + len(text), start + share * len(text)
@@ -165,7 +166,8 @@ def _tokens(index: int, segment: Segment, language: str, number: int) -> list[To
 
 def _as_words(index: int, segment: Segment, number: int) -> list[Token] | None:
     """None where the words are not those of the text."""
-    made, at = [], 0
+    made: list[Token] = []
+    at = 0
     for word in segment.words:
         text = word.text.strip()
         first = segment.text.find(text, at)
