@@ -28,7 +28,9 @@ from tasks.artifacts import forget_artifacts
 __all__ = ["Forgotten", "forget_video"]
 
 PAGE = 200
-EVENTS = "Prefect's events name its steps, until the server's own time for them has passed (7 days by default)"
+EVENTS = (
+    "Prefect's events name it and may quote it, until the server's own time for them has passed (7 days by default)"
+)
 T = TypeVar("T")
 
 

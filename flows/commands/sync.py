@@ -15,7 +15,7 @@ from channelscribe.catalogue import breakers, leases, videos
 from channelscribe.catalogue.connection import Database
 from channelscribe.catalogue.listings import keep_address
 from channelscribe.discovery import Listed, ask_again, list_source, only_sync_of, patiently, rehearse
-from channelscribe.errors import ChannelscribeError, from_now
+from channelscribe.errors import ChannelscribeError, UsageError, from_now
 from channelscribe.local_stack import LocalStack
 from channelscribe.settings import Settings
 from channelscribe.settings.registry import SettingsRegistry
@@ -31,6 +31,8 @@ from flows.session import Told, call, looking, prefect_on, run_settings, variabl
 def run(options: argparse.Namespace) -> int:
     settings, given = run_settings(options, speech__model=options.model)
     resolve_model(settings.speech)  # an unknown model is told before anything starts
+    if not all(source.strip() for source in options.source):
+        raise UsageError("'' is no source.", remedy="Give an http address, a folder or a file.")
     options.source = expand(options.source)
     for source in options.source:
         sources = settings.sources

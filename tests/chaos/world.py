@@ -288,7 +288,7 @@ def files(library: Path) -> dict[str, str]:
     return found
 
 
-MEASURED = ("stages", "made")
+MEASURED = ("stages", "made", "work_seconds")
 
 
 def without_times(value: Any) -> Any:

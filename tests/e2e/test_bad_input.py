@@ -30,10 +30,14 @@ def one_line(done: Ended, code: int, *says: str) -> None:
         assert word in last, last
 
 
-@pytest.mark.parametrize("source", ["not a url", "ftp://example.org/feed", "", "file:///etc/passwd"])
+@pytest.mark.parametrize("source", ["not a url", "ftp://example.org/feed", "", " "])
 def test_not_a_url(tmp_path: Path, source: str) -> None:
     one_line(run_command(tmp_path, "sync", source), 2, "http")
     assert not list(tmp_path.iterdir())  # nothing was started
+
+
+def test_a_file_of_the_machine_is_not_read_by_its_address(tmp_path: Path) -> None:
+    one_line(run_command(tmp_path, "sync", "file:///etc/passwd"), 1, "/etc/passwd", "sources.folders")
 
 
 def test_an_unknown_model(tmp_path: Path) -> None:

@@ -250,8 +250,9 @@ def test_the_publishers_words_are_taken_and_a_takedown_leaves_nothing(
     # The tombstone, and what the server lets nobody delete: it is told.
     events = ["prefect.event_resources", "prefect.events"]
     assert rows_with(stack, row.video_id) == ["channelscribe.video", *events]
-    assert any("events name its steps" in each for each in gone.json["left"])
-    assert rows_with(stack, "Lovelace") == rows_with(stack, "publisher wrote") == []
+    assert any("events name it and may quote it" in each for each in gone.json["left"])
+    assert rows_with(stack, "Lovelace") == []
+    assert set(rows_with(stack, "publisher wrote")) <= set(events)
     again = sync(f"{site.url}/f", {"speech.transcripts": "publisher"}, full=True)
     assert again["published"] == 0
     assert rows_with(stack, "Lovelace") == []
