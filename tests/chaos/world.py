@@ -288,7 +288,7 @@ def files(library: Path) -> dict[str, str]:
     return found
 
 
-MEASURED = ("stages", "made", "work_seconds")
+MEASURED = ("stages", "made", "work_seconds", "avg_logprob")  # the last in its third digit, by the batch of a clip
 
 
 def without_times(value: Any) -> Any:
