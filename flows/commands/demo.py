@@ -149,6 +149,7 @@ def show_next(settings: Settings, program: str) -> None:
     for arguments, what in (
         ('search "QUERY"', "find what was said"),
         ("show night-train --format srt", "a transcript as subtitles"),
+        ("serve", "read and listen in a browser"),
         ("entities", "who and what was named"),
         ("sync URL", "a channel, playlist, video or feed of yours"),
         ("doctor", "check everything a run needs"),
