@@ -11,7 +11,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -245,7 +245,8 @@ def asking_prefect(settings: Settings, api_url: str) -> Iterator[None]:
 def surroundings(variables: Mapping[str, str | None], folder: Path) -> Iterator[None]:
     """This process's environment and working directory while it has Prefect in it, which reads settings in both.
 
-    None takes a variable away. Afterwards all is as it was.
+    None takes a variable away. Afterwards all is as it was. Prefect reads its settings once, when it is imported: in a
+    process that had it before, it reads them again.
     """
     before, here = dict(os.environ), Path.cwd()
     changed = {FOLDER: os.environ.get(FOLDER) or str(here), **variables}
@@ -254,7 +255,8 @@ def surroundings(variables: Mapping[str, str | None], folder: Path) -> Iterator[
         os.environ.pop(name, None)
     os.chdir(folder)
     try:
-        yield
+        with prefect.root_settings_context() if (prefect := sys.modules.get("prefect.context")) else nullcontext():
+            yield
     finally:
         os.chdir(here)
         os.environ.clear()

@@ -135,7 +135,7 @@ def running(
     try:
         yield process
     finally:
-        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGTERM)
         try:
             process.wait(120)
         finally:

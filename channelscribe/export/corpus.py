@@ -7,7 +7,7 @@ group of ROWS_A_GROUP rows.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from importlib import import_module
@@ -112,7 +112,7 @@ def _as_line(row: Row) -> bytes:
     return json.dumps(_plain(row), ensure_ascii=False, default=str).encode() + b"\n"
 
 
-def json_lines(catalogue: Database, channel: str, **filters: Any) -> Iterator[bytes]:
+def json_lines(catalogue: Database, channel: str, **filters: Any) -> Generator[bytes, None, None]:
     """The lines of a channel one by one, with the filters of `export_channel`. Raises UnknownSource at the first."""
     for video, segment in transcripts.corpus(catalogue, channel, **filters):
         yield _as_line(Row(video, segment))

@@ -12,12 +12,13 @@ import re
 import threading
 import zlib
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import Any
 
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from channelscribe.errors import (
     CatalogueUnreachable,
@@ -122,9 +123,39 @@ def not_modified(request: Request, etag: str) -> bool:
     return known.strip() == "*" or any(each.strip().removeprefix("W/") == wanted for each in known[:4000].split(","))
 
 
-def lines(request: Request, made: Iterator[bytes]) -> Response:
-    """JSON Lines as they are made; the first one is made here, so that what is wrong is told with its status."""
-    first = next(made, b"")
+class _Lines(StreamingResponse):
+    """Ends what makes them when the last one is sent, and also where nobody reads on: the thread that made the last
+    line keeps a generator alive until it gets other work.
+    """
+
+    def __init__(self, pieces: Iterable[bytes], end: Callable[[], None], headers: dict[str, str]) -> None:
+        super().__init__(pieces, headers=headers, media_type="application/jsonl")
+        self._end = end
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._end()
+
+
+def lines(request: Request, made: Generator[bytes, None, None], ended: Callable[[], None]) -> Response:
+    """JSON Lines as they are made; the first one is made here, so that what is wrong is told with its status.
+
+    `ended` is called once, when no more of them will be made.
+    """
+
+    def end() -> None:
+        try:
+            made.close()
+        finally:
+            ended()
+
+    try:
+        first = next(made, b"")
+    except BaseException:
+        end()
+        raise
 
     def whole() -> Iterable[bytes]:
         yield first
@@ -135,7 +166,7 @@ def lines(request: Request, made: Iterator[bytes]) -> Response:
     if "gzip" in request.headers.get("accept-encoding", ""):
         headers["Content-Encoding"] = "gzip"
         pieces = _compressed(pieces)
-    return StreamingResponse(pieces, headers=headers, media_type="application/jsonl")
+    return _Lines(pieces, end, headers)
 
 
 def _compressed(pieces: Iterable[bytes]) -> Iterator[bytes]:

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import threading
 import time
-import weakref
-from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from datetime import date
 from typing import TYPE_CHECKING, Annotated, Any
@@ -270,7 +268,7 @@ def api(room: Room) -> APIRouter:
         if not exports.acquire(blocking=False):
             return problem(429, "too_many", "Other exports are running.", "Try again.", headers={"Retry-After": "10"})
         made = json_lines(database, clean_text(channel), language=language, since=since, until=until)
-        return lines(request, _Export(made, exports.release))
+        return lines(request, made, exports.release)
 
     @router.get("/activity", responses=_shape(models.Activity), tags=["work"])
     def activity(request: Request) -> Response:
@@ -347,23 +345,3 @@ def difference(room: Room, site: str, video: str, old: int | None, new: int | No
 
 def _plain(name: str) -> str:
     return "".join(c if c.isascii() and (c.isalnum() or c in "-_") else "-" for c in name)[:100]
-
-
-class _Export:
-    """Lines that give their place back at the end, and also where nobody reads them: a generator that was never begun
-    runs no `finally`.
-    """
-
-    def __init__(self, made: Iterator[bytes], release: Callable[[], None]) -> None:
-        self._made = made
-        self._release = weakref.finalize(self, release)
-
-    def __iter__(self) -> Iterator[bytes]:
-        return self
-
-    def __next__(self) -> bytes:
-        try:
-            return next(self._made)
-        except BaseException:  # its end, too
-            self._release()
-            raise
