@@ -187,6 +187,7 @@ def test_the_whole_stack_among_strangers(python: Path, folder: Path, tmp_path_fa
     )
 
 
+@pytest.mark.long
 @pytest.mark.stack
 @pytest.mark.timeout(600)
 def test_a_worker_as_documented_for_a_server(

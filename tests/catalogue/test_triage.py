@@ -241,8 +241,9 @@ def test_a_rehearsal_writes_nothing(catalogue: Database) -> None:
     assert states(catalogue) == {"known": ("retrying", "unreachable")}
 
 
-def test_more_than_a_page_of_videos(catalogue: Database) -> None:
-    videos = [Video(f"v{n}", duration=n * 60.0, position=n) for n in range(11_000)]
+def test_more_than_a_page_of_videos(catalogue: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(triage, "PAGE", 50)
+    videos = [Video(f"v{n}", duration=n * 60.0, position=n) for n in range(110)]
     report = triage.record_listing(catalogue, Listed(videos), judge(max_minutes=9))
-    assert (report.new, len(catalogue.run(leases.due, report.source_pk))) == (11_000, 10)
-    assert catalogue.run(stats.status).states["excluded"] == 10_990
+    assert (report.new, len(catalogue.run(leases.due, report.source_pk))) == (110, 10)
+    assert catalogue.run(stats.status).states["excluded"] == 100

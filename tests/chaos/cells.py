@@ -118,4 +118,15 @@ def compare(world: World, cell: Cell, expected: Clean) -> None:
 def differences(found: dict[str, str], expected: dict[str, str]) -> list[str]:
     names = sorted(name for name in {*found, *expected} if found.get(name) != expected.get(name))
     words = {(True, False): "missing", (False, True): "more", (True, True): "differs"}
-    return [f"{words[name in expected, name in found]}: {name}" for name in names]
+    return [
+        f"{words[name in expected, name in found]}: {name}{_where(found.get(name), expected.get(name))}"
+        for name in names
+    ]
+
+
+def _where(found: str | None, expected: str | None) -> str:
+    """The first place where two texts are not the same."""
+    if found is None or expected is None:
+        return ""
+    same = next((at for at, (one, other) in enumerate(zip(found, expected, strict=False)) if one != other), 0)
+    return f": {found[max(0, same - 40) : same + 20]!r} was {expected[max(0, same - 40) : same + 20]!r}"

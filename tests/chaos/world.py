@@ -275,20 +275,21 @@ def short_videos(count: int) -> Iterator[SampleServer]:
 
 
 def files(library: Path) -> dict[str, str]:
-    """Every file but what the engine remembers of its tasks; JSON without what the stages took."""
+    """Every file but what the engine remembers of its tasks: its digest; of JSON the text without what was measured."""
     found = {}
     for path in sorted(each for each in library.rglob("*") if each.is_file()):
         name = str(path.relative_to(library))
         if name.startswith(("results/", ".partial")):
             continue
-        content = path.read_bytes()
         if path.suffix == ".json":
-            content = json.dumps(without_times(json.loads(content)), sort_keys=True).encode()
-        found[name] = hashlib.sha256(content).hexdigest()
+            found[name] = json.dumps(without_times(json.loads(path.read_bytes())), sort_keys=True)
+        else:
+            found[name] = hashlib.sha256(path.read_bytes()).hexdigest()
     return found
 
 
-MEASURED = ("stages", "made", "work_seconds", "avg_logprob")  # the last in its third digit, by the batch of a clip
+MEASURED = ("stages", "made", "work_seconds", "avg_logprob", "no_speech_prob")
+"""The last two differ in their third digit by what else is in the batch of a clip."""
 
 
 def without_times(value: Any) -> Any:

@@ -73,6 +73,7 @@ def until(said: Callable[[], bool]) -> None:
         time.sleep(0.2)
 
 
+@pytest.mark.long
 @pytest.mark.stack
 def test_troubles_reach_a_webhook_and_a_mailbox_once(
     server: SyncPrefectClient, sink: Sink, mailbox: tuple[str, Mails], monkeypatch: pytest.MonkeyPatch

@@ -18,7 +18,7 @@ from channelscribe.sample.feed import sample_items
 from channelscribe.sample.server import SampleServer
 from tests.conftest import ON_SAMPLE, clean_environment, command, run_command
 
-pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.long, pytest.mark.stack, pytest.mark.timeout(300)]
 
 TOLD_TO_END = ("the supervisor, with kill -9", "all at once, with SIGTERM")
 

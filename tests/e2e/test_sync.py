@@ -76,6 +76,7 @@ def test_dry_run_limit_and_what_is_left(library: Database, cli: Cli, stack: Loca
     assert states["diarize"] == {"Completed"}
 
 
+@pytest.mark.long
 def test_readers_answer_while_a_sync_runs(library: Database, cli: Cli, data_dir: Path) -> None:
     (item, *_) = known_audio("meanwhile")
     with SampleServer(items=[item], bytes_per_second=10_000) as server:  # half a minute for a download

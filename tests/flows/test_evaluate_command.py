@@ -21,7 +21,7 @@ SECONDS = 15
 
 
 @pytest.mark.speech
-@pytest.mark.slow
+@pytest.mark.long
 def test_ones_own_recordings_beside_faster_whisper(tmp_path: Path, capsys: Any) -> None:
     assert ffmpeg_path()
     episode = world.episode("two-views-of-a-comet")

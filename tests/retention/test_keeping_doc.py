@@ -62,6 +62,7 @@ def opened(stack: LocalStack, data: Path) -> Library:
     return Library.of(Settings(data_dir=data), catalogue)
 
 
+@pytest.mark.long
 def test_the_commands_of_the_page(data: Path, run: Run) -> None:
     first, restored = data / "first", data / "restored"
     places = {"/backup/channelscribe": str(data / "copy"), "/srv/restored": str(restored), "VIDEO": "gone"}
@@ -103,7 +104,7 @@ def test_what_the_page_names_is_there() -> None:
         assert f"`{prefix}/`" in DOC, prefix
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_schema_changes_for_what_writes_and_can_be_put_back(data: Path, run: Run) -> None:
     with LocalStack(Settings(data_dir=data), ["database"]) as stack:
         stack.wait_ready()
