@@ -23,6 +23,7 @@ STEPS = [
     "speakers",
     "entities",
     "punkt",
+    "meaning",
     "checksums",
 ]
 

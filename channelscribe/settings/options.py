@@ -276,6 +276,36 @@ class TextOptions(Options):
     key_phrases: int = Field(20, ge=1, le=1000, description="at most so many key phrases, the best ones")
 
 
+class MeaningModel(Options):
+    """One entry of the registry of models of meaning."""
+
+    model: str = Field(description="hub id, or folder")
+    file: str | None = Field(
+        None, description="its weights, .onnx or .safetensors; empty: model.onnx or model.safetensors of the folder"
+    )
+    revision: str = Field("main", description="hub revision, or a version name for folders")
+    dimensions: int = Field(ge=1, le=4000, description="length of its vectors")
+    language: str | None = Field(None, description="language code that it knows; empty: many")
+    query: str = Field("", description="what it wants to read before a query")
+    passage: str = Field("", description="what it wants to read before a passage")
+    tokens: int = Field(256, ge=8, le=8192, description="word pieces of a text that it reads; the rest is cut off")
+    least: float = Field(0.0, ge=-1, lt=1, description="passages less alike than this (cosine) are no hits")
+    sha256: dict[str, str] = Field(default_factory=dict, description="known sha256 of files, by path in their folder")
+
+
+class MeaningOptions(Options):
+    """Search by meaning (`channelscribe search --by meaning`)."""
+
+    model: str | None = Field(
+        "all-MiniLM-L6-v2",
+        description="name in `models`, or a folder, for a library without an index; empty: no search by meaning",
+    )
+    hub_token: SecretStr | None = Field(None, description="Hugging Face token, for gated models")
+    models: dict[str, MeaningModel] = Field(
+        default_factory=dict, description="registry of models of meaning, by name; added to the built-in ones"
+    )
+
+
 class RetentionOptions(Options):
     orphan_hours: float = Field(
         48, ge=0, le=87600, description="how long what no row points to is left alone; a takedown does not wait"
@@ -431,6 +461,7 @@ class Settings(Options):
     subtitles: SubtitleOptions = SubtitleOptions()
     text: TextOptions = TextOptions()
     search: SearchOptions = SearchOptions()
+    meaning: MeaningOptions = MeaningOptions()
     retention: RetentionOptions = RetentionOptions()
     web: WebOptions = WebOptions()
     notify: NotifyOptions = NotifyOptions()

@@ -23,7 +23,7 @@ VARIABLE = "channelscribe_settings"
 ORIGIN = f"the Prefect variable {VARIABLE}"
 OWN = ("sources.folders",)
 """What a machine lets runs do is not for a run to say."""
-TRAVELLING = ("lease_seconds", "sources", "filters", "audio", "speech", "text", "retention")
+TRAVELLING = ("lease_seconds", "sources", "filters", "audio", "speech", "text", "meaning", "retention")
 
 
 def to_travel(settings: Settings) -> dict[str, Any]:

@@ -6,13 +6,15 @@ is not on the disk yet.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import SecretStr
 
-__all__ = ["aligner", "default_aligner", "pipeline_folder", "recognizer_folder"]
+from channelscribe.errors import ModelUnavailable
+
+__all__ = ["aligner", "default_aligner", "model_folder", "pipeline_folder", "recognizer_folder"]
 
 Found = TypeVar("Found")
 
@@ -74,6 +76,19 @@ def pipeline_folder(name: str, token: SecretStr | None) -> Path:
     from huggingface_hub import snapshot_download
 
     return Path(_cached_first(lambda local: str(snapshot_download(name, local_files_only=local, token=_plain(token)))))
+
+
+def model_folder(name: str, revision: str, token: SecretStr | None, files: Sequence[str]) -> Path:
+    """A folder with these files of a repository, fetched. Raises ModelUnavailable."""
+    try:
+        from huggingface_hub import snapshot_download
+
+        return Path(snapshot_download(name, revision=revision, allow_patterns=list(files), token=_plain(token)))
+    except Exception as error:  # no network, offline mode, no such model, no access: what to do is the same
+        raise ModelUnavailable(
+            f"The model {name} is not on this machine, and the hub does not give it ({type(error).__name__}).",
+            remedy="Connect this machine to the network for the first run, or name a folder.",
+        ) from None
 
 
 def _cached_first(fetch: Callable[[bool], Found]) -> Found:

@@ -16,7 +16,7 @@ from channelscribe.errors import ModelUnavailable
 from channelscribe.settings.options import SpeechModel, SpeechOptions
 from channelscribe.speech.registry import HUB_DIARIZER, gpu_driver_found, resolve_model
 
-__all__ = ["RECOGNIZERS", "check_model", "check_models", "is_at_hand"]
+__all__ = ["RECOGNIZERS", "cached_snapshot", "check_model", "check_models", "is_at_hand"]
 
 RECOGNIZERS = {
     **{name: f"Systran/faster-whisper-{name}" for name in ("tiny", "base", "small", "medium", "large-v3")},
@@ -62,7 +62,7 @@ def is_at_hand(name: str, revision: str) -> bool:
     """Whether a model is on this machine already: a folder, or in the Hugging Face cache."""
     if Path(name).is_dir():
         return True
-    snapshot = _snapshot(RECOGNIZERS.get(name, name), revision)
+    snapshot = cached_snapshot(RECOGNIZERS.get(name, name), revision)
     weights = ("model.bin",) if name in RECOGNIZERS else ("model.bin", "config.json", "config.yaml")
     return snapshot is not None and any((snapshot / each).is_file() for each in weights)
 
@@ -94,7 +94,7 @@ def _check(name: str, revision: str, token: SecretStr | None) -> None:
         ) from None
 
 
-def _snapshot(repository: str, revision: str) -> Path | None:
+def cached_snapshot(repository: str, revision: str) -> Path | None:
     """Where the cache has it (https://huggingface.co/docs/huggingface_hub/guides/manage-cache)."""
     if find_spec("huggingface_hub") is None:
         return None
