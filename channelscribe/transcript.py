@@ -6,7 +6,7 @@ included. These records travel between stages as JSON (`to_dict` / `from_dict`),
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -86,7 +86,8 @@ class Transcript:
     `models` names what made it: {"recognizer": {...}, "aligner": {...}, "diarizer": {...}} with name and revision.
     `no_speech` is True when the voice activity detector found nothing to transcribe. `quality` is what the stages
     measured (`channelscribe.speech.assemble`), `stages` what each took and ran on (`channelscribe.speech.provenance`);
-    both are empty in transcripts of earlier versions.
+    both are empty in transcripts of earlier versions. `names` are what people called speakers, by label: those names
+    stand in the labels' places then.
     """
 
     language: str
@@ -97,6 +98,17 @@ class Transcript:
     no_speech: bool = False
     quality: dict[str, Any] = field(default_factory=dict)
     stages: dict[str, Any] = field(default_factory=dict)
+    names: dict[str, str] = field(default_factory=dict)
+
+    def name_speakers(self, names: Mapping[str, str]) -> None:
+        """Put names in the places of labels, in segments, words and turns."""
+        for segment in self.segments if names else ():
+            segment.speaker = names.get(segment.speaker or "", segment.speaker)
+            for word in segment.words:
+                word.speaker = names.get(word.speaker or "", word.speaker)
+        for turn in self.turns if names else ():
+            turn.speaker = names.get(turn.speaker, turn.speaker)
+        self.names = {**self.names, **names}
 
     @property
     def words(self) -> list[Word]:
@@ -113,10 +125,12 @@ class Transcript:
         return sorted({turn.speaker for turn in self.turns} | {speaker for speaker in named if speaker})
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON has it. A segment in the transcript's own language does not name it: files of transcripts from before
-        languages were told by segment are made again to the byte.
+        """As JSON has it. A segment in the transcript's own language does not name it, nor are there `names` without
+        any: files of transcripts from before are made again to the byte.
         """
         made = asdict(self)
+        if not self.names:
+            del made["names"]
         for segment in made["segments"]:
             if segment["language"] is None:
                 del segment["language"]

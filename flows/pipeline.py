@@ -110,7 +110,8 @@ def steps(
     alignment = submit("GPU", align, video, audio, recognition, options, fresh=video.fresh)
     turns = submit("GPU", diarize, video, audio, options, fresh=video.fresh)
     reading = submit("CPU", read, video, recognition, alignment, turns, options, fresh=video.fresh)
-    return [recognition, alignment, turns, reading, submit("CPU", publish, video, audio, reading, fresh=video.fresh)]
+    published = submit("CPU", publish, video, audio, reading, options, fresh=video.fresh)
+    return [recognition, alignment, turns, reading, published]
 
 
 def note(failed: Sequence[Failed], ended: Ended, queue: VideoQueue) -> None:

@@ -76,7 +76,9 @@ def repair_readings(video: VideoWork, lost: Missing, options: Options, done: Rep
         if row.reading_key not in lost.keys.get("readings", ()):
             continue
         as_first = row.reading_key == key_of(video, row, options, recognized=True)
-        found, _, transcript = catalogue().run(transcripts.transcript_of, video.pk, row.version, recognized=as_first)
+        found, _, transcript = catalogue().run(
+            transcripts.transcript_of, video.pk, row.version, recognized=as_first, named=False
+        )
         reading = read_transcript(transcript, settings_of(options).text)
         with step(video, "read"):
             if row.reading_key in (key_of(video, row, options), key_of(video, row, options, recognized=True)):

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from prefect import task
 
 from channelscribe.catalogue import publishing, videos
 from channelscribe.errors import stops_run
 from channelscribe.export import FORMATS, VideoMeta, render
-from channelscribe.store.layout import transcript_key
+from channelscribe.store.layout import transcript_key, voices_key
 from channelscribe.transcript import Transcript
 from tasks import telling
 from tasks.artifacts import show_transcript
 from tasks.caching import RETRIES
 from tasks.leases import step, stop_run
 from tasks.prepare import record_audio
-from tasks.records import PreparedAudio, ReadTranscript, VideoWork
-from tasks.resources import catalogue, own_settings, store
+from tasks.records import Options, PreparedAudio, ReadTranscript, VideoWork
+from tasks.resources import catalogue, own_settings, settings_of, store
 
 
 @task(
@@ -24,7 +26,7 @@ from tasks.resources import catalogue, own_settings, store
     persist_result=False,
     **RETRIES,
 )
-def publish(video: VideoWork, audio: PreparedAudio, read: ReadTranscript) -> int:
+def publish(video: VideoWork, audio: PreparedAudio, read: ReadTranscript, options: Options) -> int:
     """Files first: a transcript is current only when all of it can be read. Idempotent, hence not cached.
 
     Returns the version that is current now.
@@ -44,6 +46,7 @@ def publish(video: VideoWork, audio: PreparedAudio, read: ReadTranscript) -> int
                 store().add_bytes(render(transcript, name, meta, subtitles=subtitles).encode(), key)
             files[name] = key
         record_audio(video, audio)
+        voices, heard = heard_voices(read) if settings_of(options).sources.voices else ([], None)
         version = catalogue().run(
             publishing.publish,
             video.pk,
@@ -54,12 +57,21 @@ def publish(video: VideoWork, audio: PreparedAudio, read: ReadTranscript) -> int
             files,
             transcript.models,
             reading_key=read.reading_key,
-            checkpoint_keys=[*read.checkpoint_keys, read.transcript_key],
+            checkpoint_keys=[*read.checkpoint_keys, read.transcript_key, *voices],
+            heard=heard,
         )
     show_transcript(video, transcript, meta, version)
     telling.published(video, version, transcript)
     telling.tell_soon()
     return version
+
+
+def heard_voices(read: ReadTranscript) -> tuple[list[str], dict[str, Any] | None]:
+    """The voices that were heard with the transcript's diarization, and their key; of an older one there are none."""
+    for key in map(voices_key, read.checkpoint_keys):
+        if key is not None and store().exists(key):
+            return [key], store().read_json(key)
+    return [], None
 
 
 def record_failure(video: VideoWork, error: Exception) -> None:

@@ -81,7 +81,7 @@ def read_together(
     def read_back() -> Iterator[Transcript]:
         for video in videos:
             try:
-                _, row, transcript = catalogue().run(transcripts.transcript_of, video.pk)
+                _, row, transcript = catalogue().run(transcripts.transcript_of, video.pk, named=False)
             except UnknownVideo as error:  # taken down meanwhile
                 ended[video.pk] = error
                 continue

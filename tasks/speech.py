@@ -5,6 +5,7 @@ The track may be a trimmed one; a checkpoint always speaks of the original's sec
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -13,12 +14,14 @@ from prefect import task
 from channelscribe.audio.original_time import in_original_time, in_track_time
 from channelscribe.audio.timeline import Timeline
 from channelscribe.catalogue import references
+from channelscribe.errors import stops_run
 from channelscribe.files import content_key
 from channelscribe.settings.options import SpeechOptions
 from channelscribe.sources.podcasting import best_transcript, read_transcript
 from channelscribe.speech import align as aligning
 from channelscribe.speech import diarize as diarizing
 from channelscribe.speech import recognize as recognizing
+from channelscribe.speech import voices as hearing
 from channelscribe.speech.provenance import measured
 from channelscribe.speech.registry import ResolvedModel, resolve_model
 from channelscribe.speech.track import open_track
@@ -28,6 +31,8 @@ from tasks.caching import RETRIES, ContentPolicy, remembered
 from tasks.leases import Report, record_stage, step
 from tasks.records import Checkpoint, PreparedAudio, PublisherTranscript, VideoWork
 from tasks.resources import catalogue, settings_of, store
+
+_log = logging.getLogger(__name__)
 
 Given = dict[str, Any]
 
@@ -163,14 +168,31 @@ def align(video: VideoWork, audio: PreparedAudio, recognition: Checkpoint, optio
 
 @remembered(DIARIZE, name="diarize", task_run_name="diarize {video.video_id}", **RETRIES)
 def diarize(video: VideoWork, audio: PreparedAudio, options: dict[str, Any]) -> Checkpoint:
-    """Speech track to speaker turns."""
-    speech = settings_of(options).speech
+    """Speech track to speaker turns; and beside them what each voice is like, where that is wanted."""
+    settings = settings_of(options)
+    speech = settings.speech
     content = content_key(*_made_from("diarizer", {"audio": audio, "options": options}))
     model = resolve_model(speech, audio.seconds)
 
     def make(report: Report) -> dict[str, Any]:
         with store().local_path(audio.speech_key) as path, open_track(path) as track:
             turns = diarizing.diarize(track, model, speech, progress=report)
+            if settings.sources.voices:
+                _keep_voices(
+                    video, checkpoint_key("voices", content), lambda: hearing.hear(track, turns["turns"], model, speech)
+                )
         return in_original_time(turns, _timeline(audio))
 
     return _checkpoint(video, "diarize", content, model, make)
+
+
+def _keep_voices(video: VideoWork, key: str, hear: Callable[[], dict[str, Any]]) -> None:
+    """What fails here costs the voices, not the turns."""
+    catalogue().run(references.note_checkpoint, video.pk, key)
+    try:
+        if not store().exists(key):
+            store().add_json(hear(), key)
+    except Exception as error:
+        if stops_run(error):
+            raise
+        _log.warning("The voices of %s were not heard: %s", video.video_id, error)

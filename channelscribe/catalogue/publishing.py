@@ -14,7 +14,7 @@ import hashlib
 import json
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
 from typing import Any
 
@@ -23,7 +23,7 @@ from psycopg import sql
 from sqlalchemy import func
 from sqlmodel import Session, col, select
 
-from channelscribe.catalogue import corrections, watches
+from channelscribe.catalogue import corrections, voices, watches
 from channelscribe.catalogue.connection import clean_json, driver_connection, execute
 from channelscribe.catalogue.leases import clear_lease, held
 from channelscribe.catalogue.references import note_checkpoints
@@ -50,6 +50,7 @@ def publish(
     reading_key: str | None = None,
     checkpoint_keys: Sequence[str] = (),
     read_with: str | None = None,
+    heard: Mapping[str, Any] | None = None,
 ) -> int:
     """Make `transcript` the video's current one and give the lease back; returns its version, from 1.
 
@@ -57,7 +58,8 @@ def publish(
     to the transcript's, `checkpoint_keys` are what it was made from. A `transcript_id` that the video has already
     keeps its rows and version, and becomes current again; another reading of it takes the place of the one before.
     Transcript and reading are as recognized: what people corrected in the video is corrected in the rows here. A
-    reading of the corrected text says with which corrections it was made (`read_with`, the row's `corrected`).
+    reading of the corrected text says with which corrections it was made (`read_with`, the row's `corrected`). `heard`
+    are its speakers' voices (`channelscribe.speech.voices.hear`), which are put together with the source's others.
     Raises LeaseLost, and TextError where a reading was made with other corrections than there are now.
     """
     video = held(session, video_pk, owner)
@@ -86,6 +88,9 @@ def publish(
     session.add(video)
     session.flush()
     corrections.replay(session, [video_pk])
+    if heard is not None:
+        voices.keep_vectors(session, row.id, heard)
+    voices.regroup_of(session, video_pk)
     if new:
         watches.check(session, video_pk, row.id, transcript_id, row.version, row.language)
     return row.version

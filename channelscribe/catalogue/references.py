@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from channelscribe.catalogue import voices
 from channelscribe.catalogue.connection import execute
 from channelscribe.catalogue.listings import FORGET_TITLE
 from channelscribe.catalogue.states import SETTLED
@@ -289,6 +290,7 @@ COUNTED = {
     "entities": "entity JOIN transcript ON transcript.id = transcript_pk WHERE video_pk = :video",
     "audio": "audio WHERE video_pk = :video",
     "corrections": "correction WHERE video_pk = :video",
+    "voices": "speaker_voice JOIN transcript ON transcript.id = transcript_pk WHERE video_pk = :video",
 }
 
 EMPTY = """
@@ -350,6 +352,7 @@ def mark_taken_down(session: Session, video_pk: int) -> None:
     execute(session, "SELECT id FROM video WHERE id = :video FOR UPDATE", video=video_pk)
     transcripts = execute(session, "SELECT id FROM transcript WHERE video_pk = :video", video=video_pk).scalars()
     words = words_of(session, list(transcripts))
+    voices.forget_video(session, video_pk)
     execute(session, EMPTY, video=video_pk)
     for table in ("transcript", "audio", "stage_run", "correction"):
         execute(session, f"DELETE FROM {table} WHERE video_pk = :video", video=video_pk)  # noqa: S608 - names of ours

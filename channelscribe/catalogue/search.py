@@ -19,13 +19,14 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from channelscribe.catalogue.connection import execute
 from channelscribe.catalogue.search_query import WORD, Conditions, Question, Term, conditions, configuration, parse
+from channelscribe.catalogue.voices import has_voices, shown_names
 from channelscribe.catalogue.words import other_spellings
 from channelscribe.errors import UsageError
 
@@ -107,16 +108,31 @@ def search(session: Transaction, question: Question, limit: int = 20, after: str
     rows = None if place and place.rank is None else _ranked(session, asking, limit, place)
     if rows is None:
         rows = _by_video(session, asking, limit, place)
+    names = _names(session, rows)
     terms = [term for terms in alternatives for term in terms]
     marked = highlighted(session, terms, [(row["language"], row["text"]) for row in rows]) if rows else []
-    return [_hit(row, text, asked) for row, text in zip(rows, marked, strict=True)]
+    return [
+        replace(_hit(row, text, asked), speaker=names.get((row["id"], row["speaker"]), row["speaker"]))
+        for row, text in zip(rows, marked, strict=True)
+    ]
+
+
+def _names(session: Transaction, rows: Sequence[Any]) -> dict[tuple[int, str], str]:
+    """What the hits' speakers are called, by video and label."""
+    if not rows:
+        return {}
+    query = "SELECT current_transcript_pk AS pk, id FROM video WHERE id = ANY(:videos)"
+    videos = {row.pk: row.id for row in execute(session, query, videos=sorted({row["id"] for row in rows}))}
+    found = shown_names(session, list(videos))
+    return {(videos[pk], label): name for pk, names in found.items() for label, name in names.items()}
 
 
 FACETS = f"""
 WITH match AS MATERIALIZED (
     SELECT transcript_pk, index, language, speaker FROM segment
     WHERE {{segments}} AND transcript_pk IN (SELECT current_transcript_pk FROM video WHERE {{videos}}) LIMIT {RANKED}),
-found AS (SELECT match.*, video.id AS video, published FROM match JOIN video ON current_transcript_pk = transcript_pk)
+found AS (SELECT transcript_pk, index, language, {{speaker}} AS speaker, video.id AS video, published
+    FROM match JOIN video ON current_transcript_pk = transcript_pk {{names}})
 SELECT * FROM (
     SELECT 'hits' AS facet, '' AS value, count(*) AS hits FROM found
     UNION ALL SELECT 'videos', '', count(DISTINCT video) FROM found
@@ -136,6 +152,10 @@ SELECT * FROM (
 """  # noqa: S608
 
 
+CALLED = """LEFT JOIN (SELECT transcript_pk, label AS speaker, name FROM speaker_voice JOIN voice ON voice.id = voice_pk
+    WHERE name IS NOT NULL) AS called USING (transcript_pk, speaker)"""
+
+
 def facets(session: Transaction, question: Question, most: int = 8) -> dict[str, dict[str, int]]:
     """Segments by "language", "speaker", "year", "channel" and "entity", the most frequent values first.
 
@@ -146,7 +166,8 @@ def facets(session: Transaction, question: Question, most: int = 8) -> dict[str,
     }
     asking = conditions(session, question, parse(question.query))
     if asking is not None:
-        statement = FACETS.format(segments=asking.segments, videos=asking.videos)
+        speaker, names = ("coalesce(name, speaker)", CALLED) if has_voices(session) else ("speaker", "")
+        statement = FACETS.format(segments=asking.segments, videos=asking.videos, speaker=speaker, names=names)
         for row in execute(session, statement, most=most, **asking.values):
             counted[row.facet][row.value] = row.hits
     return counted

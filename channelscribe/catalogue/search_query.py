@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 from channelscribe.catalogue.connection import clean_text, execute
 from channelscribe.catalogue.entities import spellings
 from channelscribe.catalogue.listings import IN_CHANNEL
+from channelscribe.catalogue.voices import has_voices
 from channelscribe.files import content_key
 
 if TYPE_CHECKING:
@@ -228,6 +229,10 @@ FROM alike ORDER BY configuration
 """
 
 
+SAID_BY = """(speaker = :speaker OR (transcript_pk, speaker) IN (SELECT transcript_pk, label
+    FROM speaker_voice JOIN voice ON voice.id = voice_pk WHERE lower(name) = lower(:speaker)))"""
+
+
 def conditions(session: Transaction, question: Question, alternatives: list[list[Term]]) -> Conditions | None:
     """None where nothing can match, or nothing is asked."""
     videos, segments, values = ["true"], [], dict[str, Any]()
@@ -241,7 +246,7 @@ def conditions(session: Transaction, question: Question, alternatives: list[list
         videos.append("published <= :until")
         values["until"] = question.until
     if question.speaker is not None:
-        segments.append("speaker = :speaker")
+        segments.append(SAID_BY if has_voices(session) else "speaker = :speaker")
         values["speaker"] = clean_text(question.speaker)
     if question.language is not None:
         segments.append("language = :language")

@@ -25,6 +25,7 @@ from sqlalchemy import (
     ForeignKeyConstraint,
     Identity,
     Index,
+    LargeBinary,
     UniqueConstraint,
     text,
 )
@@ -45,10 +46,13 @@ __all__ = [
     "SourceRow",
     "SourceVideoRow",
     "SpeakerRow",
+    "SpeakerVoiceRow",
     "StageRunRow",
     "State",
     "TranscriptRow",
     "VideoRow",
+    "VoicePinRow",
+    "VoiceRow",
     "WatchDeliveryRow",
     "WatchHitRow",
     "WatchQueryRow",
@@ -484,6 +488,76 @@ class CorrectionRow(SQLModel, table=True):
     made_at: datetime = _instant(sa_column_kwargs={"server_default": _NOW})
     undone_by: str | None = _text(nullable=True)
     undone_at: datetime | None = _instant(nullable=True)
+
+
+class VoiceRow(SQLModel, table=True):
+    """Speakers that are taken for one person. `kept`: a person named, merged or split it, so no run takes it away."""
+
+    __tablename__ = "voice"
+    __table_args__ = (
+        CheckConstraint("name IS NULL OR kept", name="voice_name_check"),
+        Index("ix_voice_name", text("lower(name)"), postgresql_where=text("name IS NOT NULL")),
+    )
+
+    id: int = _key()
+    name: str | None = _text(nullable=True)
+    kept: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
+    changed_by: str | None = _text(nullable=True)
+    changed_at: datetime = _instant(sa_column_kwargs={"server_default": _NOW})
+
+
+class SpeakerVoiceRow(SQLModel, table=True):
+    """What is known of a speaker's voice: the mean `vector` (float32, little-endian, of length 1) by `embedder`, the
+    `seconds` that were said alone, and the mean cosine distance of their stretches (`spread`). No vector: too little
+    was said, or it was forgotten. `settled`: it counts in the voices of the source `source_pk`, in which it is
+    `voice_pk`; a row of a version that is not current does not.
+    """
+
+    __tablename__ = "speaker_voice"
+    __table_args__ = (
+        CheckConstraint("(vector IS NULL) = (embedder IS NULL) AND seconds >= 0", name="speaker_voice_vector_check"),
+        Index("ix_speaker_voice_source_pk", "source_pk"),
+        Index("ix_speaker_voice_voice_pk", "voice_pk"),
+    )
+
+    transcript_pk: int = _part_of("transcript.id", primary_key=True)
+    label: str = Field(primary_key=True, sa_type=SqlText)
+    embedder: str | None = _text(nullable=True)
+    vector: bytes | None = Field(default=None, sa_type=LargeBinary, nullable=True)
+    seconds: float = _seconds()
+    spread: float | None = _seconds(nullable=True)
+    settled: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
+    source_pk: int | None = Field(
+        default=None, sa_column=Column(BigInteger, ForeignKey("source.id", ondelete="SET NULL"), nullable=True)
+    )
+    voice_pk: int | None = Field(
+        default=None, sa_column=Column(BigInteger, ForeignKey("voice.id", ondelete="SET NULL"), nullable=True)
+    )
+
+
+class VoicePinRow(SQLModel, table=True):
+    """That somebody said which voice a speaker is; NULL: none, it is to be forgotten. No run changes it.
+
+    In another version of the transcript the speaker is who speaks for most of the same time (`turn_starts`,
+    `turn_ends`, seconds).
+    """
+
+    __tablename__ = "voice_pin"
+    __table_args__ = (
+        CheckConstraint("cardinality(turn_starts) = cardinality(turn_ends)", name="voice_pin_turns_check"),
+        Index("ix_voice_pin_voice_pk", "voice_pk"),
+    )
+
+    video_pk: int = _part_of("video.id", primary_key=True)
+    version: int = Field(primary_key=True)
+    label: str = Field(primary_key=True, sa_type=SqlText)
+    turn_starts: list[float] = Field(sa_column=Column(ARRAY(Double), nullable=False))
+    turn_ends: list[float] = Field(sa_column=Column(ARRAY(Double), nullable=False))
+    voice_pk: int | None = Field(
+        default=None, sa_column=Column(BigInteger, ForeignKey("voice.id", ondelete="CASCADE"), nullable=True)
+    )
+    made_by: str = _text()
+    made_at: datetime = _instant(sa_column_kwargs={"server_default": _NOW})
 
 
 class WatchRow(SQLModel, table=True):

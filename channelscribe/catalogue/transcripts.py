@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from types import SimpleNamespace
@@ -14,6 +14,7 @@ from sqlalchemy.orm.attributes import set_committed_value
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
+from channelscribe.catalogue import voices
 from channelscribe.catalogue.connection import Database, clean_text, execute
 from channelscribe.catalogue.listings import IN_CHANNEL, known_channel, unknown_channel
 from channelscribe.catalogue.tables import TranscriptRow, VideoRow
@@ -31,6 +32,7 @@ __all__ = [
     "corpus",
     "described",
     "make_current",
+    "named_row",
     "segment_of",
     "transcript_of",
     "turns_of",
@@ -40,10 +42,10 @@ __all__ = [
 
 
 def transcript_of(
-    session: Session, video: int | str, version: int | None = None, *, recognized: bool = False
+    session: Session, video: int | str, version: int | None = None, *, recognized: bool = False, named: bool = True
 ) -> tuple[VideoRow, TranscriptRow, Transcript]:
-    """A video's current transcript, or the version asked for, as people corrected it; with `recognized` as it was
-    before them. Raises UnknownVideo where there is none.
+    """A video's current transcript, or the version asked for, as people corrected it, with the names that they gave its
+    speakers unless `named` is False; with `recognized` as it was before. Raises UnknownVideo where there is none.
 
     A word for `find_videos` that fits several videos means the first one that has a transcript.
     """
@@ -55,7 +57,7 @@ def transcript_of(
         else:
             wanted = wanted.where(TranscriptRow.version == version)
         for transcript in _rows(session, wanted):
-            return row, transcript, _load(session, transcript, recognized)
+            return row, transcript, _load(session, transcript, recognized, named=named and not recognized)
     if not found:
         raise UnknownVideo(f"no video {video!s} in the catalogue.", remedy="`channelscribe sync` brings videos in.")
     what = "transcript" if version is None else f"version {version} of a transcript"
@@ -132,6 +134,7 @@ def make_current(session: Session, video_pk: int, version: int) -> bool:
     from channelscribe.catalogue.corrections import replay  # which reads transcripts
 
     replay(session, [video_pk])
+    voices.regroup_of(session, video_pk)
     return True
 
 
@@ -142,13 +145,13 @@ def _find(session: Session, video: int | str) -> list[VideoRow]:
     return [] if row is None else [row]
 
 
-def _load(session: Session, row: TranscriptRow, recognized: bool) -> Transcript:
+def _load(session: Session, row: TranscriptRow, recognized: bool, *, named: bool) -> Transcript:
     segments = execute(session, RECOGNIZED if recognized else SEGMENTS, transcript=row.id).all()
     speakers = execute(session, "SELECT * FROM speaker WHERE transcript_pk = :transcript", transcript=row.id).all()
     if recognized:
         segments = [as_recognized(each) for each in segments]
         speakers = [as_recognized(each) for each in speakers if "added" not in (each.recognized or {})]
-    return Transcript(
+    found = Transcript(
         language=row.language,
         duration=row.duration,
         segments=[segment_of(segment, row.language) for segment in segments],
@@ -158,6 +161,9 @@ def _load(session: Session, row: TranscriptRow, recognized: bool) -> Transcript:
         quality=row.quality,
         stages=row.stages,
     )
+    if named:
+        found.name_speakers(voices.shown_names(session, [row.id]).get(row.id, {}))
+    return found
 
 
 def as_recognized(row: Any) -> Any:
@@ -172,6 +178,12 @@ def segment_of(row: Any, main: str | None = None) -> Segment:
     words = [Word(*fields) for fields in zip(*columns, strict=True)]
     language = row.language if main and row.language != main else None
     return Segment(row.start, row.end, row.text, row.speaker, row.avg_logprob, words, list(row.flags), language)
+
+
+def named_row(row: Any, names: Mapping[str, str]) -> Any:
+    """A row of a segment with the names of its speakers, by label, in place of their labels."""
+    said = [names.get(label, label) for label in row.word_speakers or ()] or None
+    return SimpleNamespace(**{**row._mapping, "speaker": names.get(row.speaker, row.speaker), "word_speakers": said})
 
 
 def turns_of(rows: Sequence[Any]) -> list[Turn]:
@@ -326,8 +338,9 @@ def corpus(
         if not known_channel(connection, channel):
             raise unknown_channel(connection, channel)
         for video in _corpus_videos(connection, channel, language, since, until):
+            names = voices.shown_names(connection, [video.transcript_pk]).get(video.transcript_pk)
             for segment in _segments_of(connection, video):
-                yield video, segment
+                yield video, named_row(segment, names) if names else segment
 
 
 def _corpus_videos(

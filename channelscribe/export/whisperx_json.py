@@ -39,6 +39,7 @@ def render(transcript: Transcript, meta: VideoMeta, layout: Layout | None = None
             "models": transcript.models,
             "quality": transcript.quality,
             "stages": transcript.stages,
+            **({"speaker_names": transcript.names} if transcript.names else {}),
         },
     }
     return json.dumps(document, ensure_ascii=False, indent=1) + "\n"
@@ -93,6 +94,7 @@ def _completed(transcript: Transcript, ours: Any) -> Transcript:
             transcript.turns = [Turn(**turn) for turn in ours["turns"]]
             transcript.models, transcript.no_speech = dict(ours["models"]), bool(ours["no_speech"])
             transcript.quality, transcript.stages = dict(ours.get("quality", {})), dict(ours.get("stages", {}))
+            transcript.names = dict(ours.get("speaker_names", {}))
         except (KeyError, TypeError) as error:
             raise ValueError(f'"channelscribe" is not as it should be ({error!r})') from error
     return transcript

@@ -127,6 +127,9 @@ class SourceOptions(AccessOptions):
     max_megabytes: int = Field(4096, gt=0, description="downloads larger than this are stopped")
     retries: int = Field(3, ge=0, le=20, description="tries of one request before the video is put off")
     covers: bool = Field(True, description="fetch the picture of a video, as the cover of its archive")
+    voices: bool = Field(
+        True, description="keep what each speaker's voice is like, so that people can be named once; off: none is kept"
+    )
     concurrent_downloads: int = Field(2, ge=1, le=16, description="downloads at the same time")
 
     @field_validator("timezone")

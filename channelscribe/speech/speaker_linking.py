@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from channelscribe.speech.threads import in_threads
 
-__all__ = ["hasten", "space_windows"]
+__all__ = ["hasten", "plain_embedding", "space_windows"]
 
 _PART = 4  # windows that a core takes at once
 _CLOSE = 1e-4  # of the length of an embedding: rounding
@@ -47,6 +47,12 @@ def space_windows(pipeline: Any, share: float) -> None:
     """
     segmentation = pipeline._segmentation
     segmentation.step = share * segmentation.duration
+
+
+def plain_embedding(pipeline: Any) -> Any:
+    """What turns waveforms (batch, 1, samples) of a pyannote SpeakerDiarization into vectors, as it was loaded."""
+    embedding = pipeline._embedding
+    return embedding._embedding if isinstance(embedding, _HeardOnce) else embedding
 
 
 def _divided(infer: Callable[[Any], Any], chunks: Any, threads: int) -> Any:

@@ -5,7 +5,7 @@
     originals/<site>/<id>/<format>.<ext>            the track as the site gave it; a new download takes its place
     originals/<site>/<id>/cover.image               its picture, as the site gave it
     speech_tracks/<site>/<id>/<speech>.flac         16 kHz mono, what the models hear
-    checkpoints/<step>/<key>.json                   results of recognize, align, diarize
+    checkpoints/<step>/<key>.json                   results of recognize, align, diarize; voices: heard with the latter
     transcriptions/<site>/<id>/<transcript>.<format>  the text, as txt, srt, vtt, tsv, json
     transcriptions/<site>/<id>/publisher-<language>.<kind>  the publisher's own, as it is: srt, vtt, json, html, txt
     processed/<site>/<id>/<transcript>.json         sentences, tokens, entities
@@ -42,6 +42,7 @@ __all__ = [
     "speech_key",
     "transcript_key",
     "video_of",
+    "voices_key",
 ]
 
 KINDS = {
@@ -121,6 +122,12 @@ def speech_key(site: str, video_id: str, speech_sha256: str) -> str:
 def checkpoint_key(step: str, key: str) -> str:
     """The result of a speech step with this content key."""
     return _join("checkpoints", _plain(step), f"{_digits(key)}.json")
+
+
+def voices_key(diarization: str) -> str | None:
+    """Where the voices are that were heard with a diarization, by its key; None for the key of anything else."""
+    folder, _, name = diarization.rpartition("/")
+    return f"{CHECKPOINTS}/voices/{name}" if folder == f"{CHECKPOINTS}/diarize" else None
 
 
 def transcript_key(site: str, video_id: str, transcript_id: str, extension: str) -> str:

@@ -59,7 +59,7 @@ def one_database(new_database: NewDatabase) -> str:
 def catalogue(one_database: str) -> Iterator[Database]:
     """An empty catalogue."""
     with psycopg.connect(one_database) as connection:
-        connection.execute("TRUNCATE source, video, watch RESTART IDENTITY CASCADE")
+        connection.execute("TRUNCATE source, video, watch, voice RESTART IDENTITY CASCADE")
     opened = Database(one_database)
     yield opened
     opened.close()

@@ -56,7 +56,13 @@ def spoken(*texts: str, language: str = "en", speaker: str | None = "S0") -> Tra
 
 
 def published(
-    catalogue: Database, transcript: Transcript, video: ListedVideo, source: Listing | None = None
+    catalogue: Database,
+    transcript: Transcript,
+    video: ListedVideo,
+    source: Listing | None = None,
+    *,
+    heard: dict[str, Any] | None = None,
+    identity: str | None = None,
 ) -> VideoRow:
     """A video with this transcript, through all that a run does in the catalogue."""
     listing = source or Listed()
@@ -64,6 +70,6 @@ def published(
     listing.complete = False
     report = catalogue.run(listings.record_listing, listing)
     row = next(row for row in catalogue.run(videos.list_videos, report.source_pk) if row.video_id == video.video_id)
-    catalogue.run(leases.claim, [row.id], OWNER, 60)
-    catalogue.run(publishing.publish, row.id, OWNER, f"{row.id:064x}", transcript, {}, {})
+    catalogue.run(leases.claim, [row.id], OWNER, 60, only_due=False)
+    catalogue.run(publishing.publish, row.id, OWNER, identity or f"{row.id:064x}", transcript, {}, {}, heard=heard)
     return row

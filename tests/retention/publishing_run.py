@@ -60,7 +60,7 @@ def run(fault: str, number: int, dsn: str, folder: Path, told: int) -> int:
     signal.alarm(LONGEST_SECONDS)
     moments = watch(fault, number, dsn)
     try:
-        publish.publish.fn(work, audio, read)
+        publish.publish.fn(work, audio, read, {})
     except CatalogueUnreachable:
         return 1
     os.write(told, str(moments[0]).encode())
