@@ -181,7 +181,7 @@ def parser() -> Parser:
     search = command("search", "find what was said, with a link that opens at the second")
     search.add_argument("query", metavar="QUERY", help='words, "a phrase", beginning*, -without, (one OR other)')
     search.add_argument("--channel", metavar="NAME", help="only in this source (title, id or URL)")
-    search.add_argument("--speaker", metavar="NAME", help="only what this speaker said, such as SPEAKER_00")
+    search.add_argument("--speaker", metavar="NAME", help="only what this speaker said: a name, or SPEAKER_00")
     search.add_argument("--entity", metavar="NAME", help="only where this person, place or organization is named")
     search.add_argument(
         "--since", type=day, metavar="DATE", help="only what was published on or after this day, YYYY-MM-DD"
@@ -297,6 +297,23 @@ def parser() -> Parser:
     corrections.add_argument("--open", action="store_true", help="only those whose words the new version does not have")
     corrections.add_argument("--undone", action="store_true", help="those that were undone, too")
     corrections.add_argument("--together", action="store_true", help="undo all that was corrected by the same command")
+
+    voices = command("voices", "list who is heard; name, merge, split and forget them")
+    voices.add_argument(
+        "action",
+        nargs="?",
+        choices=["list", "show", "name", "merge", "split", "forget"],
+        default="list",
+        help="default: list; a VOICE is its number, its name, or a speaker as VIDEO/SPEAKER_00",
+    )
+    voices.add_argument(
+        "what", nargs="*", metavar="WHAT", help="name: VOICE NAME; merge: VOICE OTHER…; split: VOICE VIDEO…; VOICE"
+    )
+    voices.add_argument("--source", metavar="NAME", help="only who is heard in this source (title, id or URL)")
+    voices.add_argument("--unknown", action="store_true", help="only who has no name yet")
+    voices.add_argument("--limit", type=count, metavar="N", help="at most N, those who speak most first")
+    voices.add_argument("--clips", metavar="DIR", help="write ten seconds of each into this folder")
+    voices.add_argument("--yes", action="store_true", help="forget it; without this, only show it")
 
     command("up", "run the local stack until Ctrl-C: UI, work pools, schedules")
 

@@ -208,6 +208,27 @@ class TakedownRequest(Form):
     )
 
 
+class NameVoicesRequest(Form):
+    """Which unknown voices a person is asked about; the run waits until somebody resumes it with names."""
+
+    channel: str | None = Field(
+        None,
+        title="Channel",
+        description="only who is heard in this source: its title, id or URL; empty: all",
+        min_length=1,
+        max_length=2000,
+    )
+    limit: int = Field(10, title="Limit", description="at most this many voices, those who speak most", ge=1, le=50)
+    min_minutes: float = Field(
+        1,
+        title="Shortest",
+        description="only who speaks this many minutes or more in all",
+        ge=0,
+        le=6000,
+    )
+    hours: float = Field(24, title="Hours", description="how long the run waits for an answer", gt=0, le=24 * 30)
+
+
 class Failure(BaseModel):
     """One video that did not get through: its reason code, what to do about it, when it is tried again."""
 

@@ -69,6 +69,16 @@ def shortened(text: str, width: int = 60) -> str:
     )
 
 
+def person() -> str:
+    """Who is at the keyboard, for the records of what people decide."""
+    import getpass
+
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a user without a name, as in a container
+        return "somebody"
+
+
 def duration(seconds: float) -> str:
     """65.4 to 1:05; 3700 to 1:01:40."""
     minutes, rest = divmod(int(seconds), 60)

@@ -59,7 +59,7 @@ def called() -> str:
 def subject(flow: str, request: Mapping[str, Any]) -> str:
     """What a run of a flow is about, from its form."""
     what: str
-    harmless = ("sync-channel", "transcribe-audio", "canary")
+    harmless = ("sync-channel", "transcribe-audio", "canary", "name-voices")
     if flow == "transcribe-audio":
         videos = [each if isinstance(each, Mapping) else each.model_dump() for each in request["videos"]]
         what = f"{len(videos)} of {' '.join(str(videos[0]['channel']).split())}"

@@ -37,11 +37,13 @@ __all__ = [
     "members",
     "merge",
     "name",
+    "one",
     "regroup_all",
     "regroup_of",
     "resolve",
     "shown_names",
     "split",
+    "vectors_of",
 ]
 
 LONGEST_NAME = 200
@@ -417,9 +419,16 @@ def listed(session: Transaction, channel: str | None = None) -> list[Voice]:
 # What people decide.
 
 
-def resolve(session: Session, wanted: str) -> int:
-    """The voice that is meant by its number, its name, or one of its speakers as VIDEO/SPEAKER_00. A speaker who has no
-    voice, because too little is said or the transcript is of before there were voices, gets one. Raises UsageError.
+def one(session: Session, wanted: str) -> Voice:
+    """A voice with where it is heard. Raises UsageError."""
+    number = resolve(session, wanted)
+    row = execute(session, "SELECT id, name, kept FROM voice WHERE id = :voice", voice=number).one()
+    return Voice(row.id, row.name, row.kept, _of(session, number))
+
+
+def resolve(session: Session, wanted: str, *, new: bool = False) -> int:
+    """The voice that is meant by its number, its name, or one of its speakers as VIDEO/SPEAKER_00. With `new` a speaker
+    without a voice, of whom too little is said or whose transcript is older than voices, gets one. Raises UsageError.
     """
     said = clean_text(wanted).strip()
     if said.isdigit() and len(said) < 19:
@@ -439,7 +448,7 @@ def resolve(session: Session, wanted: str) -> int:
     video, slash, label = said.rpartition("/")
     if slash:
         for row in _found(session, video):
-            if (voice := _of_speaker(session, row.id, label)) is not None:
+            if (voice := _of_speaker(session, row.id, label, new)) is not None:
                 return voice
     raise UsageError(
         f"There is no voice {said[:200]!r}.",
@@ -459,15 +468,15 @@ JOIN speaker ON transcript_pk = transcript.id WHERE video.id = :video AND label 
 """  # noqa: S608
 
 
-def _of_speaker(session: Session, video_pk: int, label: str) -> int | None:
+def _of_speaker(session: Session, video_pk: int, label: str, new: bool) -> int | None:
     row = execute(session, SPEAKER, video=video_pk, label=label).one_or_none()
     if row is None:
         return None
     asked = {"pk": row.transcript_pk, "label": label}
     query = "SELECT voice_pk FROM speaker_voice WHERE transcript_pk = :pk AND label = :label"
     known = execute(session, query, **asked).scalar_one_or_none()
-    if known is not None:
-        return int(known)
+    if known is not None or not new:
+        return None if known is None else int(known)
     voice = _new_voice(session)
     execute(
         session,
@@ -529,7 +538,7 @@ def name(session: Session, voice: str, called: str, who: str) -> int:
     if len(called) > LONGEST_NAME or called.isdigit():
         raise UsageError(f"{called[:80]!r} cannot be a name.", remedy="Give the name of a person.")
     _lock(session)
-    number = resolve(session, voice)
+    number = resolve(session, voice, new=True)
     found = _of(session, number)
     _pin(session, found, number, who)
     execute(session, "UPDATE voice SET name = :name WHERE id = :voice", voice=number, name=called or None)
@@ -542,7 +551,7 @@ def merge(session: Session, voices: Sequence[str], who: str) -> int:
     name that one of them has. Returns the number. Raises UsageError.
     """
     _lock(session)
-    numbers = list(dict.fromkeys(resolve(session, each) for each in voices))
+    numbers = list(dict.fromkeys(resolve(session, each, new=True) for each in voices))
     if len(numbers) < 2:
         raise UsageError("Merging takes two voices.", remedy="`channelscribe voices` lists them.")
     first, *others = numbers
@@ -578,40 +587,42 @@ def split(session: Session, voice: str, videos: Sequence[str], who: str) -> int:
     return other
 
 
-def forget(session: Session, voice: str, who: str) -> tuple[int, list[int], list[bytes]]:
+VECTORS_OF = """
+SELECT video_pk, vector FROM speaker_voice JOIN transcript ON transcript.id = transcript_pk WHERE voice_pk = :voice
+UNION ALL SELECT video_pk, NULL FROM voice_pin WHERE voice_pk = :voice
+"""
+
+
+def vectors_of(session: Session, voice: str) -> tuple[list[int], set[bytes]]:
+    """The videos of a voice, and its vectors in all versions. Raises UsageError."""
+    rows = execute(session, VECTORS_OF, voice=resolve(session, voice)).all()
+    return sorted({row.video_pk for row in rows}), {bytes(row.vector) for row in rows if row.vector is not None}
+
+
+def forget(session: Session, voice: str, who: str) -> int:
     """Delete the vectors and the name of a voice, in all versions, and remember that in its videos it is to have none.
 
-    Returns its number, its videos, and the vectors that are to be removed from the store's checkpoints of them.
-    Raises UsageError.
+    Returns its number. Raises UsageError.
     """
     _lock(session)
     number = resolve(session, voice)
-    query = """SELECT DISTINCT video_pk, version, label, vector FROM speaker_voice
-        JOIN transcript ON transcript.id = transcript_pk WHERE voice_pk = :voice"""
-    rows = execute(session, query, voice=number).all()
     found = _of(session, number)
-    pinned = (
-        execute(
-            session,
-            "UPDATE voice_pin SET voice_pk = NULL, made_by = :who, made_at = now() "
-            "WHERE voice_pk = :voice RETURNING video_pk",
-            voice=number,
-            who=who,
-        )
-        .scalars()
-        .all()
-    )
     _pin(session, found, None, who)
     execute(
         session,
-        """UPDATE speaker_voice SET vector = NULL, embedder = NULL, spread = NULL, voice_pk = NULL
-        WHERE voice_pk = :voice""",
+        "UPDATE voice_pin SET voice_pk = NULL, made_by = :who, made_at = now() WHERE voice_pk = :voice",
         voice=number,
+        who=who,
     )
+    execute(session, FORGET_VOICE, voice=number)
     execute(session, "DELETE FROM voice WHERE id = :voice", voice=number)
     _again(session, found)
-    videos = sorted({row.video_pk for row in rows} | set(pinned))
-    return number, videos, [bytes(row.vector) for row in rows if row.vector is not None]
+    return number
+
+
+FORGET_VOICE = """
+UPDATE speaker_voice SET vector = NULL, embedder = NULL, spread = NULL, voice_pk = NULL WHERE voice_pk = :voice
+"""
 
 
 def forget_video(session: Session, video_pk: int) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import getpass
 import json
 import re
 from collections.abc import Callable, Sequence
@@ -13,7 +12,7 @@ from pathlib import Path
 from channelscribe.catalogue import corrections as records
 from channelscribe.catalogue.connection import Database
 from channelscribe.errors import UsageError
-from flows.output import duration, print_json, say, table, tell
+from flows.output import duration, person, print_json, say, table, tell
 from flows.session import database, run_settings
 
 _CLOCK = re.compile(r"(?:(?:(\d+):)?(\d{1,2}):)?(\d+(?:\.\d+)?)s?")
@@ -25,7 +24,7 @@ def correct(options: argparse.Namespace) -> int:
     with database(settings, "correct", writes=True) as catalogue:
         changes = what(catalogue)
         only_shown = options.everywhere and not options.yes
-        made = [] if only_shown else catalogue.run(records.record, changes, _person())
+        made = [] if only_shown else catalogue.run(records.record, changes, person())
     if options.json:
         print_json({"places": [each.to_dict() for each in changes], "corrections": [asdict(each) for each in made]})
         return 0
@@ -91,13 +90,6 @@ def _seconds(text: str) -> float:
     return int(found[1] or 0) * 3600 + int(found[2] or 0) * 60 + float(found[3])
 
 
-def _person() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a user without a name, as in a container
-        return "somebody"
-
-
 def _said(each: records.Change | records.Listed) -> str:
     if each.speaker is not None:
         return f"{duration(each.start)} to {duration(each.end)} is {each.speaker}"
@@ -123,7 +115,7 @@ def corrections(options: argparse.Namespace) -> int:
         return 0
     with database(settings, "corrections", writes=options.action == "undo") as catalogue:
         if options.action == "undo":
-            found = catalogue.run(records.undo, options.number, _person(), together=options.together)
+            found = catalogue.run(records.undo, options.number, person(), together=options.together)
         else:
             found = catalogue.run(
                 records.listed,

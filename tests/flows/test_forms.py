@@ -19,8 +19,8 @@ Schema = dict[str, Any]
 
 MADE_BY_PROGRAMS = (TranscribeRequest,)
 """What a sync fills in, and no person: its lists are as long as they are."""
-DOES_NO_HARM = ("sync-channel", "transcribe-audio", "canary")
-"""They add to the library, and change nothing that is there; the others have to be told to."""
+DOES_NO_HARM = ("sync-channel", "transcribe-audio", "canary", "name-voices")
+"""They add to the library, or ask first, and change nothing that is there; the others have to be told to."""
 
 
 def all_flows() -> dict[str, Flow[Any, Any]]:

@@ -9,7 +9,15 @@ from typing import Any
 import pytest
 
 from flows import summary
-from flows.forms import CanaryRequest, ProcessRequest, RetranscribeRequest, SweepRequest, SyncRequest, TakedownRequest
+from flows.forms import (
+    CanaryRequest,
+    NameVoicesRequest,
+    ProcessRequest,
+    RetranscribeRequest,
+    SweepRequest,
+    SyncRequest,
+    TakedownRequest,
+)
 from flows.summary import called, subject
 from tests.flows.test_forms import FLOWS
 
@@ -41,6 +49,7 @@ def test_syncs(source: str, name: str) -> None:
         ("sweep", SweepRequest(dry_run=False), "sweep"),
         ("sweep", SweepRequest(repair=True), "sweep and repair (dry run)"),
         ("takedown", TakedownRequest(video="youtube:abc"), "takedown youtube:abc (dry run)"),
+        ("name-voices", NameVoicesRequest(channel="City Radio"), "name-voices City Radio"),
     ],
 )  # fmt: skip
 def test_other_flows(flow: str, request_: Any, name: str) -> None:

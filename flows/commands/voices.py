@@ -1,0 +1,130 @@
+"""The command `voices`: who is heard in the library, and what people say of them."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from channelscribe.catalogue import voices as records
+from channelscribe.catalogue.connection import Database
+from channelscribe.catalogue.voice_names import Suggestion, suggestions
+from channelscribe.errors import UsageError
+from channelscribe.retention import Library
+from channelscribe.retention.voices import clip_of, cut_clip, forget
+from channelscribe.settings import Settings
+from flows.output import duration, person, print_json, say, table, tell
+from flows.session import database, run_settings
+
+_TAKES = {
+    "show": (1, 1, "voices show VOICE"),
+    "name": (2, 2, 'voices name VOICE "Ada Lovelace"'),
+    "merge": (2, None, "voices merge VOICE OTHER…"),
+    "split": (2, None, "voices split VOICE VIDEO…"),
+    "forget": (1, 1, "voices forget VOICE --yes"),
+}
+
+
+def run(options: argparse.Namespace) -> int:
+    least, most, usage = _TAKES.get(options.action, (0, 0, "voices"))
+    if not least <= len(options.what) <= (most if most is not None else len(options.what)):
+        raise UsageError(f"`voices {options.action}` takes other arguments.", remedy=f"Such as: channelscribe {usage}.")
+    settings, _ = run_settings(options)
+    writes = options.action in ("name", "merge", "split") or (options.action == "forget" and options.yes)
+    with database(settings, "voices", writes=writes) as catalogue:
+        return _listed(settings, catalogue, options) if not options.what else _done(settings, catalogue, options)
+
+
+def _listed(settings: Settings, catalogue: Database, options: argparse.Namespace) -> int:
+    with catalogue.session() as session:
+        known = records.listed(session, options.source)
+        found = [voice for voice in known if not (options.unknown and voice.name)][: options.limit]
+        unknown = [voice for voice in found if not voice.name]
+        names = suggestions(session, unknown, known)
+    library = Library.of(settings, catalogue) if options.clips else None
+    told = [_told(voice, names.get(voice.number, ()), library, options.clips) for voice in found]
+    if options.json:
+        print_json({"voices": told})
+        return 0
+    rows = []
+    for each in told:
+        hint = " or ".join(f"{one['name']}?" for one in each["suggestions"])
+        clip = each["clip"] or {}
+        rows.append(
+            [
+                str(each["voice"]), each["name"] or hint, duration(each["seconds"]), str(each["videos"]),
+                " – ".join(dict.fromkeys(day for day in (each["first"], each["last"]) if day)),
+                clip.get("file") or clip.get("url") or "",
+            ]
+        )  # fmt: skip
+    table(["voice", "name", "time", "videos", "heard", "listen"], rows)
+    if not told:
+        tell("No voices. They are kept of what is transcribed with sources.voices, from now on.")
+    return 0
+
+
+def _told(
+    voice: records.Voice, names: Sequence[Suggestion], library: Library | None = None, folder: str | None = None
+) -> dict[str, Any]:
+    """A voice as `--json` tells of it."""
+    first, last = voice.days
+    clip = clip_of(voice)
+    told: dict[str, Any] = {
+        "voice": voice.number,
+        "name": voice.name,
+        "seconds": round(voice.seconds, 1),
+        "videos": voice.videos,
+        "first": first and first.isoformat(),
+        "last": last and last.isoformat(),
+        "clip": clip and clip.to_dict(),
+        "suggestions": [{"name": each.name, "why": each.why, "times": each.times} for each in names],
+    }
+    if clip and library and folder:
+        file = cut_clip(library, clip, Path(folder), f"voice-{voice.number}")
+        told["clip"]["file"] = str(file) if file else None
+    return told
+
+
+def _done(settings: Settings, catalogue: Database, options: argparse.Namespace) -> int:
+    what, who = options.what, person()
+    if options.action == "show" or (options.action == "forget" and not options.yes):
+        with catalogue.session() as session:
+            voice = records.one(session, what[0])
+        _show(voice, options)
+        if options.action == "forget":
+            tell("Nothing is forgotten yet. The same again with --yes forgets this voice: its vectors and its name.")
+        return 0
+    if options.action == "name":
+        number = catalogue.run(records.name, what[0], what[1], who)
+        said = f"Voice {number} is {' '.join(what[1].split())}." if what[1].strip() else f"Voice {number} has no name."
+    elif options.action == "merge":
+        number = catalogue.run(records.merge, what, who)
+        said = f"They are voice {number}."
+    elif options.action == "split":
+        number = catalogue.run(records.split, what[0], what[1:], who)
+        said = f"In these videos it is voice {number}."
+    else:
+        number = forget(Library.of(settings, catalogue), what[0], who)
+        said = f"Voice {number} is forgotten."
+    if options.json:
+        print_json({"voice": number, "done": options.action})
+    else:
+        say(said)
+    return 0
+
+
+def _show(voice: records.Voice, options: argparse.Namespace) -> None:
+    heard = [
+        {"site": each.site, "video": each.video, "title": each.title, "speaker": each.label,
+         "seconds": round(each.seconds, 1), "published": each.published and each.published.isoformat()}
+        for each in voice.members
+    ]  # fmt: skip
+    if options.json:
+        print_json({**_told(voice, ()), "heard": heard})
+        return
+    say(f"Voice {voice.number}{f': {voice.name}' if voice.name else ''}")
+    table(
+        ["video", "title", "day", "speaker", "time"],
+        [[e["video"], e["title"], e["published"] or "", e["speaker"], duration(e["seconds"])] for e in heard],
+    )
