@@ -10,7 +10,6 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 
 from channelscribe.export.cues import Cue, bracketed
 from channelscribe.languages import words_of
@@ -39,15 +38,15 @@ class _Piece:
     start: int  # milliseconds
     end: int
     speaker: str | None
-
-    @property
-    def ending(self) -> float:
-        """How bad a place it is to end a cue or a line after: 0 at the end of a sentence."""
-        return 0.0 if _SENTENCE.search(self.text) else 0.5 if _CLAUSE.search(self.text) else 2.0
+    columns: int
+    ending: float
+    """How bad a place it is to end a cue or a line after: 0 at the end of a sentence."""
 
 
 def width(text: str) -> int:
     """Columns that a text takes: a Chinese, Japanese or Korean character two, a mark on another none."""
+    if text.isascii():
+        return len(text)
     return sum(
         0 if unicodedata.category(each) in ("Mn", "Me", "Cf") else 1 + (unicodedata.east_asian_width(each) in "WF")
         for each in text
@@ -89,7 +88,9 @@ def _pieces(transcript: Transcript, widest: int) -> Iterator[_Piece]:
             spaced = found < 0 or place == 0 or segment.text[found - 1].isspace()
             place = found + len(text) if found >= 0 else place
             for part in _narrow(text, widest):
-                yield _Piece(part, spaced, _milliseconds(start), _milliseconds(max(start, end)), segment.speaker)
+                ending = 0.0 if _SENTENCE.search(part) else 0.5 if _CLAUSE.search(part) else 2.0
+                begins, ends = _milliseconds(start), _milliseconds(max(start, end))
+                yield _Piece(part, spaced, begins, ends, segment.speaker, width(part), ending)
                 spaced = False
 
 
@@ -139,14 +140,27 @@ def _runs(pieces: Iterable[_Piece], pause: float) -> Iterator[list[_Piece]]:
 def _pages(run: Sequence[_Piece], options: SubtitleOptions, head: str) -> list[list[_Piece]]:
     """The run in cues, so that all of them together are cut at the best places: the cheapest way through all cuts."""
     best: list[tuple[float, int]] = [(0.0, 0)]  # cost of the words so far, and where their last cue begins
+    taken = width(head)
     for after in range(1, len(run) + 1):
+        last, following = run[after - 1], run[after].start if after < len(run) else None
         ways = []
+        columns, cuts = 0, 0.0  # of the words from `first` on; cuts: places within that would be better ends
+        gaps = 0.0
         for first in range(after - 1, -1, -1):
-            page = run[first:after]
-            if len(page) > 1 and not _fits(page, options, head):
-                break
-            following = run[after].start if after < len(run) else None
-            ways.append((best[first][0] + _cost(page, following, options), first))
+            piece = run[first]
+            columns += piece.columns + piece.spaced
+            if first < after - 1:
+                if last.end - piece.start > options.longest_seconds * 1000:
+                    break
+                if columns > options.line_characters - taken and not _fits(run[first:after], options, taken):
+                    break
+                cuts += 0.0 if piece.ending else 1.6  # only to be read at all
+                gaps += 0.5 if run[first + 1].start - piece.end > 2 * _BREATH else 0.0
+            spoken = last.end - piece.start
+            cost = _cost(spoken, columns, None if following is None else following - piece.start, options) + cuts + gaps
+            if following is not None:
+                cost += min(last.ending, 0.7) if following - last.end >= _BREATH else last.ending
+            ways.append((best[first][0] + cost, first))
         best.append(min(ways))
     pages, after = [], len(run)
     while after:
@@ -156,32 +170,25 @@ def _pages(run: Sequence[_Piece], options: SubtitleOptions, head: str) -> list[l
     return pages[::-1]
 
 
-def _fits(page: Sequence[_Piece], options: SubtitleOptions, head: str) -> bool:
-    if page[-1].end - page[0].start > options.longest_seconds * 1000:
-        return False
-    lines, free = 1, options.line_characters - width(head)
+def _fits(page: Sequence[_Piece], options: SubtitleOptions, taken: int) -> bool:
+    """Into the lines of a cue, whose first has `taken` columns already."""
+    lines, free = 1, options.line_characters - taken
     for piece in page:
-        needed = width(piece.text) + (piece.spaced and free < options.line_characters)
+        needed = piece.columns + (piece.spaced and free < options.line_characters)
         if needed > free:
-            lines, free, needed = lines + 1, options.line_characters, width(piece.text)
+            lines, free, needed = lines + 1, options.line_characters, piece.columns
         free -= needed
     return lines <= options.lines
 
 
-def _cost(page: Sequence[_Piece], following: int | None, options: SubtitleOptions) -> float:
-    spoken = page[-1].end - page[0].start
-    room = spoken + _LINGER if following is None else min(following - page[0].start, spoken + _LINGER)
+def _cost(spoken: int, columns: int, following: int | None, options: SubtitleOptions) -> float:
+    """Of a cue by itself: milliseconds that it is spoken, columns of its text, milliseconds to the next one."""
+    room = spoken + _LINGER if following is None else min(following, spoken + _LINGER)
     seconds = max(spoken, room, 1) / 1000
-    columns = sum(width(piece.text) + piece.spaced for piece in page)
     share = columns / (options.line_characters * options.lines)
     cost = 1.0 + 0.5 * (1 - share) ** 2
     cost += 3 * max(0.0, options.shortest_seconds - seconds)
-    cost += max(0.0, columns / seconds / options.characters_per_second - 1)
-    cost += sum(1.6 for piece in page[:-1] if not piece.ending)  # only to be read at all
-    cost += sum(0.5 for one, other in pairwise(page) if other.start - one.end > 2 * _BREATH)
-    if following is not None:
-        cost += min(page[-1].ending, 0.7) if following - page[-1].end >= _BREATH else page[-1].ending
-    return cost
+    return cost + max(0.0, columns / seconds / options.characters_per_second - 1)
 
 
 def _times(pages: Sequence[Sequence[_Piece]], options: SubtitleOptions) -> list[tuple[int, int]]:
@@ -193,7 +200,7 @@ def _times(pages: Sequence[Sequence[_Piece]], options: SubtitleOptions) -> list[
     for page, following in zip(pages, [*starts[1:], *([None] if pages else [])], strict=True):
         start = max(page[0].start, last)
         said = max(piece.end for piece in page)
-        columns = sum(width(piece.text) + piece.spaced for piece in page)
+        columns = sum(piece.columns + piece.spaced for piece in page)
         wanted = max(
             said, start + shortest, min(said + _LINGER, start + round(1000 * columns / options.characters_per_second))
         )
@@ -210,15 +217,19 @@ def _in_lines(page: Sequence[_Piece], options: SubtitleOptions, head: int) -> st
     best: list[tuple[int, float, str]] = [(0, 0.0, "")]  # lines, cost and text of the words so far
     for after in range(1, len(page) + 1):
         ways = []
-        for first in range(after):
+        columns = 0
+        for first in range(after - 1, -1, -1):
+            columns += page[first].columns  # of the line from there, without a space at its beginning
             lines, cost, text = best[first]
-            line = "".join(
-                (" " if piece.spaced and place else "") + piece.text for place, piece in enumerate(page[first:after])
-            )
             room = options.line_characters - (head if not first else 0)
-            if width(line) <= room or after - first == 1:
-                uneven = ((room - width(line)) / options.line_characters) ** 2
+            if columns <= room or after - first == 1:
+                uneven = ((room - columns) / options.line_characters) ** 2
                 ending = page[after - 1].ending / 4 if after < len(page) else 0.0
+                line = "".join(
+                    (" " if each.spaced and n else "") + each.text for n, each in enumerate(page[first:after])
+                )
                 ways.append((lines + 1, cost + uneven + ending, f"{text}\n{line}" if text else line))
-        best.append(min(ways, key=lambda way: (max(way[0], 1), way[1])))
+            columns += page[first].spaced
+        # Of equal ones the longest last line.
+        best.append(min(reversed(ways), key=lambda way: (max(way[0], 1), way[1])))
     return best[-1][2]

@@ -5,10 +5,12 @@ Needs a catalogue and a store, no engine. Every failure is told as a problem to 
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -17,6 +19,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
+from starlette.routing import Route
 
 from channelscribe import __version__
 from channelscribe.errors import ChannelscribeError, StackError, UsageError
@@ -33,6 +36,8 @@ from channelscribe.web.guard import MCP_PATH, Guard
 from channelscribe.web.pages import error_page, pages
 
 if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
     from channelscribe.catalogue.connection import Database
 
 __all__ = ["Room", "address", "create_app", "logins_of", "room_of", "serve"]
@@ -77,23 +82,61 @@ def room_of(settings: Settings, database: Database, host: str) -> Room:
     return Room(database, store, settings, logins_of(settings), host, prefect)
 
 
-def assistants_of(room: Room) -> Any:
-    """The server of `/mcp`; None without the extra `mcp`."""
-    try:
+class _Assistants:
+    """`/mcp`, made when it is first asked for: its SDK takes a second to load, which most rooms never need."""
+
+    def __init__(self, room: Room) -> None:
+        self._room = room
+        self._lock = asyncio.Lock()
+        self._app: ASGIApp | None = None
+        self._keeper: asyncio.Task[None] | None = None
+        self._ended = asyncio.Event()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async with self._lock:
+            if self._app is None:
+                self._app = await self._started()
+        await self._app(scope, receive, send)
+
+    async def _started(self) -> ASGIApp:
+        server, app = await anyio.to_thread.run_sync(self._made)
+        running = asyncio.Event()
+
+        async def keep() -> None:  # what it runs begins and ends in one task
+            async with server.session_manager.run():
+                running.set()
+                await self._ended.wait()
+
+        self._keeper = asyncio.create_task(keep())
+        await running.wait()
+        return app
+
+    def _made(self) -> tuple[Any, ASGIApp]:
+        from mcp.server.transport_security import TransportSecuritySettings
+
         from channelscribe.web.assistants import mcp_server
-    except ModuleNotFoundError:
-        return None
-    return mcp_server(room.database)
+
+        server = mcp_server(self._room.database)
+        guarded = TransportSecuritySettings(enable_dns_rebinding_protection=False)  # the guard is before it
+        app = server.streamable_http_app(
+            streamable_http_path=MCP_PATH, json_response=True, stateless_http=True, transport_security=guarded
+        )
+        return server, app
+
+    async def close(self) -> None:
+        self._ended.set()
+        if self._keeper is not None:
+            await self._keeper
 
 
 def create_app(room: Room) -> Guard:
-    assistants = assistants_of(room)
+    assistants = _Assistants(room)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
-        async with assistants.session_manager.run() if assistants else nullcontext():
-            yield
+        yield
+        await assistants.close()
         await room.events.close()
 
     app = FastAPI(
@@ -109,14 +152,8 @@ def create_app(room: Room) -> Guard:
     )
     app.include_router(api(room))
     app.include_router(pages(room))
-    if assistants:
-        from mcp.server.transport_security import TransportSecuritySettings
-
-        guarded = TransportSecuritySettings(enable_dns_rebinding_protection=False)  # the guard is before it
-        asked = assistants.streamable_http_app(
-            streamable_http_path=MCP_PATH, json_response=True, stateless_http=True, transport_security=guarded
-        )
-        app.router.routes.extend(asked.routes)
+    if find_spec("mcp") is not None:  # the extra `mcp`
+        app.router.routes.append(Route(MCP_PATH, assistants))
 
     @app.get("/health", include_in_schema=False)
     def health() -> Response:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import boto3  # type: ignore[import-untyped]
@@ -13,6 +13,8 @@ from pydantic import SecretStr
 
 from channelscribe.settings.options import StoreOptions
 from channelscribe.store import MediaStore
+
+NewBucket = Callable[[], str]
 
 
 @pytest.fixture(scope="session")
@@ -30,18 +32,29 @@ def s3() -> Iterator[StoreOptions]:
     server.stop()
 
 
-@pytest.fixture
-def bucket(s3: StoreOptions) -> str:
-    """The name of a new bucket."""
-    name = f"bucket-{uuid.uuid4().hex}"
-    boto3.client(
+@pytest.fixture(scope="session")
+def new_bucket(s3: StoreOptions) -> NewBucket:
+    """Makes a bucket; returns its name."""
+    client = boto3.client(
         "s3",
         endpoint_url=s3.endpoint_url,
         aws_access_key_id="key",
         aws_secret_access_key="canary-secret",
         region_name="us-east-1",
-    ).create_bucket(Bucket=name)
-    return name
+    )
+
+    def make() -> str:
+        name = f"bucket-{uuid.uuid4().hex}"
+        client.create_bucket(Bucket=name)
+        return name
+
+    return make
+
+
+@pytest.fixture
+def bucket(new_bucket: NewBucket) -> str:
+    """The name of a new bucket."""
+    return new_bucket()
 
 
 @pytest.fixture(params=["folder", "s3"])

@@ -8,7 +8,7 @@ import shutil
 import socket
 import struct
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
@@ -19,21 +19,22 @@ import uvicorn
 from starlette.testclient import TestClient
 
 from channelscribe.catalogue import leases, listings, publishing, videos
-from channelscribe.catalogue.connection import Database
+from channelscribe.catalogue.connection import Database, execute
 from channelscribe.settings import Settings
 from channelscribe.settings.options import WebOptions
 from channelscribe.store import MediaStore, layout
 from channelscribe.transcript import Segment, Transcript, Turn, Word
+from channelscribe.web import access
 from channelscribe.web.access import Logins
 from channelscribe.web.app import Room, create_app
 from tests.catalogue.conftest import catalogue, empty_database, new_database, one_database, server
 from tests.catalogue.records import OWNER, SITE, Listed, Video
-from tests.store.conftest import bucket, s3
+from tests.store.conftest import bucket, new_bucket, s3
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-__all__ = ["bucket", "catalogue", "empty_database", "new_database", "one_database", "s3", "server"]
+__all__ = ["bucket", "catalogue", "empty_database", "new_bucket", "new_database", "one_database", "s3", "server"]
 
 VIDEO = "jNQXAC9IVRw"
 HOST = "127.0.0.1"
@@ -106,15 +107,67 @@ def publish(
     return row.id
 
 
+Fill = Callable[[Database, MediaStore], object]
+
+
+class Library:
+    """A catalogue and a folder store. Filled anew only where something was written since: that costs more than what
+    most tests do with it.
+    """
+
+    def __init__(self, database: Database, folder: Path) -> None:
+        self.database, self.folder = database, folder
+        self._made: tuple[Fill, int] | None = None
+
+    def fill(self, make: Fill) -> Library:
+        """Bring it to what `make` publishes."""
+        if self._made != (make, self._last_write()):
+            with self.database.session() as session:
+                execute(session, "TRUNCATE source, video, watch RESTART IDENTITY CASCADE")
+            shutil.rmtree(self.folder, ignore_errors=True)
+            make(self.database, MediaStore(str(self.folder)))
+            self._made = (make, self._last_write())
+        return self
+
+    def _last_write(self) -> int:
+        """The number of the last transaction on this server that wrote anything."""
+        with self.database.session() as session:
+            number: int = execute(session, "SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint").scalar_one()
+        return number
+
+
+def two_videos(database: Database, store: MediaStore) -> None:
+    """One of them with audio and two versions."""
+    zoo = {"title": "Me at the zoo", "published": date(2024, 4, 23)}
+    publish(database, VIDEO, said(last="An older ending."), store, **zoo)
+    publish(database, VIDEO, said(), store, **zoo)
+    publish(database, "second_video", said(30.0), title="A second <b>one</b>", published=date(2024, 5, 1))
+
+
+@pytest.fixture(scope="session")
+def library(one_database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
+    database = Database(one_database)
+    yield Library(database, tmp_path_factory.mktemp("room") / "library")
+    database.close()
+
+
 @pytest.fixture
-def room(catalogue: Database, tmp_path: Path) -> Room:
-    """Two videos, one of them with audio and two versions."""
-    store = MediaStore(str(tmp_path / "library"))
-    publish(catalogue, VIDEO, said(last="An older ending."), store, title="Me at the zoo", published=date(2024, 4, 23))
-    publish(catalogue, VIDEO, said(), store, title="Me at the zoo", published=date(2024, 4, 23))
-    publish(catalogue, "second_video", said(30.0), title="A second <b>one</b>", published=date(2024, 5, 1))
-    settings = Settings(data_dir=tmp_path, web=WebOptions(requests_per_second=0))
-    return Room(catalogue, store, settings, Logins(tmp_path / "logins.json"), HOST)
+def room(library: Library, tmp_path: Path) -> Room:
+    """Of two videos, with a store of its own."""
+    return room_on(library.fill(two_videos), tmp_path)
+
+
+def room_on(library: Library, folder: Path) -> Room:
+    shutil.copytree(library.folder, folder / "library")
+    settings = Settings(data_dir=folder, web=WebOptions(requests_per_second=0))
+    store = MediaStore(str(folder / "library"))
+    return Room(library.database, store, settings, Logins(folder / "logins.json"), HOST)
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Passwords that are hashed in no time."""
+    monkeypatch.setitem(access.SCRYPT, "n", 2)
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from channelscribe.web.api import EXPORTS_AT_ONCE
 from channelscribe.web.app import Room
 from channelscribe.web.site import build
 from tests.catalogue.records import SITE
-from tests.web.conftest import VIDEO, client_of, publish, said, wave
+from tests.web.conftest import VIDEO, Library, client_of, publish, room_on, said, two_videos, wave
 
 V = f"/api/v1/videos/{SITE}/{VIDEO}"
 
@@ -184,6 +184,19 @@ def test_an_export_ends_with_its_reader() -> None:
     assert ended == ["lines", "place"]
 
 
+@pytest.fixture(scope="module", params=["folder", "s3"])
+def with_audio(
+    library: Library, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> TestClient:
+    """A client of a room that is only listened to, in either store."""
+    room = room_on(library.fill(two_videos), tmp_path_factory.mktemp("heard"))
+    if request.param == "s3":
+        bucket = request.getfixturevalue("new_bucket")()
+        room.store = MediaStore(f"s3://{bucket}/x", request.getfixturevalue("s3"))
+        room.store.put_bytes(wave(240.0), layout.archive_key(SITE, VIDEO, "wav"))
+    return client_of(room)
+
+
 @pytest.mark.parametrize(
     ("asked", "status", "told", "first", "length"),
     [
@@ -202,17 +215,12 @@ def test_an_export_ends_with_its_reader() -> None:
         ("bytes=0-" + "9" * 5000, 200, None, 0, None),
     ],
 )
-@pytest.mark.parametrize("place", ["folder", "s3"])
 def test_audio_by_ranges(
-    room: Room, request: pytest.FixtureRequest, place: str, asked: str | None, status: int, told: str | None,
-    first: int, length: int | None,
-) -> None:  # fmt: skip
+    with_audio: TestClient, asked: str | None, status: int, told: str | None, first: int, length: int | None
+) -> None:
     content = wave(240.0)
-    if place == "s3":
-        room.store = MediaStore(f"s3://{request.getfixturevalue('bucket')}/x", request.getfixturevalue("s3"))
-        room.store.put_bytes(content, layout.archive_key(SITE, VIDEO, "wav"))
     size = len(content)
-    answer = client_of(room).get(f"{V}/audio", headers={"Range": asked} if asked else {})
+    answer = with_audio.get(f"{V}/audio", headers={"Range": asked} if asked else {})
     assert answer.status_code == status
     wanted = content[first:] if length is None else content[first:][:length]
     assert answer.content == wanted

@@ -24,11 +24,9 @@ from channelscribe.store import MediaStore
 from channelscribe.web.access import Logins
 from channelscribe.web.app import Room, create_app
 from channelscribe.web.assistants import NOTE, mcp_server, tokens
-from tests.catalogue.conftest import catalogue, new_database, one_database, server
 from tests.catalogue.records import OWNER, Listed, Video, published, spoken
 from tests.conftest import clean_environment
-
-__all__ = ["catalogue", "new_database", "one_database", "server"]
+from tests.web.conftest import Library
 
 TOOLS = {"search", "read", "list_sources", "list_videos", "who_said", "entities"}
 HOSTILE = (
@@ -37,9 +35,8 @@ HOSTILE = (
 )
 
 
-@pytest.fixture
-def library(catalogue: Database) -> Database:
-    """Four videos; the title and the words of one are hostile."""
+def four_videos(catalogue: Database, _: MediaStore) -> None:
+    """The title and the words of one are hostile."""
     published(catalogue, spoken("The lighthouse keeper", "was running home", "and Ada slept"), Video("v1", "First"))
     published(catalogue, spoken(f"{HOSTILE} lighthouse", "later"), Video("v2", HOSTILE, published=date(2024, 6, 1)))
     other = Listed(site="generic", source_id="feed", title="A show", url="https://example.org/feed", kind="feed")
@@ -51,7 +48,11 @@ def library(catalogue: Database) -> Database:
     name = {"text": "Ada", "key": "ada", "label": "PERSON", "start_char": 43, "end_char": 46, "start": 4.0, "end": 4.5}
     words = spoken("The lighthouse keeper", "was running home", "and Ada slept")
     catalogue.run(publishing.publish, row.id, OWNER, "named", words, {"entities": [{**name, "speaker": "S0"}]}, {})
-    return catalogue
+
+
+@pytest.fixture(name="library")
+def library_of_four(library: Library) -> Database:
+    return library.fill(four_videos).database
 
 
 def ask(target: Any, work: Callable[[Client], Awaitable[Any]]) -> Any:
@@ -63,16 +64,16 @@ def ask(target: Any, work: Callable[[Client], Awaitable[Any]]) -> Any:
 
 
 def call(target: Any, tool: str, **arguments: Any) -> dict[str, Any]:
-    async def one(client: Client) -> str:
-        result: Any = await client.call_tool(tool, arguments)
-        assert not result.is_error, result.content
-        (content,) = result.content
-        text: str = content.text
-        return text
+    told: dict[str, Any] = ask(target, lambda client: told_by(client, tool, **arguments))
+    return told
 
-    text = ask(target, one)
-    assert tokens(text) <= arguments.get("max_tokens", 2000)
-    told: dict[str, Any] = json.loads(text)
+
+async def told_by(client: Client, tool: str, **arguments: Any) -> dict[str, Any]:
+    result: Any = await client.call_tool(tool, arguments)
+    assert not result.is_error, result.content
+    (content,) = result.content
+    assert tokens(content.text) <= arguments.get("max_tokens", 2000)
+    told: dict[str, Any] = json.loads(content.text)
     assert told["note"] == NOTE
     return told
 
@@ -120,18 +121,21 @@ def test_a_passage_is_found_read_and_cited(library: Database) -> None:
 
 @pytest.mark.parametrize("budget", [200, 400, 2000, 50_000])
 def test_answers_stay_within_their_budget_and_go_on(library: Database, budget: int) -> None:
-    mcp = mcp_server(library)
-    seen: list[str] = []
-    more: dict[str, Any] = {}
-    for _ in range(200):
-        told = call(mcp, "search", query="lighthouse number", max_tokens=budget, **more)
-        seen += [each["url"] for each in told["passages"]]
-        if not told.get("more") or not told["passages"]:
-            break
-        more = {"after": told["next"]}
+    async def paged(client: Client) -> list[str]:
+        seen: list[str] = []
+        more: dict[str, Any] = {}
+        for _ in range(200):
+            told = await told_by(client, "search", query="lighthouse number", max_tokens=budget, **more)
+            seen += [each["url"] for each in told["passages"]]
+            if not told.get("more") or not told["passages"]:
+                break
+            more = {"after": told["next"]}
+        for tool, arguments in (("read", {"video": "v3", "after": 900}), ("list_videos", {}), ("list_sources", {})):
+            await told_by(client, tool, max_tokens=budget, **arguments)
+        return seen
+
+    seen = ask(mcp_server(library), paged)
     assert budget == 200 or len(seen) == len(set(seen)) == 150
-    for tool, arguments in (("read", {"video": "v3", "after": 900}), ("list_videos", {}), ("list_sources", {})):
-        call(mcp, tool, max_tokens=budget, **arguments)
 
 
 def test_what_people_wrote_is_quoted_and_changes_nothing(library: Database) -> None:

@@ -14,20 +14,14 @@ from starlette.testclient import TestClient
 
 from channelscribe.catalogue.connection import execute
 from channelscribe.errors import InvalidSetting, UsageError
-from channelscribe.web import access, guard, pages
+from channelscribe.web import guard, pages
 from channelscribe.web.access import COOKIE, Logins
 from channelscribe.web.app import Room, create_app
 from tests.catalogue.records import SITE
-from tests.web.conftest import HOST, VIDEO, client_of, served
+from tests.web.conftest import HOST, VIDEO, Library, client_of, room_on, served, two_videos
 
 PASSWORD = "correct horse battery"
 V = f"/api/v1/videos/{SITE}/{VIDEO}"
-
-
-@pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Passwords that are hashed in no time."""
-    monkeypatch.setitem(access.SCRYPT, "n", 2)
 
 
 @pytest.fixture
@@ -247,12 +241,18 @@ def raw(port: int, text: str | bytes) -> int:
     return int(answer.split()[1]) if answer else 0
 
 
-@pytest.fixture
-def port(room: Room) -> Iterator[int]:
+@pytest.fixture(scope="module")
+def port_of_all(library: Library, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    room = room_on(library.fill(two_videos), tmp_path_factory.mktemp("served"))
     (room.settings.data_dir / "secret.txt").write_text("canary")
     with served(create_app(room)) as url:
         yield int(url.rpartition(":")[2])
-        assert raw(int(url.rpartition(":")[2]), get("/api/v1/sources")) == 200  # it goes on
+
+
+@pytest.fixture
+def port(port_of_all: int) -> Iterator[int]:
+    yield port_of_all
+    assert raw(port_of_all, get("/api/v1/sources")) == 200  # it goes on
 
 
 def get(path: str, *headers: str) -> str:

@@ -79,7 +79,7 @@ def answer(
     yield run
 
 
-def test_passwd_makes_logins_and_tokens(answer: Answer, room: Room) -> None:
+def test_passwd_makes_logins_and_tokens(answer: Answer, room: Room, quick: None) -> None:
     assert answer("serve", "passwd", "ada", "--role", "editor", given="correct horse\n")[0] == 0
     assert room.logins.check("ada", "correct horse") and not room.logins.check("ada", "correct horses")
     assert not room.logins.check("nobody", "correct horse")
