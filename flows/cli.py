@@ -302,14 +302,17 @@ def parser() -> Parser:
     voices.add_argument(
         "action",
         nargs="?",
-        choices=["list", "show", "name", "merge", "split", "forget"],
+        choices=["list", "show", "name", "merge", "split", "forget", "hear"],
         default="list",
-        help="default: list; a VOICE is its number, its name, or a speaker as VIDEO/SPEAKER_00",
+        help="default: list; hear: those of older transcripts",
     )
     voices.add_argument(
-        "what", nargs="*", metavar="WHAT", help="name: VOICE NAME; merge: VOICE OTHER…; split: VOICE VIDEO…; VOICE"
+        "what",
+        nargs="*",
+        metavar="WHAT",
+        help="name: VOICE NAME; merge: VOICE OTHER…; split: VOICE VIDEO…; VOICE: number, name or VIDEO/SPEAKER_00",
     )
-    voices.add_argument("--source", metavar="NAME", help="only who is heard in this source (title, id or URL)")
+    voices.add_argument("--source", metavar="NAME", help="list, hear: only in this source (title, id or URL)")
     voices.add_argument("--unknown", action="store_true", help="only who has no name yet")
     voices.add_argument("--limit", type=count, metavar="N", help="at most N, those who speak most first")
     voices.add_argument("--clips", metavar="DIR", help="write ten seconds of each into this folder")

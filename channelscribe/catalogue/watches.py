@@ -25,6 +25,7 @@ from channelscribe.catalogue.connection import clean_text, execute
 from channelscribe.catalogue.listings import IN_CHANNEL
 from channelscribe.catalogue.search import url_at
 from channelscribe.catalogue.search_query import configuration, parse, tsquery
+from channelscribe.catalogue.voices import shown_names
 from channelscribe.errors import UsageError
 from channelscribe.files import content_key
 
@@ -255,10 +256,12 @@ def check(
     of_source = {
         source: _is_listed_in(session, video_pk, source) for source in {row.source for row in rows if row.source}
     }
+    names = shown_names(session, [transcript_pk]).get(transcript_pk, {}) if rows else {}
     rows = [
         row
         for row in rows
-        if of_source.get(row.source, True) and (row.wanted is None or _same(row.wanted, row.speaker))
+        if of_source.get(row.source, True)
+        and (row.wanted is None or _same(row.wanted, row.speaker) or _same(row.wanted, names.get(row.speaker)))
     ]
     before: dict[int, list[float]] = {}
     for told in execute(session, TOLD, video=video_pk, watches=list({row.id for row in rows})):

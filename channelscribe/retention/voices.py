@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from channelscribe.audio.ffmpeg import AUDIO_INPUT, run_ffmpeg
+from channelscribe.catalogue import listings
 from channelscribe.catalogue import voices as records
-from channelscribe.catalogue.connection import execute
+from channelscribe.catalogue.connection import clean_text, execute
 from channelscribe.catalogue.search import url_at
-from channelscribe.errors import ChannelscribeError, ObjectMissing, UsageError
+from channelscribe.catalogue.transcripts import transcript_of
+from channelscribe.errors import ChannelscribeError, ObjectMissing, UsageError, stops_run
 from channelscribe.retention.library import Library
+from channelscribe.settings import SpeechOptions
 
-__all__ = ["CLIP_SECONDS", "Clip", "archive_of", "clip_of", "cut_clip", "forget"]
+if TYPE_CHECKING:
+    from channelscribe.speech.registry import ResolvedModel
+
+__all__ = ["CLIP_SECONDS", "Clip", "archive_of", "clip_of", "cut_clip", "forget", "hear_again"]
 
 CLIP_SECONDS = 10.0
 
@@ -78,6 +85,64 @@ def cut_clip(library: Library, clip: Clip, folder: Path, name: str) -> Path | No
         path.unlink(missing_ok=True)
         return None
     return path
+
+
+NOT_HEARD = """
+SELECT video.id AS video_pk, transcript.version, transcript.id AS transcript_pk, transcript.duration,
+    site || ':' || video_id AS video,
+    (SELECT speech_key FROM audio WHERE audio.video_pk = video.id ORDER BY audio.id DESC LIMIT 1) AS speech_key
+FROM video JOIN transcript ON transcript.id = current_transcript_pk
+WHERE {where} AND taken_down_at IS NULL AND EXISTS (SELECT FROM speaker WHERE speaker.transcript_pk = transcript.id)
+    AND NOT EXISTS (SELECT FROM speaker_voice WHERE speaker_voice.transcript_pk = transcript.id)
+ORDER BY published DESC NULLS LAST, video.id
+"""
+AS_LONG = 1.0
+"""Seconds that a speech track may differ from its transcript; one that was trimmed has other times."""
+
+
+def hear_again(
+    library: Library, options: SpeechOptions, channel: str | None, told: Callable[[str], None]
+) -> tuple[int, dict[str, str]]:
+    """Hear the voices of transcripts from before there were any, as far as their speech tracks are kept, with the
+    diarizer of `options`; returns how many were heard, and why by video where that could not be. Raises UnknownSource.
+    """
+    from channelscribe.speech.registry import resolve_model
+
+    where, values = "true", dict[str, Any]()
+    with library.catalogue.session() as session:
+        if channel is not None:
+            if not listings.known_channel(session, channel):
+                raise listings.unknown_channel(session, channel)
+            where, values = listings.IN_CHANNEL, {"channel": clean_text(channel)}
+        rows = execute(session, NOT_HEARD.format(where=where), **values).all()
+    model, heard, left = resolve_model(options), 0, dict[str, str]()
+    for row in rows:
+        try:
+            _hear_one(library, row, model, options)
+            heard += 1
+            told(row.video)
+        except ChannelscribeError as error:
+            if stops_run(error):
+                raise
+            left[row.video] = str(error)
+    return heard, left
+
+
+def _hear_one(library: Library, row: Any, model: ResolvedModel, options: SpeechOptions) -> None:
+    from channelscribe.audio.speech_track import SAMPLE_RATE
+    from channelscribe.speech.track import open_track
+    from channelscribe.speech.voices import hear
+
+    if not row.speech_key:
+        raise ObjectMissing("its speech track is not kept.", remedy="`channelscribe sync --refetch` fetches it again.")
+    said = library.catalogue.run(transcript_of, row.video_pk, row.version, recognized=True)[2]
+    with library.store.local_path(row.speech_key) as path, open_track(path) as track:
+        if abs(track.samples / SAMPLE_RATE - row.duration) > AS_LONG:
+            raise ObjectMissing("its speech track was trimmed.", remedy="`channelscribe sync --refetch` hears it anew.")
+        heard = hear(track, [asdict(turn) for turn in said.turns], model, options)
+    with library.catalogue.session() as session:
+        records.keep_vectors(session, row.transcript_pk, heard)
+        records.regroup_of(session, row.video_pk)
 
 
 CHECKPOINTS = (

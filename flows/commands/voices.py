@@ -12,9 +12,9 @@ from channelscribe.catalogue.connection import Database
 from channelscribe.catalogue.voice_names import Suggestion, suggestions
 from channelscribe.errors import UsageError
 from channelscribe.retention import Library
-from channelscribe.retention.voices import clip_of, cut_clip, forget
+from channelscribe.retention.voices import clip_of, cut_clip, forget, hear_again
 from channelscribe.settings import Settings
-from flows.output import duration, person, print_json, say, table, tell
+from flows.output import EXIT_DONE, EXIT_SOME_FAILED, duration, person, print_json, say, table, tell
 from flows.session import database, run_settings
 
 _TAKES = {
@@ -31,9 +31,24 @@ def run(options: argparse.Namespace) -> int:
     if not least <= len(options.what) <= (most if most is not None else len(options.what)):
         raise UsageError(f"`voices {options.action}` takes other arguments.", remedy=f"Such as: channelscribe {usage}.")
     settings, _ = run_settings(options)
-    writes = options.action in ("name", "merge", "split") or (options.action == "forget" and options.yes)
+    writes = options.action in ("name", "merge", "split", "hear") or (options.action == "forget" and options.yes)
     with database(settings, "voices", writes=writes) as catalogue:
+        if options.action == "hear":
+            return _heard(settings, catalogue, options)
         return _listed(settings, catalogue, options) if not options.what else _done(settings, catalogue, options)
+
+
+def _heard(settings: Settings, catalogue: Database, options: argparse.Namespace) -> int:
+    if not settings.sources.voices:
+        raise UsageError("sources.voices is off: no voices are kept.", remedy="Set it to true.")
+    heard, left = hear_again(Library.of(settings, catalogue), settings.speech, options.source, tell)
+    if options.json:
+        print_json({"heard": heard, "left": left})
+    else:
+        for video, why in left.items():
+            say(f"{video}: {why}")
+        say(f"{heard} heard, {len(left)} left.")
+    return EXIT_SOME_FAILED if left else EXIT_DONE
 
 
 def _listed(settings: Settings, catalogue: Database, options: argparse.Namespace) -> int:
@@ -60,7 +75,7 @@ def _listed(settings: Settings, catalogue: Database, options: argparse.Namespace
         )  # fmt: skip
     table(["voice", "name", "time", "videos", "heard", "listen"], rows)
     if not told:
-        tell("No voices. They are kept of what is transcribed with sources.voices, from now on.")
+        tell("No voices. Transcripts from before have none: `channelscribe voices hear` hears them again.")
     return 0
 
 

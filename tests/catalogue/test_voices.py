@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from channelscribe.catalogue import leases, publishing, references, transcripts, videos, voices
+from channelscribe.catalogue import leases, publishing, references, transcripts, videos, voices, watches
 from channelscribe.catalogue.connection import Database, execute
 from channelscribe.catalogue.search import facets, search
 from channelscribe.catalogue.search_query import Question
@@ -106,6 +106,16 @@ def test_a_name_is_seen_everywhere_and_nothing_is_written_anew(catalogue: Databa
     assert catalogue.run(voices.name, "Ada Lovelace", "", "me") == number
     _, _, shown = catalogue.run(transcripts.transcript_of, first)
     assert shown.speakers == ["S0", "S1"]
+
+
+def test_a_watch_on_a_person_hears_of_what_is_new(catalogue: Database) -> None:
+    """Who speaks is known before watches look at what is said."""
+    _publish(catalogue, "v1", S0=ADA, S1=BOB)
+    catalogue.run(voices.name, "v1/S0", "Ada Lovelace", "me")
+    catalogue.run(watches.add, watches.Watch("ada", "words", speaker="ada lovelace"))
+    _publish(catalogue, "v2", S0=BOB, S1=ADA)
+    (hit,) = catalogue.read(watches.entries, "ada")
+    assert hit.video == "v2" and [each["text"] for each in hit.passages] == ["words of ada"]
 
 
 def test_what_people_decide_no_run_undoes(catalogue: Database) -> None:
