@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import logging
+import os
 import re
 import sys
 from datetime import date
@@ -376,6 +377,7 @@ def parser() -> Parser:
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns its exit code. Every failure is one line on stderr."""
     collect_less()
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # else it looks for some in all that is installed
     arguments = sys.argv[1:] if arguments is None else arguments
     if not arguments:
         parser().print_help(sys.stderr)

@@ -26,7 +26,7 @@ from flows.output import tell
 if TYPE_CHECKING:
     from prefect import Flow
 
-    from channelscribe.catalogue.connection import Database
+    from channelscribe.catalogue.connection import Database, Reader
     from channelscribe.local_stack import LocalStack
 
 Told = Callable[[str, float], None]
@@ -81,6 +81,26 @@ def database(settings: Settings, command: str, *, writes: bool = False) -> Itera
             yield catalogue
         finally:
             catalogue.close()
+
+
+@contextmanager
+def reading(settings: Settings, command: str) -> Iterator[Reader]:
+    """The catalogue for a command that asks it a few things, without SQLAlchemy. Its schema stays as it is."""
+    from channelscribe.catalogue import schema
+    from channelscribe.catalogue.connection import Database, Reader
+    from channelscribe.local_stack.stack import LocalStack, end_process
+
+    with LocalStack(settings, ["database"], command=command, lost=end_process) as stack:
+        stack.wait_ready()
+        url = stack.addresses.database_url or ""
+        with Reader(url) as catalogue:
+            if settings.database.url is None and schema.revision_of(catalogue) is None:
+                empty = Database(url)
+                bring_up_to_date(empty, stack)
+                empty.close()
+            elif note := schema.note_if_older(catalogue):
+                tell(f"channelscribe: {note}")
+            yield catalogue
 
 
 @contextmanager

@@ -25,6 +25,7 @@ HEAVY = (
     *("alembic", "sqlmodel", "sqlalchemy", "psycopg", "s3fs", "fsspec", "botocore", "rich", "pydantic", "uvicorn"),
 )
 SETTINGS = ("pydantic",)
+READING = (*SETTINGS, "psycopg")
 DATABASE = (*SETTINGS, "psycopg", "sqlalchemy", "sqlmodel")
 FILES = (*SETTINGS, "av", "numpy", "soundfile", "rich")
 
@@ -33,7 +34,7 @@ MAY = {
     "channelscribe.project": (),
     "flows.cli": (),
     "flows.session": SETTINGS,
-    "flows.commands.library": DATABASE,
+    "flows.commands.library": READING,
     "flows.commands.versions": DATABASE,
     "flows.commands.retention": DATABASE,
     "flows.commands.serve": SETTINGS,

@@ -7,15 +7,19 @@ Needs a PostgreSQL >= 15. No message made here holds a password or a statement's
 from __future__ import annotations
 
 import math
+import re
 import select
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import cached_property
+from types import TracebackType
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import psycopg
-from sqlalchemy import URL, Connection, CursorResult, Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError
+from psycopg.rows import namedtuple_row
+from psycopg.types.string import StrDumper
 
 from channelscribe.errors import (
     CatalogueError,
@@ -26,12 +30,14 @@ from channelscribe.errors import (
 )
 
 if TYPE_CHECKING:
+    from sqlalchemy import URL, Connection, CursorResult, Engine
     from sqlmodel import Session
 
-    Transaction = Session | Connection
-    """What functions take that only read: they need no ORM, whose import costs as much as a search."""
+    Transaction = Session | Connection | psycopg.Connection[Any]
+    """What functions take that only read: they need no ORM and no SQLAlchemy, whose imports cost as much as a search.
+    """
 
-__all__ = ["Database", "clean_json", "clean_text", "driver_connection", "execute", "parse_url"]
+__all__ = ["Database", "Reader", "clean_json", "clean_text", "driver_connection", "execute", "parse_url"]
 
 
 def clean_text(text: str) -> str:
@@ -56,6 +62,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 CONNECT_SECONDS = 10
+GIVE_IT = "Give it as postgresql://user:password@host:5432/name."
 LOOK_SECONDS = 60.0
 SERVER_IS_AWAY = ("08", "53", "57P", "40", "55P")
 """How SQLSTATEs of failures that pass begin: connection, resources, shutdown, deadlock, lock time-out."""
@@ -82,14 +89,20 @@ CONNECTION_FAILED = (psycopg.OperationalError, psycopg.InterfaceError)
 
 def parse_url(url: str) -> URL:
     """A `postgresql://` or `postgres://` URL as SQLAlchemy's, for psycopg 3. Raises InvalidSetting."""
-    remedy = "Give it as postgresql://user:password@host:5432/name."
+    from sqlalchemy import make_url
+    from sqlalchemy.exc import ArgumentError
+
     try:
         parsed = make_url(url.strip())
     except (ArgumentError, ValueError) as error:
-        raise InvalidSetting("database.url is not a URL.", remedy=remedy) from error
-    if parsed.drivername.partition("+")[0] not in ("postgresql", "postgres"):
-        raise InvalidSetting(f"database.url names {parsed.drivername}; only PostgreSQL is known.", remedy=remedy)
+        raise InvalidSetting("database.url is not a URL.", remedy=GIVE_IT) from error
+    _check_scheme(parsed.drivername)
     return parsed.set(drivername="postgresql+psycopg")
+
+
+def _check_scheme(scheme: str) -> None:
+    if scheme.partition("+")[0] not in ("postgresql", "postgres"):
+        raise InvalidSetting(f"database.url names {scheme}; only PostgreSQL is known.", remedy=GIVE_IT)
 
 
 def _refuse_closed(connection: psycopg.Connection[Any], *_: object) -> None:
@@ -99,10 +112,89 @@ def _refuse_closed(connection: psycopg.Connection[Any], *_: object) -> None:
     poll = select.poll()
     poll.register(connection.fileno(), select.POLLIN)
     if poll.poll(0):
+        from sqlalchemy.exc import DisconnectionError
+
         raise DisconnectionError
 
 
-class Database:
+class _Catalogue:
+    """What a way to the database knows of its failures. `place` is host/database, for people."""
+
+    place: str
+    password: str | None
+
+    def __str__(self) -> str:
+        return self.place
+
+    @contextmanager
+    def translated(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:
+            cause = getattr(error, "orig", error)  # what SQLAlchemy's errors are of
+            if not isinstance(cause, psycopg.Error):
+                raise
+            raise self._as_ours(cause) from error
+
+    def _as_ours(self, cause: psycopg.Error) -> CatalogueError:
+        # Where several addresses were tried, the first line only says so.
+        lines = [line for line in str(cause).strip().splitlines() if not line.endswith(":")]
+        said = (lines or [type(cause).__name__])[0].strip(" -\t")
+        if self.password:
+            said = said.replace(self.password, "***")
+        state = cause.sqlstate or ""
+        if state in NOT_WRITABLE:
+            return CatalogueNotWritable(f"PostgreSQL at {self}: {said}", remedy=NOT_WRITABLE[state])
+        if state.startswith(SERVER_IS_AWAY) or (not state and isinstance(cause, CONNECTION_FAILED)):
+            remedy = next((remedy for sign, remedy in REMEDIES.items() if sign in said), START_IT)
+            return CatalogueUnreachable(f"PostgreSQL at {self}: {said}", remedy=remedy)
+        if state in TABLE_OR_COLUMN_MISSING:
+            return SchemaMismatch(f"PostgreSQL at {self}: {said}", remedy="Any sync brings the schema up to date.")
+        return CatalogueError(f"PostgreSQL at {self} refused: {said}")
+
+
+class Reader(_Catalogue):
+    """The catalogue for who asks it a few things: one connection of the driver's own. Not for several threads."""
+
+    def __init__(self, url: str) -> None:
+        """Raises InvalidSetting."""
+        try:
+            parts = urlsplit(url.strip())
+            given = {"host": parts.hostname, "port": parts.port, "user": parts.username, "password": parts.password}
+        except ValueError as error:
+            raise InvalidSetting("database.url is not a URL.", remedy=GIVE_IT) from error
+        _check_scheme(parts.scheme)
+        more = {name: ",".join(values) for name, values in parse_qs(parts.query).items()}
+        named = {name: unquote(value) if isinstance(value, str) else value for name, value in given.items() if value}
+        self._options: dict[str, Any] = {**named, "dbname": unquote(parts.path[1:]), **more}
+        self.password = self._options.get("password")
+        self.place = f"{self._options.get('host') or 'localhost'}/{self._options['dbname']}"
+
+    @cached_property
+    def _connection(self) -> psycopg.Connection[Any]:
+        options = {"connect_timeout": CONNECT_SECONDS, "application_name": "channelscribe", **self._options}
+        made = psycopg.connect(**options, row_factory=namedtuple_row)
+        made.adapters.register_dumper(str, StrDumper)  # text, not of a type that the server has to guess
+        return made
+
+    def read(
+        self, function: Callable[Concatenate[psycopg.Connection[Any], P], T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Call `function(connection, ...)` in one transaction that only reads. Raises CatalogueUnreachable."""
+        with self.translated(), self._connection.transaction():
+            return function(self._connection, *args, **kwargs)
+
+    def __enter__(self) -> Reader:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if "_connection" in self.__dict__:
+            self._connection.close()
+
+
+class Database(_Catalogue):
     """The catalogue's database: a small pool of connections, opened when first used; safe to share between threads.
 
     What can be asked of it are the functions of this package, which take a session: `run` calls one in a transaction
@@ -111,7 +203,11 @@ class Database:
 
     def __init__(self, url: str, look: Callable[[Session], None] | None = None) -> None:
         """`look` is called with a session at the first one and then once a minute; what it raises ends the session."""
+        from sqlalchemy import create_engine, event
+
         self.url = parse_url(url)
+        self.place = f"{self.url.host or self.url.query.get('host') or 'localhost'}/{self.url.database or ''}"
+        self.password = str(self.url.password) if self.url.password else None
         self._look, self._next_look = look, 0.0
         self.engine: Engine = create_engine(
             self.url,
@@ -121,10 +217,6 @@ class Database:
         )
 
         event.listen(self.engine, "checkout", _refuse_closed)
-
-    def __str__(self) -> str:
-        place = self.url.host or self.url.query.get("host") or "localhost"
-        return f"{place}/{self.url.database or ''}"
 
     def close(self) -> None:
         """Close the pooled connections."""
@@ -165,35 +257,54 @@ class Database:
             with connection.execution_options(**options).begin():
                 yield connection
 
-    @contextmanager
-    def translated(self) -> Iterator[None]:
-        try:
-            yield
-        except (DBAPIError, psycopg.Error) as error:
-            cause = error.orig if isinstance(error, DBAPIError) else error
-            raise self._as_ours(cause) from error
 
-    def _as_ours(self, cause: BaseException | None) -> CatalogueError:
-        # Where several addresses were tried, the first line only says so.
-        lines = [line for line in str(cause).strip().splitlines() if not line.endswith(":")]
-        said = (lines or [type(cause).__name__])[0].strip(" -\t")
-        if self.url.password:
-            said = said.replace(str(self.url.password), "***")
-        state = getattr(cause, "sqlstate", None) or ""
-        if state in NOT_WRITABLE:
-            return CatalogueNotWritable(f"PostgreSQL at {self}: {said}", remedy=NOT_WRITABLE[state])
-        if state.startswith(SERVER_IS_AWAY) or (not state and isinstance(cause, CONNECTION_FAILED)):
-            remedy = next((remedy for sign, remedy in REMEDIES.items() if sign in said), START_IT)
-            return CatalogueUnreachable(f"PostgreSQL at {self}: {said}", remedy=remedy)
-        if state in TABLE_OR_COLUMN_MISSING:
-            return SchemaMismatch(f"PostgreSQL at {self}: {said}", remedy="Any sync brings the schema up to date.")
-        return CatalogueError(f"PostgreSQL at {self} refused: {said}")
+PARAMETER = re.compile(r"(?<![:\w]):(\w+)(?!:)")
 
 
-def execute(session: Session | Connection, statement: str, **values: Any) -> CursorResult[Any]:
-    """Run one SQL statement with named parameters."""
+def execute(session: Transaction, statement: str, **values: Any) -> CursorResult[Any]:
+    """Run one SQL statement with named parameters, as `:name`."""
+    if isinstance(session, psycopg.Connection):
+        done = session.execute(PARAMETER.sub(r"%(\1)s", statement.replace("%", "%%")).encode(), values)
+        return cast("CursorResult[Any]", _Rows(done.fetchall() if done.description else ()))
+    from sqlalchemy import Connection, text
+
     connection = session if isinstance(session, Connection) else session.connection()
     return connection.execute(text(statement), values)
+
+
+class _Rows:
+    """What a statement gave: as much of SQLAlchemy's result as functions that only read ask for."""
+
+    def __init__(self, rows: Iterable[Any]) -> None:
+        self._rows = list(rows)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._rows)
+
+    def all(self) -> list[Any]:
+        return self._rows
+
+    def one(self) -> Any:
+        (row,) = self._rows
+        return row
+
+    def one_or_none(self) -> Any:
+        return self.one() if self._rows else None
+
+    def mappings(self) -> _Rows:
+        return _Rows(row._asdict() for row in self._rows)
+
+    def scalars(self) -> _Rows:
+        return _Rows(row[0] for row in self._rows)
+
+    def scalar(self) -> Any:
+        return self._rows[0][0] if self._rows else None
+
+    def scalar_one(self) -> Any:
+        return self.one()[0]
+
+    def scalar_one_or_none(self) -> Any:
+        return self.scalar_one() if self._rows else None
 
 
 def driver_connection(session: Session) -> psycopg.Connection[Any]:

@@ -11,13 +11,13 @@ from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection
-
-from channelscribe.catalogue.connection import Database, execute
+from channelscribe.catalogue.connection import execute
 from channelscribe.errors import CatalogueNotWritable, SchemaMismatch
 
 if TYPE_CHECKING:
-    from channelscribe.catalogue.connection import Transaction
+    from sqlalchemy import Connection
+
+    from channelscribe.catalogue.connection import Database, Reader, Transaction
 
 __all__ = [
     "VERSION_TABLE",
@@ -58,6 +58,8 @@ def open_checked(url: str) -> Database:
     """A database for a process that works for long: SchemaMismatch, within a minute, when it no longer has exactly the
     schema of this program. Others may have updated it, or may be older.
     """
+    from channelscribe.catalogue.connection import Database
+
     return Database(url, look=check_schema)
 
 
@@ -73,7 +75,7 @@ def check_schema(session: Transaction) -> None:
         )
 
 
-def note_if_older(database: Database) -> str | None:
+def note_if_older(database: Database | Reader) -> str | None:
     """For what only reads: a sentence where the database has an older schema, None where it has this program's.
 
     What an older schema does not have raises SchemaMismatch when it is asked for; the rest can be read. Raises
@@ -137,10 +139,9 @@ def _check_server(database: Database, connection: Connection) -> None:
         )
 
 
-def revision_of(database: Database) -> str | None:
+def revision_of(database: Database | Reader) -> str | None:
     """The last migration that a database has had."""
-    with database.connection() as connection:
-        return _revision(connection)
+    return database.read(_revision)
 
 
 def is_ours(database: Database) -> bool:

@@ -8,13 +8,10 @@ import os
 import queue
 import re
 import socket
-import ssl
 import subprocess
 import sys
 import threading
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -316,31 +313,18 @@ class LocalStack:
         return True
 
     def _prefect_answers(self) -> bool:
-        try:
-            with urllib.request.urlopen(f"{self.addresses.prefect_api_url}/health", timeout=2) as answer:  # noqa: S310
-                return bool(answer.status == 200)
-        except (urllib.error.URLError, OSError):
-            return False
+        return _answer_of(f"{self.addresses.prefect_api_url}/health") is not None
 
     def _pools_answer(self) -> bool:
         """Whether each pool has a worker that the server heard of; the reading room comes with them."""
         return all(self._worker_is_online(pool) for pool in POOLS) and self._room_answers()
 
     def _room_answers(self) -> bool:
-        try:
-            with urllib.request.urlopen(f"{self.addresses.room_url}health", timeout=2) as answer:  # noqa: S310
-                return bool(answer.status == 200)
-        except (urllib.error.URLError, OSError, ValueError):
-            return False
+        return _answer_of(f"{self.addresses.room_url}health") is not None
 
     def _worker_is_online(self, pool: str) -> bool:
-        url = f"{self.addresses.prefect_api_url}/work_pools/{pool}/workers/filter"
-        request = urllib.request.Request(url, b"{}", {"Content-Type": "application/json"})  # noqa: S310 - our own server
-        try:
-            with urllib.request.urlopen(request, timeout=2) as answer:  # noqa: S310
-                return any(worker["status"] == "ONLINE" for worker in json.load(answer))
-        except (urllib.error.URLError, OSError, ValueError):
-            return False
+        answer = _answer_of(f"{self.addresses.prefect_api_url}/work_pools/{pool}/workers/filter", b"{}")
+        return any(worker["status"] == "ONLINE" for worker in json.loads(answer or b"[]"))
 
     def _dask_answers(self) -> bool:
         # Only the scheduler: the workers announce themselves to it while the flow starts, and tasks wait there.
@@ -412,8 +396,24 @@ def running_addresses(settings: Settings) -> Addresses:
     )
 
 
+def _answer_of(url: str, body: bytes | None = None) -> bytes | None:
+    """What a service of ours says at an address; None while it says nothing good."""
+    import urllib.request  # not for those who only need the database
+
+    request = urllib.request.Request(url, body, {"Content-Type": "application/json"})  # noqa: S310
+    try:
+        with urllib.request.urlopen(request, timeout=2) as answer:  # noqa: S310
+            return bytes(answer.read()) if answer.status == 200 else None
+    except (OSError, ValueError):
+        return None
+
+
 def _look_at_prefect(api_url: str) -> None:
     """Raises StackError where no Prefect API answers. What answers in other ways is for Prefect's own client."""
+    import ssl
+    import urllib.error
+    import urllib.request
+
     api_url = re.sub("//[^/@]*@", "//", api_url)  # a password is not needed to look, and not shown
     for attempt in range(2):
         why = ""

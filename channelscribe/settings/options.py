@@ -11,7 +11,7 @@ from datetime import date, datetime
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal, get_args
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, field_validator
 from pydantic_core import PydanticCustomError
@@ -362,8 +362,10 @@ class NotifyOptions(Options):
     @field_validator("timezone")
     @classmethod
     def _is_zone(cls, value: str) -> str:
-        if value not in available_timezones():
-            raise PydanticCustomError("timezone", "it is no time zone such as Europe/Berlin")
+        try:
+            ZoneInfo(value)
+        except (KeyError, ValueError, OSError):
+            raise PydanticCustomError("timezone", "it is no time zone such as Europe/Berlin") from None
         return value
 
     def is_quiet(self, now: datetime) -> bool:

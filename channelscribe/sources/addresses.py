@@ -12,7 +12,6 @@ import ipaddress
 import re
 import socket
 from urllib.parse import SplitResult, unquote, unquote_plus, urlsplit, urlunsplit
-from urllib.request import getproxies, proxy_bypass
 
 from channelscribe.errors import AddressRefused, NotAURL, SourceUnreachable
 
@@ -201,5 +200,7 @@ def _is_public(address: _Address) -> bool:
 
 
 def _proxied(scheme: str, host: str) -> bool:
+    from urllib.request import getproxies, proxy_bypass  # with it come http and email
+
     proxies = getproxies()
     return bool(proxies.get(scheme) or proxies.get("all")) and not proxy_bypass(host)

@@ -9,24 +9,21 @@ from pathlib import Path
 from typing import Any
 
 from channelscribe.catalogue import entities as names
-from channelscribe.catalogue import listings, stats, transcripts
+from channelscribe.catalogue import listings, stats
 from channelscribe.catalogue import search as find
 from channelscribe.catalogue.connection import Database
 from channelscribe.catalogue.search_query import Question
 from channelscribe.catalogue.words import did_you_mean
 from channelscribe.errors import UnknownVideo, UsageError
-from channelscribe.export import VideoMeta, render
-from channelscribe.export.corpus import export_channel
 from channelscribe.files import atomic_write
 from channelscribe.settings.options import SubtitleOptions
-from channelscribe.sources.identifiers import safe_id
 from flows.output import EXIT_DONE, EXIT_SOME_FAILED, duration, print_json, say, table, tell
-from flows.session import database, run_settings
+from flows.session import database, reading, run_settings
 
 
 def search(options: argparse.Namespace) -> int:
     settings, _ = run_settings(options)
-    with database(settings, "search") as catalogue:
+    with reading(settings, "search") as catalogue:
         question = Question(
             options.query,
             channel=options.channel,
@@ -84,6 +81,9 @@ def show(options: argparse.Namespace) -> int:
 
 
 def _transcript(catalogue: Database, video: str, options: argparse.Namespace, subtitles: SubtitleOptions) -> _Shown:
+    from channelscribe.catalogue import transcripts
+    from channelscribe.export import VideoMeta, render
+
     row, version, found = catalogue.run(transcripts.transcript_of, video, options.version)
     published = row.published.isoformat() if row.published else None
     chapters = VideoMeta.titled(row.chapters)
@@ -99,6 +99,8 @@ def _transcript(catalogue: Database, video: str, options: argparse.Namespace, su
 
 def _write_files(catalogue: Database, options: argparse.Namespace, subtitles: SubtitleOptions) -> int:
     """SITE-ID.FORMAT for each video and format. A video that is not there never stops the others."""
+    from channelscribe.sources.identifiers import safe_id
+
     folder = Path(options.out)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -128,7 +130,7 @@ def _write_files(catalogue: Database, options: argparse.Namespace, subtitles: Su
 
 def entities(options: argparse.Namespace) -> int:
     settings, _ = run_settings(options)
-    with database(settings, "entities") as catalogue:
+    with reading(settings, "entities") as catalogue:
         found = catalogue.read(names.entity_counts, channel=options.channel, label=options.label)
     rows = [each.to_dict() for each in found]
     if options.json:
@@ -143,6 +145,8 @@ def export(options: argparse.Namespace) -> int:
         raise UsageError(
             f"--{'json' if options.json else 'format parquet'} needs a file.", remedy="Name it with --out."
         )
+    from channelscribe.export.corpus import export_channel
+
     settings, _ = run_settings(options)
     filters = {"language": options.language, "since": options.since, "until": options.until}
     with database(settings, "export") as catalogue:
@@ -160,7 +164,7 @@ def export(options: argparse.Namespace) -> int:
 
 def sources(options: argparse.Namespace) -> int:
     settings, _ = run_settings(options)
-    with database(settings, "sources") as catalogue:
+    with reading(settings, "sources") as catalogue:
         found = catalogue.read(listings.sources)
     if options.opml:
         from channelscribe.sources.subscriptions import write_opml
@@ -179,7 +183,7 @@ def sources(options: argparse.Namespace) -> int:
 
 def status(options: argparse.Namespace) -> int:
     settings, _ = run_settings(options)
-    with database(settings, "status") as catalogue:
+    with reading(settings, "status") as catalogue:
         found = catalogue.read(stats.status)
     if options.json:
         print_json(asdict(found))
