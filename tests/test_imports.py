@@ -35,7 +35,7 @@ MAY = {
     "flows.cli": (),
     "flows.session": SETTINGS,
     "flows.commands.library": READING,
-    "flows.commands.versions": DATABASE,
+    "flows.commands.versions": READING,
     "flows.commands.retention": DATABASE,
     "flows.commands.serve": SETTINGS,
     "channelscribe.web.app": (*DATABASE, "uvicorn"),

@@ -160,19 +160,21 @@ class Reader(_Catalogue):
         """Raises InvalidSetting."""
         try:
             parts = urlsplit(url.strip())
-            given = {"host": parts.hostname, "port": parts.port, "user": parts.username, "password": parts.password}
+            given = {"host": parts.hostname, "user": parts.username, "password": parts.password}
+            port = {"port": parts.port} if parts.port else {}
         except ValueError as error:
             raise InvalidSetting("database.url is not a URL.", remedy=GIVE_IT) from error
         _check_scheme(parts.scheme)
         more = {name: ",".join(values) for name, values in parse_qs(parts.query).items()}
-        named = {name: unquote(value) if isinstance(value, str) else value for name, value in given.items() if value}
-        self._options: dict[str, Any] = {**named, "dbname": unquote(parts.path[1:]), **more}
-        self.password = self._options.get("password")
-        self.place = f"{self._options.get('host') or 'localhost'}/{self._options['dbname']}"
+        named = {name: unquote(value) for name, value in given.items() if value}
+        database = {"dbname": parts.path[1:]} if parts.path[1:] else {}
+        self.options: dict[str, Any] = {**named, **port, **database, **more}
+        self.password = self.options.get("password")
+        self.place = f"{self.options.get('host') or 'localhost'}/{self.options.get('dbname', '')}"
 
     @cached_property
     def _connection(self) -> psycopg.Connection[Any]:
-        options = {"connect_timeout": CONNECT_SECONDS, "application_name": "channelscribe", **self._options}
+        options = {"connect_timeout": CONNECT_SECONDS, "application_name": "channelscribe", **self.options}
         made = psycopg.connect(**options, row_factory=namedtuple_row)
         made.adapters.register_dumper(str, StrDumper)  # text, not of a type that the server has to guess
         return made

@@ -6,21 +6,21 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from types import SimpleNamespace
-from typing import Any
-
-from sqlalchemy import Connection
-from sqlalchemy.orm import defer
-from sqlalchemy.orm.attributes import set_committed_value
-from sqlmodel import Session, col, select
-from sqlmodel.sql.expression import SelectOfScalar
+from typing import TYPE_CHECKING, Any
 
 from channelscribe.catalogue import voices
 from channelscribe.catalogue.connection import Database, clean_text, execute
+from channelscribe.catalogue.finding import find
 from channelscribe.catalogue.listings import IN_CHANNEL, known_channel, unknown_channel
-from channelscribe.catalogue.tables import TranscriptRow, VideoRow
-from channelscribe.catalogue.videos import find_videos
 from channelscribe.errors import UnknownVideo, UsageError
 from channelscribe.transcript import Segment, Transcript, Turn, Word
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+    from sqlmodel import Session
+
+    from channelscribe.catalogue.connection import Transaction
+    from channelscribe.catalogue.tables import VideoRow
 
 __all__ = [
     "Candidate",
@@ -41,47 +41,46 @@ __all__ = [
 ]
 
 
-def transcript_of(
-    session: Session, video: int | str, version: int | None = None, *, recognized: bool = False, named: bool = True
-) -> tuple[VideoRow, TranscriptRow, Transcript]:
-    """A video's current transcript, or the version asked for, as people corrected it, with the names that they gave its
-    speakers unless `named` is False; with `recognized` as it was before. Raises UnknownVideo where there is none.
+VIDEO = """
+SELECT id, site, video_id, guid, url, title, published, duration, state, chapters, about, publisher_transcripts,
+    current_transcript_pk
+FROM video WHERE id = :video
+"""
+# A schema from before corrections has no column of them.
+VERSIONS = """
+SELECT id, video_pk, transcript_id, version, language, duration, no_speech, models, files, quality, stages, reading_id,
+    reading_key, created_at, to_jsonb(transcript) ->> 'corrected' AS corrected
+FROM transcript WHERE video_pk = :video ORDER BY version
+"""
 
-    A word for `find_videos` that fits several videos means the first one that has a transcript.
+
+def transcript_of(
+    session: Transaction, video: int | str, version: int | None = None, *, recognized: bool = False, named: bool = True
+) -> tuple[Any, Any, Transcript]:
+    """A video's current transcript, or the version asked for, as people corrected it, with the names that they gave its
+    speakers unless `named` is False; with `recognized` as it was before; and the rows of both. Raises UnknownVideo
+    where there is none.
+
+    A word for `find` that fits several videos means the first one that has a transcript.
     """
-    found = _find(session, video)
+    pks = find(session, video) if isinstance(video, str) else [video]
+    found = [row for pk in pks for row in execute(session, VIDEO, video=pk)]
     for row in found:
-        wanted = select(TranscriptRow).where(TranscriptRow.video_pk == row.id)
-        if version is None:
-            wanted = wanted.where(col(TranscriptRow.id) == row.current_transcript_pk)
-        else:
-            wanted = wanted.where(TranscriptRow.version == version)
-        for transcript in _rows(session, wanted):
-            return row, transcript, _load(session, transcript, recognized, named=named and not recognized)
+        for each in versions(session, row.id):
+            if each.id == row.current_transcript_pk if version is None else each.version == version:
+                return row, each, _load(session, each, recognized, named=named and not recognized)
     if not found:
         raise UnknownVideo(f"no video {video!s} in the catalogue.", remedy="`channelscribe sync` brings videos in.")
     what = "transcript" if version is None else f"version {version} of a transcript"
     raise UnknownVideo(f"video {video!s} has no {what}; its state is {found[0].state}.")
 
 
-def versions(session: Session, video_pk: int) -> list[TranscriptRow]:
-    """All transcripts of a video, the first version first."""
-    query = select(TranscriptRow).where(TranscriptRow.video_pk == video_pk)
-    return _rows(session, query.order_by(col(TranscriptRow.version)))
+def versions(session: Transaction, video_pk: int) -> list[Any]:
+    """The rows of all transcripts of a video, the first version first."""
+    return list(execute(session, VERSIONS, video=video_pk))
 
 
-def _rows(session: Session, query: SelectOfScalar[TranscriptRow]) -> list[TranscriptRow]:
-    """Rows of an older schema, too, which knows no corrections."""
-    corrected: Any = TranscriptRow.corrected
-    rows = list(session.exec(query.options(defer(corrected))).all())
-    asked = "SELECT id, to_jsonb(transcript) ->> 'corrected' AS corrected FROM transcript WHERE id = ANY(:pks)"
-    known = {each.id: each.corrected for each in execute(session, asked, pks=[row.id for row in rows])} if rows else {}
-    for row in rows:
-        set_committed_value(row, "corrected", known[row.id])
-    return rows
-
-
-def described(row: TranscriptRow, current: bool) -> dict[str, Any]:
+def described(row: Any, current: bool) -> dict[str, Any]:
     """A version as `--json` and the read API tell of it."""
     recognizer = row.models.get("recognizer") or {}
     return {
@@ -96,7 +95,7 @@ def described(row: TranscriptRow, current: bool) -> dict[str, Any]:
     }
 
 
-def compared(session: Session, video: int | str, old: int | None, new: int | None) -> tuple[int, int]:
+def compared(session: Transaction, video: int | str, old: int | None, new: int | None) -> tuple[int, int]:
     """The two versions to compare: by default the current one and the one before; of one alone what was recognized and
     what was corrected. Raises UsageError for one without corrections.
     """
@@ -119,6 +118,10 @@ def make_current(session: Session, video_pk: int, version: int) -> bool:
 
     A run that holds the video goes on, and moves the pointer again when it publishes. Raises UnknownVideo.
     """
+    from sqlmodel import select
+
+    from channelscribe.catalogue.tables import TranscriptRow, VideoRow
+
     video = session.exec(select(VideoRow).where(VideoRow.id == video_pk).with_for_update()).one_or_none()
     wanted = select(TranscriptRow).where(TranscriptRow.video_pk == video_pk, TranscriptRow.version == version)
     row = session.exec(wanted).one_or_none()
@@ -138,14 +141,7 @@ def make_current(session: Session, video_pk: int, version: int) -> bool:
     return True
 
 
-def _find(session: Session, video: int | str) -> list[VideoRow]:
-    if isinstance(video, str):
-        return find_videos(session, video)
-    row = session.get(VideoRow, video)
-    return [] if row is None else [row]
-
-
-def _load(session: Session, row: TranscriptRow, recognized: bool, *, named: bool) -> Transcript:
+def _load(session: Transaction, row: Any, recognized: bool, *, named: bool) -> Transcript:
     segments = execute(session, RECOGNIZED if recognized else SEGMENTS, transcript=row.id).all()
     speakers = execute(session, "SELECT * FROM speaker WHERE transcript_pk = :transcript", transcript=row.id).all()
     if recognized:
@@ -168,7 +164,7 @@ def _load(session: Session, row: TranscriptRow, recognized: bool, *, named: bool
 
 def as_recognized(row: Any) -> Any:
     """A row as it was before corrections."""
-    return row if row.recognized is None else SimpleNamespace(**{**row._mapping, **row.recognized})
+    return row if row.recognized is None else SimpleNamespace(**{**row._asdict(), **row.recognized})
 
 
 def segment_of(row: Any, main: str | None = None) -> Segment:
@@ -183,7 +179,7 @@ def segment_of(row: Any, main: str | None = None) -> Segment:
 def named_row(row: Any, names: Mapping[str, str]) -> Any:
     """A row of a segment with the names of its speakers, by label, in place of their labels."""
     said = [names.get(label, label) for label in row.word_speakers or ()] or None
-    return SimpleNamespace(**{**row._mapping, "speaker": names.get(row.speaker, row.speaker), "word_speakers": said})
+    return SimpleNamespace(**{**row._asdict(), "speaker": names.get(row.speaker, row.speaker), "word_speakers": said})
 
 
 def turns_of(rows: Sequence[Any]) -> list[Turn]:
@@ -221,6 +217,10 @@ def with_transcripts(
 
 
 def _in_order(session: Session, pks: Sequence[int]) -> list[VideoRow]:
+    from sqlmodel import col, select
+
+    from channelscribe.catalogue.tables import VideoRow
+
     rows = {row.id: row for row in session.exec(select(VideoRow).where(col(VideoRow.id).in_(pks)))}
     return [rows[pk] for pk in pks]
 

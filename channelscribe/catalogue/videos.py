@@ -9,13 +9,12 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement, false, or_, tuple_
 from sqlmodel import Session, col, select
 
 from channelscribe.catalogue.connection import clean_json, clean_text, execute
+from channelscribe.catalogue.finding import find
 from channelscribe.catalogue.leases import clear_lease, held
 from channelscribe.catalogue.states import DUE, FREE, State
 from channelscribe.catalogue.tables import AudioRow, SourceRow, SourceVideoRow, VideoRow
@@ -33,8 +32,6 @@ from channelscribe.errors import (
     as_ours,
     stops_run,
 )
-from channelscribe.sources.addresses import public_url
-from channelscribe.sources.identifiers import FEED, GENERIC, file_of, pasted_ids, same_place
 
 __all__ = [
     "STATE_AFTER",
@@ -55,8 +52,6 @@ __all__ = [
     "waiting",
     "whole_address",
 ]
-
-LARGEST_KEY = 2**63 - 1
 
 
 def sources(session: Session) -> list[SourceRow]:
@@ -107,52 +102,20 @@ def list_videos(session: Session, source_pk: int) -> list[VideoRow]:
 
 
 def find_videos(session: Session, wanted: str) -> list[VideoRow]:
-    """Videos by URL, `site:id`, the site's id, an episode's guid, or our number, which comes last.
-
-    Of an address that no row has as it is, the id that it stands for counts: youtu.be/ID, /shorts/ID and the like; of
-    an episode also its page, and its file with other tokens, or without the services that count; of a recording in a
-    folder its path on this machine.
-    """
-    wanted = clean_text(wanted).strip()
-    site, _, video_id = wanted.partition(":")
-    rows = _rows_where(
-        session,
-        or_(
-            col(VideoRow.url) == public_url(wanted),
-            col(VideoRow.video_id) == wanted,
-            col(VideoRow.guid) == wanted,
-            (col(VideoRow.site) == site) & (col(VideoRow.video_id) == video_id),
-            (col(VideoRow.guid) == video_id) if site in (FEED, GENERIC) else false(),
-        ),
-    )
-    if not rows and (pasted := pasted_ids(wanted)):
-        rows = _rows_where(session, tuple_(col(VideoRow.site), col(VideoRow.video_id)).in_(pasted))
-    if not rows and "://" in wanted:
-        rows = _rows_where(session, or_(col(VideoRow.file) == file_of(wanted), _page == wanted))
-        place = same_place(wanted)
-        rows = [row for row in rows if row.about.get("page") == wanted or same_place(row.url) == place]
-    if not rows and "/" in wanted and "://" not in wanted:
-        rows = _rows_where(session, col(VideoRow.url) == Path(wanted).expanduser().resolve().as_uri())
-    if not rows and wanted.isascii() and wanted.isdigit() and int(wanted) <= LARGEST_KEY:
-        rows = list(session.exec(select(VideoRow).where(VideoRow.id == int(wanted))).all())
-    return rows
+    """The rows of the videos that a person means (`finding.find`)."""
+    pks = find(session, wanted)
+    rows = {row.id: row for row in session.exec(select(VideoRow).where(col(VideoRow.id).in_(pks)))} if pks else {}
+    return [rows[pk] for pk in pks]
 
 
 def of_source(session: Session, source_pk: int, wanted: str) -> list[int]:
-    """The numbers of the videos of one source that `find_videos` finds. Raises UnknownVideo where it lists none."""
-    found = [row.id for row in find_videos(session, wanted)]
+    """The numbers of the videos of one source that a person means. Raises UnknownVideo where it lists none."""
+    found = find(session, wanted)
     query = "SELECT video_pk FROM source_video WHERE source_pk = :source AND video_pk = ANY(:videos)"
     listed = [int(pk) for pk in execute(session, query, source=source_pk, videos=found).scalars()]
     if not listed:
         raise UnknownVideo(f"The source lists no video {wanted[:200]!r}.", remedy="Give its id, guid or URL.")
     return listed
-
-
-_page = col(VideoRow.about)["page"].astext
-
-
-def _rows_where(session: Session, condition: ColumnElement[bool]) -> list[VideoRow]:
-    return list(session.exec(select(VideoRow).where(condition).order_by(col(VideoRow.id))).all())
 
 
 def whole_address(session: Session, video_pk: int) -> str:

@@ -21,6 +21,14 @@ from channelscribe.settings.audio import AudioOptions
 from channelscribe.settings.base import Options, by_comma
 
 
+def _zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (KeyError, ValueError, OSError):
+        raise PydanticCustomError("timezone", "it is no time zone such as Europe/Berlin") from None
+    return value
+
+
 class DatabaseOptions(Options):
     url: SecretStr | None = Field(
         None, description="postgresql:// URL of a PostgreSQL >= 15; empty: the embedded one in data_dir/postgres"
@@ -135,9 +143,7 @@ class SourceOptions(AccessOptions):
     @field_validator("timezone")
     @classmethod
     def _is_zone(cls, value: str | None) -> str | None:
-        if value is not None and value not in available_timezones():
-            raise ValueError("it is no time zone such as Europe/Berlin")
-        return value
+        return value and _zone(value)
 
 
 class FilterOptions(Options):
@@ -362,11 +368,7 @@ class NotifyOptions(Options):
     @field_validator("timezone")
     @classmethod
     def _is_zone(cls, value: str) -> str:
-        try:
-            ZoneInfo(value)
-        except (KeyError, ValueError, OSError):
-            raise PydanticCustomError("timezone", "it is no time zone such as Europe/Berlin") from None
-        return value
+        return _zone(value)
 
     def is_quiet(self, now: datetime) -> bool:
         """Whether a moment is within the quiet hours, which may go over midnight."""

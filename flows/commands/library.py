@@ -6,12 +6,11 @@ import argparse
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from channelscribe.catalogue import entities as names
 from channelscribe.catalogue import listings, stats
 from channelscribe.catalogue import search as find
-from channelscribe.catalogue.connection import Database
 from channelscribe.catalogue.search_query import Question
 from channelscribe.catalogue.words import did_you_mean
 from channelscribe.errors import UnknownVideo, UsageError
@@ -19,6 +18,9 @@ from channelscribe.files import atomic_write
 from channelscribe.settings.options import SubtitleOptions
 from flows.output import EXIT_DONE, EXIT_SOME_FAILED, duration, print_json, say, table, tell
 from flows.session import database, reading, run_settings
+
+if TYPE_CHECKING:
+    from channelscribe.catalogue.connection import Reader
 
 
 def search(options: argparse.Namespace) -> int:
@@ -68,7 +70,7 @@ def show(options: argparse.Namespace) -> int:
     if not options.out and len(options.video) * len(options.format) > 1:
         raise UsageError("Several videos or formats need a folder.", remedy="Name it with --out DIR.")
     settings, _ = run_settings(options)
-    with database(settings, "show") as catalogue:
+    with reading(settings, "show") as catalogue:
         if options.out:
             return _write_files(catalogue, options, settings.subtitles)
         one = _transcript(catalogue, options.video[0], options, settings.subtitles)
@@ -80,14 +82,14 @@ def show(options: argparse.Namespace) -> int:
     return 0
 
 
-def _transcript(catalogue: Database, video: str, options: argparse.Namespace, subtitles: SubtitleOptions) -> _Shown:
+def _transcript(catalogue: Reader, video: str, options: argparse.Namespace, subtitles: SubtitleOptions) -> _Shown:
     from channelscribe.catalogue import transcripts
     from channelscribe.export import VideoMeta, render
 
-    row, version, found = catalogue.run(transcripts.transcript_of, video, options.version)
+    row, version, found = catalogue.read(transcripts.transcript_of, video, options.version)
     published = row.published.isoformat() if row.published else None
     chapters = VideoMeta.titled(row.chapters)
-    meta = VideoMeta(row.title, row.url, row.video_id, catalogue.run(listings.channel_of, row.id), published, chapters)
+    meta = VideoMeta(row.title, row.url, row.video_id, catalogue.read(listings.channel_of, row.id), published, chapters)
     texts = {name: render(found, name, meta, subtitles=subtitles) for name in options.format}
     beside = {
         "chapters": [{"start": start, "title": title} for start, title in chapters],
@@ -97,7 +99,7 @@ def _transcript(catalogue: Database, video: str, options: argparse.Namespace, su
     return _Shown(row.site, row.video_id, version.version, texts, beside)
 
 
-def _write_files(catalogue: Database, options: argparse.Namespace, subtitles: SubtitleOptions) -> int:
+def _write_files(catalogue: Reader, options: argparse.Namespace, subtitles: SubtitleOptions) -> int:
     """SITE-ID.FORMAT for each video and format. A video that is not there never stops the others."""
     from channelscribe.sources.identifiers import safe_id
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from channelscribe.catalogue import transcripts
 from flows.output import duration, print_json, say, table
-from flows.session import database, run_settings
+from flows.session import database, reading, run_settings
 
 if TYPE_CHECKING:
     from channelscribe.evaluation.changes import Changes
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 def versions(options: argparse.Namespace) -> int:
     settings, _ = run_settings(options)
-    with database(settings, "versions") as catalogue:
-        video, current, _ = catalogue.run(transcripts.transcript_of, options.video)
+    with reading(settings, "versions") as catalogue:
+        video, current, _ = catalogue.read(transcripts.transcript_of, options.video)
         found = [
-            transcripts.described(row, row.id == current.id) for row in catalogue.run(transcripts.versions, video.id)
+            transcripts.described(row, row.id == current.id) for row in catalogue.read(transcripts.versions, video.id)
         ]
     if options.json:
         print_json({"video": video.video_id, "title": video.title, "versions": found})
@@ -37,11 +37,11 @@ def _line(each: dict[str, Any]) -> list[str]:
 
 def diff(options: argparse.Namespace) -> int:
     settings, _ = run_settings(options)
-    with database(settings, "diff") as catalogue:
-        old, new = catalogue.run(transcripts.compared, options.video, options.old, options.new)
-        _, _, before = catalogue.run(transcripts.transcript_of, options.video, old, recognized=True)
+    with reading(settings, "diff") as catalogue:
+        old, new = catalogue.read(transcripts.compared, options.video, options.old, options.new)
+        _, _, before = catalogue.read(transcripts.transcript_of, options.video, old, recognized=True)
         # Versions are compared as they were recognized; one alone with what people corrected in it.
-        _, _, after = catalogue.run(transcripts.transcript_of, options.video, new, recognized=old != new)
+        _, _, after = catalogue.read(transcripts.transcript_of, options.video, new, recognized=old != new)
     from channelscribe.evaluation.changes import changes
 
     found = changes(before, after)

@@ -5,17 +5,18 @@ from __future__ import annotations
 import time
 import traceback
 from contextlib import suppress
+from datetime import date
 
 import psycopg
 import pytest
 
-from channelscribe.catalogue import listings, search, stats, videos
-from channelscribe.catalogue.connection import Database, parse_url
+from channelscribe.catalogue import entities, listings, schema, search, stats, transcripts, videos
+from channelscribe.catalogue.connection import Database, Reader, execute, parse_url
 from channelscribe.catalogue.search_query import Question
 from channelscribe.errors import CatalogueError, CatalogueUnreachable, InvalidSetting, SchemaMismatch
 from channelscribe.local_stack.postgres import EmbeddedServer
 from tests.catalogue.conftest import NewDatabase
-from tests.catalogue.records import Listed, Video
+from tests.catalogue.records import Listed, Video, published, spoken
 
 PASSWORD = "canary-3f2a"
 
@@ -27,18 +28,19 @@ def test_every_postgresql_url_uses_psycopg(scheme: str) -> None:
 
 @pytest.mark.parametrize("url", ["", "host/name", "mysql://u@h/n", f"sqlite:///{PASSWORD}"])
 def test_other_urls_are_refused(url: str) -> None:
-    with pytest.raises(InvalidSetting) as caught:
-        parse_url(url)
-    assert PASSWORD not in str(caught.value)
+    for takes in (parse_url, Reader):
+        with pytest.raises(InvalidSetting) as caught:
+            takes(url)
+        assert PASSWORD not in str(caught.value)
 
 
 def test_no_server_is_unreachable_and_the_password_stays_secret() -> None:
-    catalogue = Database(f"postgresql://user:{PASSWORD}@127.0.0.1:1/name")
-    with pytest.raises(CatalogueUnreachable) as caught:
-        catalogue.run(stats.status)
-    assert "127.0.0.1" in caught.value.message
-    assert PASSWORD not in "".join(traceback.format_exception(caught.value))
-    assert PASSWORD not in repr(catalogue) + str(catalogue)
+    for catalogue in (way(f"postgresql://user:{PASSWORD}@127.0.0.1:1/name") for way in (Database, Reader)):
+        with pytest.raises(CatalogueUnreachable) as caught:
+            catalogue.read(stats.status)
+        assert "127.0.0.1" in caught.value.message
+        assert PASSWORD not in "".join(traceback.format_exception(caught.value))
+        assert PASSWORD not in repr(catalogue) + str(catalogue)
 
 
 def test_a_missing_database_is_said_in_one_line(server: EmbeddedServer) -> None:
@@ -73,8 +75,59 @@ def _until_refused(url: str) -> None:
 
 
 def test_a_database_without_tables_is_a_matter_of_schema(empty_database: NewDatabase) -> None:
-    with pytest.raises(SchemaMismatch):
-        Database(empty_database()).run(stats.status)
+    url = empty_database()
+    with Reader(url) as reader:
+        for catalogue in (reader, Database(url)):
+            with pytest.raises(SchemaMismatch):
+                catalogue.read(stats.status)
+        assert schema.revision_of(reader) is None
+
+
+TYPES = """
+SELECT :text AS text, :none AS none, :day AS day, :many AS count, 'b' = ANY(:names) AS names, :big AS big, :yes AS yes,
+    'a%b: c' LIKE '%: c' AS literal, CAST('12' AS int)::text AS cast, length(:text) AS length, 'x' AS index
+"""
+
+
+def test_who_only_reads_is_told_the_same_without_sqlalchemy(one_database: str, catalogue: Database) -> None:
+    published(catalogue, spoken("The lighthouse keeper", "was running home"), Video("v1", "First"))
+    published(catalogue, spoken("Lighthouses everywhere"), Video("a/b", "Second", site="generic"))
+    given = {"text": "ü%s :b", "none": None, "day": date(2026, 1, 2), "many": [1, 2], "names": ["a", "b"]}
+    asked = [
+        lambda session: dict(execute(session, TYPES, **given, big=2**40, yes=True).mappings().one()),
+        lambda session: execute(session, TYPES, **given, big=1, yes=False).one().names,
+        lambda session: [
+            execute(session, "SELECT title FROM video ORDER BY id").scalars().all(),
+            execute(session, "SELECT 1 WHERE false").scalar_one_or_none(),
+            execute(session, "SELECT 1 WHERE false").one_or_none(),
+            execute(session, "SELECT 2").scalar(),
+        ],
+        stats.status,
+        entities.entity_counts,
+        listings.sources,
+        lambda session: search.search(session, Question('light* OR "running home"')),
+        lambda session: search.search(session, Question("keeper", channel="Channel One", since=date(2020, 1, 1))),
+        lambda session: [transcripts.transcript_of(session, name)[2] for name in ("v1", "generic:a/b")],
+        lambda session: transcripts.described(*transcripts.versions(session, 1), True),
+    ]
+    with Reader(one_database) as reader:
+        for each in asked:
+            assert reader.read(each) == catalogue.read(each)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://us%40er:p%20w@[::1]:5433/na%2Fme?sslmode=require",
+        "postgres+psycopg://host",
+        "postgresql:///name?host=%2Ftmp%2Fa&user=u",
+    ],
+)
+def test_both_ways_read_an_address_alike(url: str) -> None:
+    database, reader = Database(url), Reader(url)
+    theirs = database.engine.dialect.create_connect_args(database.url)[1]
+    assert reader.options == {name: value for name, value in theirs.items() if name != "context"}
+    assert str(reader) == str(database)
 
 
 def test_what_is_wrong_with_the_data_is_no_reason_to_retry(catalogue: Database) -> None:
