@@ -1,7 +1,7 @@
 """What it costs to have small tasks run by Prefect on Dask, against a thread pool, and against prefect-dask as it is.
 
     make bench NAME=orchestration
-    .venv/bin/python -m benchmarks.orchestration TASKS SECONDS   # 100 of 1 second take four minutes
+    .venv/bin/python -m benchmarks.orchestration TASKS SECONDS   # 60 of 1 second take four minutes
 
 A is a flow of stub tasks that only sleep, on two Dask workers with one thread each, with a Prefect server of its own.
 B is the same sleeps on a `ThreadPoolExecutor` of two. The tax is A over B, from the first submission to the last
@@ -29,7 +29,7 @@ from channelscribe.local_stack.services import free_port, prefect_environment
 from channelscribe.settings import Settings
 
 WORKERS = 2
-EMPTY, EMPTY_ROUNDS = 200, 3
+TASKS, EMPTY, EMPTY_ROUNDS = 60, 100, 3
 GOAL = {
     "orchestration.tax": "<= 1.05",
     "orchestration.four_times_as_many": "<= 4.4",
@@ -103,7 +103,7 @@ def on_threads(tasks: int, seconds: float) -> float:
     return time.perf_counter() - begun
 
 
-def main(tasks: int = 100, seconds: float = 1.0) -> None:
+def main(tasks: int = TASKS, seconds: float = 1.0) -> None:
     with tempfile.TemporaryDirectory(prefix="bench-orchestration-") as name:
         folder = Path(name)
         with LocalStack(Settings(data_dir=folder / "data"), ["prefect"], command="benchmark") as stack:
@@ -137,4 +137,4 @@ def report(tasks: int, seconds: float, run: Callable[[str, int, float], float]) 
 
 if __name__ == "__main__":
     given = sys.argv[1:]
-    main(int(given[0]) if given else 100, float(given[1]) if given[1:] else 1.0)
+    main(int(given[0]) if given else TASKS, float(given[1]) if given[1:] else 1.0)

@@ -41,7 +41,10 @@ def run(options: argparse.Namespace) -> int:
             return 0
         alone = "database" in stack.want and not stack.shared_with
         argv = python("-m", "flows.commands.up", "alone" if alone else "shared", *options.assignments)
-        made_ready = subprocess.run(argv, env=environment(), stdout=subprocess.DEVNULL, check=False)
+        # In a session of its own: Ctrl-C is for this process, which ends that one.
+        made_ready = subprocess.run(
+            argv, env=environment(), stdout=subprocess.DEVNULL, check=False, start_new_session=True
+        )
         if made_ready.returncode:
             return made_ready.returncode
         stack.start("pools")
