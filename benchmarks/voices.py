@@ -153,9 +153,7 @@ def real_people() -> dict[str, float]:
         audio, _ = soundfile.read(RECORDINGS / f"{talk}.flac", dtype="float32")
         lines = [line.split() for line in (RECORDINGS / f"{talk}.rttm").read_text(encoding="utf-8").splitlines()]
         turns = [{"start": float(f[3]), "end": float(f[3]) + float(f[4]), "speaker": f[7]} for f in lines if f]
-        said = [
-            each for who, spans in alone(turns).items() for a, b in spans for each in _pieces(who, a, b, TALK_PIECE)
-        ]
+        said = [each for who, spans in alone(turns).items() for each in _pieces(who, spans, TALK_PIECE)]
         name = talk.rpartition("/")[2].replace("-", "_")
         figures[f"voices.{name}_eer"] = equal_error_rate(heard(audio, said))
     return figures

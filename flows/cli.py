@@ -313,7 +313,7 @@ def parser() -> Parser:
         metavar="WHAT",
         help="name: VOICE NAME; merge: VOICE OTHER…; split: VOICE VIDEO…; VOICE: number, name or VIDEO/SPEAKER_00",
     )
-    voices.add_argument("--source", metavar="NAME", help="list, hear: only in this source (title, id or URL)")
+    voices.add_argument("--source", metavar="NAME", help="list, hear, forget: only in this source (title, id or URL)")
     voices.add_argument("--unknown", action="store_true", help="only who has no name yet")
     voices.add_argument("--limit", type=count, metavar="N", help="at most N, those who speak most first")
     voices.add_argument("--clips", metavar="DIR", help="write ten seconds of each into this folder")

@@ -82,8 +82,8 @@ def suggestions(session: Transaction, wanted: Sequence[Voice], known: Sequence[V
     whose = {(member.transcript_pk, member.label): voice.number for voice in wanted for member in voice.members}
     asked = {"transcripts": [pk for pk, _ in whose], "labels": [label for _, label in whose]}
     for row in execute(session, SAID, **asked) if whose else ():
-        if (name := introduced(row.text)) is not None:
-            counted[whose[row.transcript_pk, row.speaker]][name, "said"] += 1
+        if (said := introduced(row.text)) is not None:
+            counted[whose[row.transcript_pk, row.speaker]][said, "said"] += 1
     called = {voice.name.casefold(): voice.number for voice in known if voice.name}
     return {number: _likeliest(number, counts, called) for number, counts in counted.items()}
 

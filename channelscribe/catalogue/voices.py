@@ -588,40 +588,41 @@ def split(session: Session, voice: str, videos: Sequence[str], who: str) -> int:
 
 
 VECTORS_OF = """
-SELECT video_pk, vector FROM speaker_voice JOIN transcript ON transcript.id = transcript_pk WHERE voice_pk = :voice
-UNION ALL SELECT video_pk, NULL FROM voice_pin WHERE voice_pk = :voice
+SELECT video_pk, vector FROM speaker_voice JOIN transcript ON transcript.id = transcript_pk
+    WHERE voice_pk = ANY(:voices)
+UNION ALL SELECT video_pk, NULL FROM voice_pin WHERE voice_pk = ANY(:voices)
 """
 
 
-def vectors_of(session: Session, voice: str) -> tuple[list[int], set[bytes]]:
-    """The videos of a voice, and its vectors in all versions. Raises UsageError."""
-    rows = execute(session, VECTORS_OF, voice=resolve(session, voice)).all()
+def vectors_of(session: Session, voices: Sequence[str]) -> tuple[list[int], set[bytes]]:
+    """The videos of voices, and their vectors in all versions. Raises UsageError."""
+    rows = execute(session, VECTORS_OF, voices=[resolve(session, each) for each in voices]).all()
     return sorted({row.video_pk for row in rows}), {bytes(row.vector) for row in rows if row.vector is not None}
 
 
-def forget(session: Session, voice: str, who: str) -> int:
-    """Delete the vectors and the name of a voice, in all versions, and remember that in its videos it is to have none.
+def forget(session: Session, voices: Sequence[str], who: str) -> list[int]:
+    """Delete the vectors and the names of voices, in all versions, and remember that their speakers are to have none.
 
-    Returns its number. Raises UsageError.
+    Returns their numbers. Raises UsageError.
     """
     _lock(session)
-    number = resolve(session, voice)
-    found = _of(session, number)
+    numbers = list(dict.fromkeys(resolve(session, each) for each in voices))
+    found = members(session, "voice.id = ANY(:voices)", voices=numbers)
     _pin(session, found, None, who)
     execute(
         session,
-        "UPDATE voice_pin SET voice_pk = NULL, made_by = :who, made_at = now() WHERE voice_pk = :voice",
-        voice=number,
+        "UPDATE voice_pin SET voice_pk = NULL, made_by = :who, made_at = now() WHERE voice_pk = ANY(:voices)",
+        voices=numbers,
         who=who,
     )
-    execute(session, FORGET_VOICE, voice=number)
-    execute(session, "DELETE FROM voice WHERE id = :voice", voice=number)
+    execute(session, FORGET_VOICES, voices=numbers)
+    execute(session, "DELETE FROM voice WHERE id = ANY(:voices)", voices=numbers)
     _again(session, found)
-    return number
+    return numbers
 
 
-FORGET_VOICE = """
-UPDATE speaker_voice SET vector = NULL, embedder = NULL, spread = NULL, voice_pk = NULL WHERE voice_pk = :voice
+FORGET_VOICES = """
+UPDATE speaker_voice SET vector = NULL, embedder = NULL, spread = NULL, voice_pk = NULL WHERE voice_pk = ANY(:voices)
 """
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -150,12 +150,12 @@ CHECKPOINTS = (
 )
 
 
-def forget(library: Library, voice: str, who: str) -> int:
-    """Delete all that is known of a voice, in the store and in the catalogue; returns its number. Raises UsageError.
+def forget(library: Library, voices: Sequence[str], who: str) -> list[int]:
+    """Delete all that is known of voices, in the store and in the catalogue; returns their numbers. Raises UsageError.
 
     The store comes first: killed half-way, the same again does the rest.
     """
-    videos, vectors = library.catalogue.run(records.vectors_of, voice)
+    videos, vectors = library.catalogue.run(records.vectors_of, voices)
     with library.catalogue.connection() as connection:
         keys = [str(key) for key in execute(connection, CHECKPOINTS, videos=videos).scalars()]
     for key in keys:
@@ -166,7 +166,7 @@ def forget(library: Library, voice: str, who: str) -> int:
         kept = {label: each for label, each in heard["voices"].items() if _bytes(each["vector"]) not in vectors}
         if len(kept) < len(heard["voices"]):
             library.store.put_json({**heard, "voices": kept}, key, overwrite=True)
-    return library.catalogue.run(records.forget, voice, who)
+    return library.catalogue.run(records.forget, voices, who)
 
 
 def _bytes(vector: list[float] | None) -> bytes:

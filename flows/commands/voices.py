@@ -22,12 +22,13 @@ _TAKES = {
     "name": (2, 2, 'voices name VOICE "Ada Lovelace"'),
     "merge": (2, None, "voices merge VOICE OTHER…"),
     "split": (2, None, "voices split VOICE VIDEO…"),
-    "forget": (1, 1, "voices forget VOICE --yes"),
+    "forget": (1, 1, "voices forget VOICE --yes, or voices forget --source NAME --yes"),
 }
 
 
 def run(options: argparse.Namespace) -> int:
-    least, most, usage = _TAKES.get(options.action, (0, 0, "voices"))
+    whole_source = options.action == "forget" and options.source and not options.what
+    least, most, usage = (0, 0, "") if whole_source else _TAKES.get(options.action, (0, 0, "voices"))
     if not least <= len(options.what) <= (most if most is not None else len(options.what)):
         raise UsageError(f"`voices {options.action}` takes other arguments.", remedy=f"Such as: channelscribe {usage}.")
     settings, _ = run_settings(options)
@@ -35,6 +36,8 @@ def run(options: argparse.Namespace) -> int:
     with database(settings, "voices", writes=writes) as catalogue:
         if options.action == "hear":
             return _heard(settings, catalogue, options)
+        if options.action == "forget" and not options.what:
+            return _all_forgotten(settings, catalogue, options)
         return _listed(settings, catalogue, options) if not options.what else _done(settings, catalogue, options)
 
 
@@ -49,6 +52,20 @@ def _heard(settings: Settings, catalogue: Database, options: argparse.Namespace)
             say(f"{video}: {why}")
         say(f"{heard} heard, {len(left)} left.")
     return EXIT_SOME_FAILED if left else EXIT_DONE
+
+
+def _all_forgotten(settings: Settings, catalogue: Database, options: argparse.Namespace) -> int:
+    """All that is known of who is heard in a source."""
+    numbers = [voice.number for voice in catalogue.run(records.listed, options.source)]
+    if options.yes and numbers:
+        forget(Library.of(settings, catalogue), [str(number) for number in numbers], person())
+    if options.json:
+        print_json({"voices": numbers, "done": "forget" if options.yes else None})
+    elif options.yes:
+        say(f"{len(numbers)} voices are forgotten.")
+    else:
+        tell(f"{len(numbers)} voices; nothing is forgotten yet. The same again with --yes forgets them.")
+    return EXIT_DONE
 
 
 def _listed(settings: Settings, catalogue: Database, options: argparse.Namespace) -> int:
@@ -120,7 +137,7 @@ def _done(settings: Settings, catalogue: Database, options: argparse.Namespace) 
         number = catalogue.run(records.split, what[0], what[1:], who)
         said = f"In these videos it is voice {number}."
     else:
-        number = forget(Library.of(settings, catalogue), what[0], who)
+        (number,) = forget(Library.of(settings, catalogue), what, who)
         said = f"Voice {number} is forgotten."
     if options.json:
         print_json({"voice": number, "done": options.action})
@@ -130,16 +147,20 @@ def _done(settings: Settings, catalogue: Database, options: argparse.Namespace) 
 
 
 def _show(voice: records.Voice, options: argparse.Namespace) -> None:
-    heard = [
-        {"site": each.site, "video": each.video, "title": each.title, "speaker": each.label,
-         "seconds": round(each.seconds, 1), "published": each.published and each.published.isoformat()}
-        for each in voice.members
-    ]  # fmt: skip
     if options.json:
+        heard = [
+            {
+                "site": each.site,
+                "video": each.video,
+                "title": each.title,
+                "speaker": each.label,
+                "seconds": round(each.seconds, 1),
+                "published": each.published and each.published.isoformat(),
+            }
+            for each in voice.members
+        ]
         print_json({**_told(voice, ()), "heard": heard})
         return
     say(f"Voice {voice.number}{f': {voice.name}' if voice.name else ''}")
-    table(
-        ["video", "title", "day", "speaker", "time"],
-        [[e["video"], e["title"], e["published"] or "", e["speaker"], duration(e["seconds"])] for e in heard],
-    )
+    rows = [[e.video, e.title, str(e.published or ""), e.label, duration(e.seconds)] for e in voice.members]
+    table(["video", "title", "day", "speaker", "time"], rows)

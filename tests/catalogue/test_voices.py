@@ -158,7 +158,7 @@ def test_sources_are_apart_until_somebody_says_otherwise(catalogue: Database) ->
 def test_a_new_version_keeps_what_was_said_of_its_speakers(catalogue: Database) -> None:
     pk = _publish(catalogue, "v1", S0=ADA, S1=BOB)
     catalogue.run(voices.name, "v1/S1", "Bob", "me")
-    catalogue.run(voices.forget, "v1/S0", "me")
+    catalogue.run(voices.forget, ["v1/S0"], "me")
     # Now the labels are the other way round, and a third one says a word.
     text = Transcript("en", 20.0, turns=[Turn(0, 9, "S1"), Turn(9, 10, "S2"), Turn(11, 19.5, "S0")])
     published(catalogue, text, Video("v1"), heard=_heard(S0=BOB, S1=ADA, S2=EVE), identity="b" * 64)
@@ -176,9 +176,9 @@ def test_forgotten_is_forgotten(catalogue: Database) -> None:
     pk = _publish(catalogue, "v1", S0=ADA, S1=BOB)
     number = _number(catalogue, "v1", "S0")
     catalogue.run(voices.name, str(number), "Ada", "me")
-    of, vectors = catalogue.run(voices.vectors_of, "ADA")
+    of, vectors = catalogue.run(voices.vectors_of, ["ADA"])
     assert of == [pk] and len(vectors) == 1
-    assert catalogue.run(voices.forget, "ADA", "me") == number
+    assert catalogue.run(voices.forget, ["ADA"], "me") == [number]
     assert _groups(catalogue) == {frozenset({("v1", "S1")})}
     catalogue.run(leases.claim, [pk], OWNER, 60, only_due=False)
     text = _said(S0="one", S1="two")
@@ -188,7 +188,7 @@ def test_forgotten_is_forgotten(catalogue: Database) -> None:
         assert all(row.gone for row in rows)
         assert execute(session, "SELECT count(*) FROM voice WHERE name IS NOT NULL").scalar_one() == 0
     with pytest.raises(UsageError, match="no voice"):
-        catalogue.run(voices.forget, "Ada", "me")
+        catalogue.run(voices.forget, ["Ada"], "me")
 
 
 def test_a_takedown_takes_voices_and_names(catalogue: Database) -> None:

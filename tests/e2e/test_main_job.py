@@ -10,12 +10,13 @@ import io
 import json
 import re
 import shutil
+from collections import Counter
 from itertools import permutations
 from pathlib import Path
 
 import pytest
 
-from channelscribe.catalogue import transcripts, videos
+from channelscribe.catalogue import transcripts, videos, voices
 from channelscribe.catalogue.connection import Database
 from channelscribe.evaluation.metrics import word_error_rate
 from channelscribe.local_stack import LocalStack
@@ -99,6 +100,19 @@ def test_speakers_of_a_dialogue(library: Database, episode: world.Episode) -> No
         for names in permutations(episode.script.speakers)
     )
     assert best / len(right) >= 0.9
+
+
+def test_people_of_the_sample_are_voices(library: Database) -> None:
+    """No person in two voices, no voice with two people: the sample's are those of its synthesizer."""
+    rows = {library.run(videos.find_videos, episode.id)[0].id: episode for episode in SPOKEN}
+    found = set()
+    for voice in library.run(voices.listed):
+        for member in voice.members:
+            if (episode := rows.get(member.video_pk)) is not None:
+                said = [word for word in transcript(library, episode).words if word.speaker == member.label]
+                who, _ = Counter(speaker_of(word.start, word.end, episode) for word in said).most_common(1)[0]
+                found.add((voice.number, next(turn.voice for turn in episode.script.turns if turn.speaker == who)))
+    assert len({number for number, _ in found}) == len({who for _, who in found}) == len(found) > 1
 
 
 def speaker_of(start: float, end: float, episode: world.Episode) -> str:

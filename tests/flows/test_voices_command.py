@@ -78,6 +78,9 @@ def test_forget_takes_it_from_the_store_too(library: Database, answer: Answer, t
     assert answer("voices", "forget", "v1/S0", "--yes")[0] == 0
     assert list(store.read_json(key)["voices"]) == ["S1"]
     assert len(_listed(answer)) == 2
+    assert answer("voices", "forget", "--source", "Channel One")[2].startswith("2 voices; nothing is forgotten yet.")
+    assert answer("voices", "forget", "--source", "Channel One", "--yes")[1] == "2 voices are forgotten.\n"
+    assert _listed(answer) == [] and store.read_json(key)["voices"] == {}
 
 
 def test_clips_are_cut_from_the_archive(library: Database, answer: Answer, tmp_path: Path) -> None:
