@@ -1,33 +1,51 @@
-"""The catalogue of many channels: does what a sync and `status` ask stay as quick at a million videos?
+"""Many videos: does the catalogue stay as quick at a million, and a sync of thousands as quick as it began?
 
     make bench NAME=channel
-    python -m benchmarks.channel 100000     # another size
+    python -m benchmarks.channel 100000         # another size
+    python -m benchmarks.channel sync 10000     # a sync of so many videos: hours
 
-A real PostgreSQL with SOURCES channels; most videos are published, some wait, some failed, a few are new in each. Asked
-in turn, each several times: the counts of `status`, the next eight due videos of a channel (claimed, then given back),
-how many are left, and a listing of a channel with 500 known videos. First with a hundredth of the videos, then with
-all; medians in milliseconds. The rows are made by SQL, as a sync of a million videos takes weeks.
+**The catalogue.** A real PostgreSQL with SOURCES channels; most videos are published, some wait, some failed, a few are
+new in each. Asked in turn, each several times: the counts of `status`, the next eight due videos of a channel (claimed,
+then given back), how many are left, and a listing of a channel with 500 known videos. First with a hundredth of the
+videos, then with all; medians in milliseconds. The rows are made by SQL, as a sync of a million videos takes weeks.
+
+**A sync.** The command, its feed over HTTP, PostgreSQL, Prefect, Dask, store and ffmpeg are real. All episodes have one
+recording of eight seconds, so the models (the sample's) hear it once and what is measured is all the rest. Compared are
+the second tenth of the videos and the last: videos a minute, statements to PostgreSQL a video, and the memory of all
+processes together. Ratios near 1 say that ten times as many would go on like that.
 """
 
 from __future__ import annotations
 
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 
+import psutil
+import psycopg
+
+from benchmarks.overhead import ON_SAMPLE, environment, short_videos
 from benchmarks.report import print_report
 from channelscribe.catalogue import leases, listings, schema, stats
 from channelscribe.catalogue.connection import Database, execute
+from channelscribe.local_stack import running_addresses
 from channelscribe.local_stack.postgres import temporary_server
+from channelscribe.sample.server import SampleServer
+from channelscribe.settings import Settings
 from channelscribe.sources.spool import ListedVideo, Listing, VideoSpool
 
-VIDEOS = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
+VIDEOS = int(sys.argv[-1]) if sys.argv[-1].isdigit() else 1_000_000
 SOURCES, LISTED, ROUNDS, SMALLER = 100, 500, 7, 100
-OWNER = "benchmark"
+OWNER, LOOK_SECONDS = "benchmark", 2.0
+PUBLISHED = "SELECT count(*) FROM video WHERE state = 'published'"
 MAKE_SOURCES = """
 INSERT INTO source (site, source_id, url, title, kind, last_listed_at, last_full_listing_at)
 SELECT 'youtube', 'UC' || n, 'https://www.youtube.com/channel/UC' || n, 'Channel ' || n, 'channel', now(), now()
@@ -94,6 +112,92 @@ def asked(catalogue: Database) -> dict[str, float]:
     return {what: statistics.median(each) for what, each in took.items()}
 
 
+@dataclass(frozen=True)
+class Look:
+    """How far a sync is: seconds since it began, videos published, statements so far, bytes of memory now."""
+
+    seconds: float
+    published: int
+    statements: int
+    memory: int
+
+
+def watched(process: subprocess.Popen[str], data: Path, counting: Path) -> list[Look]:
+    """A look every LOOK_SECONDS until the sync ends."""
+    began, looks = time.monotonic(), []
+    while process.poll() is None:
+        time.sleep(LOOK_SECONDS)
+        with suppress(psycopg.Error, psutil.Error, OSError):
+            url = running_addresses(Settings(data_dir=data)).database_url
+            with psycopg.connect(url or "") as connection:
+                (published,) = connection.execute(PUBLISHED).fetchone() or (0,)
+            me = psutil.Process(process.pid)
+            memory = sum(each.memory_info().rss for each in (me, *me.children(recursive=True)))
+            statements = (counting / "statements").stat().st_size
+            looks.append(Look(time.monotonic() - began, published, statements, memory))
+    return looks
+
+
+def within(looks: Sequence[Look], first: float, last: float) -> dict[str, float]:
+    """Videos a minute, statements a video and bytes of memory while so many videos were published."""
+    part = [look for look in looks if first <= look.published <= last]
+    if len(part) < 2 or part[0].published == part[-1].published:
+        raise SystemExit("Too few videos to tell anything.")
+    videos = part[-1].published - part[0].published
+    return {
+        "videos a minute": 60 * videos / (part[-1].seconds - part[0].seconds),
+        "statements a video": (part[-1].statements - part[0].statements) / videos,
+        "memory": statistics.mean(look.memory for look in part),
+    }
+
+
+def sync(videos: int) -> None:
+    (item,), files = short_videos(1)
+    (content,) = files.values()
+    names = [f"simulated-{number}" for number in range(videos)]
+    items = [
+        replace(item, id=name, title=f"{name} of many", media=f"{name}.mp3", published=item.published - timedelta(n))
+        for n, name in enumerate(names)
+    ]
+    with (
+        tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True) as folder,
+        SampleServer(items=items, extra={f"/media/{name}.mp3": content for name in names}) as server,
+    ):
+        data, counting = Path(folder) / "data", Path(folder) / "counts"
+        counting.mkdir()
+        argv = [sys.executable, "-m", "flows.cli", "sync", server.feed_url, "--json", *ON_SAMPLE]
+        process = subprocess.Popen(argv, env=environment(data, counting), stdout=subprocess.PIPE, text=True)
+        looks = watched(process, data, counting)
+        if process.returncode:
+            raise SystemExit(f"the sync failed: {(process.stdout.read() if process.stdout else '')[-1000:]}")
+    early, late = within(looks, 0.1 * videos, 0.2 * videos), within(looks, 0.9 * videos, videos)
+    rows = [
+        [
+            what,
+            *(
+                f"{each[what] / (1 << 20):.0f} MB" if what == "memory" else f"{each[what]:.1f}"
+                for each in (early, late)
+            ),
+        ]
+        for what in early
+    ]
+    ratios = {what: late[what] / early[what] for what in early}
+    figures = {
+        "channel.synced_videos": float(videos),
+        "channel.videos_a_minute": late["videos a minute"],
+        "channel.statements_a_video": late["statements a video"],
+        "channel.pace_last_over_first": ratios["videos a minute"],
+        "channel.statements_last_over_first": ratios["statements a video"],
+        "channel.memory_last_over_first": ratios["memory"],
+    }
+    goal = {
+        "channel.pace_last_over_first": ">= 0.9",
+        "channel.statements_last_over_first": "<= 1.1",
+        "channel.memory_last_over_first": "<= 1.2",
+    }
+    print_report("channel", [f"a sync of {videos:,}", "second tenth", "last tenth"], rows, figures, goal)
+
+
 def main() -> None:
     with (
         tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
@@ -121,4 +225,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    if "sync" in sys.argv:
+        sync(VIDEOS)
+    else:
+        main()

@@ -26,8 +26,7 @@ from channelscribe.sample import world
 from channelscribe.sample.feed import FeedItem, sample_items
 from channelscribe.sample.server import SampleServer
 
-FEW = int(sys.argv[1]) if len(sys.argv) > 1 else 3
-MANY = int(sys.argv[2]) if len(sys.argv) > 2 else 11
+FEW, MANY = 3, 11
 SECONDS = 8
 PLUGIN = Path(__file__).parent / "counting"
 ON_SAMPLE = ["--model", "sample", "--set", "text.models={en: sample}", "--set", "sources.allow_private_addresses=true"]
@@ -73,13 +72,13 @@ def environment(data: Path, counting: Path) -> dict[str, str]:
     }
 
 
-def main() -> None:
-    items, extra = short_videos(FEW + MANY)
+def main(first: int = FEW, more: int = MANY) -> None:
+    items, extra = short_videos(first + more)
     with tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True) as folder:
         counting = Path(folder) / "counts"
         counting.mkdir()
         env = environment(Path(folder) / "data", counting)
-        with SampleServer(items=items[:FEW], extra=extra) as server:
+        with SampleServer(items=items[:first], extra=extra) as server:
             sync = [sys.executable, "-m", "flows.cli", "sync", server.feed_url, "--json", *ON_SAMPLE]
 
             def measured() -> tuple[Spent, dict[str, int]]:
@@ -89,12 +88,12 @@ def main() -> None:
                 return spent, counts(counting)
 
             measured()  # makes the databases
-            server.items = items[: FEW + MANY // 3]
+            server.items = items[: first + more // 3]
             few = measured()
             server.items = items
             many = measured()
             nothing = measured()
-    report(few, many, nothing, MANY // 3, MANY - MANY // 3)
+    report(few, many, nothing, more // 3, more - more // 3)
 
 
 def report(
@@ -126,4 +125,4 @@ def report(
 
 
 if __name__ == "__main__":
-    main()
+    main(*map(int, sys.argv[1:]))
