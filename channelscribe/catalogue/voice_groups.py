@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 __all__ = ["THRESHOLDS", "Speaker", "closure", "group", "threshold_of"]
 
-THRESHOLDS: Mapping[str, float] = {"ge2e": 0.76, "diarize": 0.70}
+THRESHOLDS: Mapping[str, float] = {"ge2e": 0.76, "diarize": 0.88}
 """Mean cosine from which two groups are one voice, by the embedder's name; `diarize` is the sample's."""
 _USUAL = 0.5
 """Of networks trained with a margin, as pyannote's: one person's recordings are above, two people's far below."""
