@@ -1,7 +1,7 @@
-"""With several workers (`pytest -n 2`), tests that share a stack go to one of them: as few stacks a run as workers.
+"""With several workers (`pytest -n 3`), tests that share what is dear go to one of them.
 
-There are two: the one whose library the demo fills, and one for tests that need none. Both begin first, since they take
-longest; the rest is done meanwhile, and after. pytest-xdist's own groups (`--dist loadgroup`, 3.8.0) do nothing with
+Dear are the stack whose library the demo fills, the stack of tests that need none, and PyTorch with WhisperX, which a
+process loads for ten seconds. These three begin first, since they take longest; the rest is done meanwhile, and after. pytest-xdist's own groups (`--dist loadgroup`, 3.8.0) do nothing with
 pytest 9.2: they rename tests by an attribute that is no longer read.
 """
 
@@ -18,12 +18,14 @@ ROOT = Path(__file__).parent.parent
 NEEDS_A_STACK = re.compile(r"\bmark\.stack\b")
 USES_THE_LIBRARY = re.compile(r"\b(library: Database|demo: Ended)\b")
 USES_A_SHARED_STACK = re.compile(r"\b(stack: LocalStack|cli: Cli)\b")
-ORDER = ("library", "stack")
+ORDER = ("library", "stack", "speech")
 
 
 @cache
 def scope_of(file: str) -> str:
-    """`library` or `stack` for a file with tests on a shared stack, else the file itself."""
+    """`library` or `stack` for a file with tests on a shared stack, `speech` for one of the engines, else the file."""
+    if file.startswith("tests/speech/"):
+        return "speech"
     text = (ROOT / file).read_text(encoding="utf-8")
     if NEEDS_A_STACK.search(text) is None:
         return file

@@ -93,6 +93,7 @@ def test_search_library(tmp_path: Path, catalogue: Database, one_database: str) 
     assert run(tmp_path, "search_library.py", "xyzzy", CHANNELSCRIBE_DATABASE__URL=one_database).returncode == 1
 
 
+@pytest.mark.long
 @pytest.mark.speech
 def test_transcribe_files(tmp_path: Path) -> None:
     shortest = min((each for each in world.episodes() if each.script.text), key=lambda each: each.duration)

@@ -13,7 +13,7 @@ from channelscribe.local_stack import LocalStack
 from channelscribe.local_stack.services import prefect_environment
 from tests.conftest import clean_environment
 
-pytestmark = pytest.mark.stack
+pytestmark = [pytest.mark.long, pytest.mark.stack]
 
 SCRIPT = """
 import json, sys

@@ -14,7 +14,7 @@ from channelscribe.catalogue import entities, stats, transcripts, videos
 from channelscribe.catalogue.connection import Database
 from tests.conftest import clean_environment
 
-pytestmark = [pytest.mark.stack, pytest.mark.speech, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.long, pytest.mark.stack, pytest.mark.speech, pytest.mark.timeout(600)]
 
 SCRIPT = """
 import argparse, json, sys

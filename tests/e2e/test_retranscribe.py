@@ -15,6 +15,7 @@ pytestmark = [pytest.mark.stack, pytest.mark.speech]
 WITH_ONE_BEAM = ["--model", "sample", "--set", "text.models={en: sample}", "--set", "speech.beam_size=1"]
 
 
+@pytest.mark.long
 def test_a_new_version_and_back(cli: Cli, library: Database) -> None:
     estimate = cli("retranscribe", "--dry-run", "--json", "--where", "model=sample", *WITH_ONE_BEAM)
     assert estimate.code == 0, str(estimate)

@@ -51,6 +51,7 @@ def ask(api: str, what: str, query: dict[str, Any]) -> list[dict[str, Any]]:
         return found
 
 
+@pytest.mark.long
 def test_dry_run_limit_and_what_is_left(library: Database, cli: Cli, stack: LocalStack) -> None:
     with SampleServer(items=known_audio("again")) as server:
         dry = cli("sync", server.feed_url, "--json", "--dry-run", *ON_SAMPLE)
@@ -125,6 +126,7 @@ def test_since_leaves_out_what_is_older(library: Database, cli: Cli) -> None:
     assert due == [max(items, key=lambda item: item.published).id]
 
 
+@pytest.mark.long
 def test_one_source_that_cannot_be_listed_does_not_stop_the_other(library: Database, cli: Cli) -> None:
     with SampleServer() as server:
         both = cli("sync", "http://127.0.0.1:9/feed.xml", server.feed_url, "--json", *ON_SAMPLE)

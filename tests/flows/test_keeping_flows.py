@@ -62,6 +62,7 @@ print(json.dumps([told, before, done, late in found["examples"], still, swept["d
 """
 
 
+@pytest.mark.long
 def test_as_flows(stack: LocalStack) -> None:
     environment = clean_environment(stack.places.data)
     environment |= prefect_environment(stack.places, stack.addresses.prefect_api_url or "")

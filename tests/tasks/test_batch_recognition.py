@@ -57,6 +57,7 @@ print(json.dumps([first, again, said, tries]))
 """
 
 
+@pytest.mark.long
 @pytest.mark.stack
 @pytest.mark.speech
 def test_each_has_its_own_checkpoint_and_its_own_failure(

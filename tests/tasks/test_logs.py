@@ -14,7 +14,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from channelscribe.local_stack import LocalStack
 from tests.tasks.test_engine import run
 
-pytestmark = pytest.mark.stack
+pytestmark = [pytest.mark.long, pytest.mark.stack]
 
 WRONG = """
 from prefect.runtime import flow_run

@@ -21,7 +21,7 @@ from channelscribe.settings import AudioOptions
 from tests.audio.conftest import RATE, speech_like
 from tests.conftest import clean_environment
 
-pytestmark = pytest.mark.stack
+pytestmark = [pytest.mark.long, pytest.mark.stack]
 
 HEAD = """
 import json, sys

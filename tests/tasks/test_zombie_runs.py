@@ -25,7 +25,7 @@ from channelscribe.local_stack.services import prefect_environment
 from tasks.zombie_runs import HEARTBEAT, LOST_AFTER, NOT_STARTED_AFTER, close_lost, going_on, has_heartbeat
 from tests.conftest import Ended, clean_environment, command
 
-pytestmark = pytest.mark.stack
+pytestmark = [pytest.mark.long, pytest.mark.stack]
 
 FLOW = "lost-runs-of-the-tests"
 LIVES = f"""

@@ -91,7 +91,7 @@ def test_another_version_of_a_model_is_another_reader(tmp_path: Path) -> None:
     assert missing["en en_core_web_of_nowhere"] is None and missing["spacy"] == spacy.__version__
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_pytorch_is_loaded_for_pipelines_of_transformers_alone(tmp_path: Path) -> None:
     """In processes of their own: here other tests have loaded both."""
     script = """
