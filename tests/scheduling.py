@@ -1,8 +1,9 @@
 """With several workers (`pytest -n 3`), tests that share what is dear go to one of them.
 
 Dear are the stack whose library the demo fills, the stack of tests that need none, and PyTorch with WhisperX, which a
-process loads for ten seconds. These three begin first, since they take longest; the rest is done meanwhile, and after. pytest-xdist's own groups (`--dist loadgroup`, 3.8.0) do nothing with
-pytest 9.2: they rename tests by an attribute that is no longer read.
+process loads for ten seconds. These three begin first, since they take longest; the rest is done meanwhile, and after.
+pytest-xdist's own groups (`--dist loadgroup`, 3.8.0) do nothing with pytest 9.2: they rename tests by an attribute that
+is no longer read.
 """
 
 from __future__ import annotations
