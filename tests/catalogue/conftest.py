@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import make_url
 
 from channelscribe.catalogue import schema
-from channelscribe.catalogue.connection import Database
+from channelscribe.catalogue.connection import Database, driver_connection
 from channelscribe.local_stack.postgres import EmbeddedServer, temporary_server
 
 NewDatabase = Callable[[], str]
@@ -56,14 +56,19 @@ def one_database(new_database: NewDatabase) -> str:
     return new_database()
 
 
-@pytest.fixture
-def catalogue(one_database: str) -> Iterator[Database]:
-    """An empty catalogue."""
-    with psycopg.connect(one_database) as connection:
-        empty(connection)
+@pytest.fixture(scope="session")
+def opened(one_database: str) -> Iterator[Database]:
     opened = Database(one_database)
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def catalogue(opened: Database) -> Database:
+    """An empty catalogue."""
+    with opened.session() as session:
+        empty(driver_connection(session))
+    return opened
 
 
 def empty(connection: psycopg.Connection[Any]) -> None:
