@@ -24,7 +24,7 @@ from hypothesis import settings as hypothesis_settings
 from channelscribe.local_stack import LocalStack
 from channelscribe.settings import Settings
 
-pytest_plugins = ["tests.scheduling"]
+pytest_plugins = ["tests.scheduling", "tests.databases"]
 
 COMMAND_SECONDS = 540
 STANDIN_PLUGIN = Path(__file__).parent / "standin" / "plugin"

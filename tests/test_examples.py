@@ -19,11 +19,8 @@ from channelscribe.sample import world
 from channelscribe.settings.registry import SettingsRegistry
 from deployments.channels import channels
 from flows.cli import parser
-from tests.catalogue.conftest import catalogue, empty_database, new_database, one_database, server
 from tests.conftest import clean_environment
 from tests.web.conftest import publish, said
-
-__all__ = ["catalogue", "empty_database", "new_database", "one_database", "server"]
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 TRIED = {"channels.yaml", "channelscribe.yaml", "passages.py", "search_library.py", "transcribe_files.py"}

@@ -6,8 +6,8 @@ import psycopg
 
 from channelscribe.catalogue import listings, schema, videos
 from channelscribe.catalogue.connection import Database
-from tests.catalogue.conftest import NewDatabase
 from tests.catalogue.records import Listed, Video
+from tests.databases import NewDatabase
 
 WHOLE = "http://me:s3cret@example.org/feed.xml?auth=t0ken"
 PUBLIC = listings.public_url(WHOLE, distinct=True)

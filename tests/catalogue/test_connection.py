@@ -15,8 +15,8 @@ from channelscribe.catalogue.connection import Database, Reader, execute, parse_
 from channelscribe.catalogue.search_query import Question
 from channelscribe.errors import CatalogueError, CatalogueUnreachable, InvalidSetting, SchemaMismatch
 from channelscribe.local_stack.postgres import EmbeddedServer
-from tests.catalogue.conftest import NewDatabase
 from tests.catalogue.records import Listed, Video, published, spoken
+from tests.databases import NewDatabase
 
 PASSWORD = "canary-3f2a"
 

@@ -26,10 +26,10 @@ from channelscribe.catalogue.search_query import Question
 from channelscribe.catalogue.words import did_you_mean
 from channelscribe.errors import TextError, UnknownVideo, UsageError
 from channelscribe.transcript import Segment, Transcript, Word
-from tests.catalogue.conftest import NewDatabase
 from tests.catalogue.records import OWNER, Video, published, spoken
 from tests.catalogue.records import Listed as Listing
 from tests.catalogue.test_schema import FULL
+from tests.databases import NewDatabase
 
 # ruff: noqa: S608 - names of tables that stand here
 BY = "Ada"

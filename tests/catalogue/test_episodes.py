@@ -14,8 +14,8 @@ from channelscribe.catalogue.schema import migrate
 from channelscribe.catalogue.tables import VideoRow
 from channelscribe.sources.identifiers import FEED, episode_id, feed_key, file_of, former_id, guid_of
 from channelscribe.sources.spool import ListedVideo, Listing
-from tests.catalogue.conftest import NewDatabase
 from tests.catalogue.records import Listed, Video, published, spoken
+from tests.databases import NewDatabase
 
 A, B = "https://a.example/feed", "https://b.example/feed"
 

@@ -10,7 +10,7 @@ from channelscribe.catalogue.connection import Database
 from channelscribe.catalogue.schema import check_writable, look_at, migrate
 from channelscribe.catalogue.stats import due_length
 from channelscribe.errors import CatalogueNotWritable, CatalogueUnreachable, SchemaMismatch, stops_run
-from tests.catalogue.conftest import NewDatabase
+from tests.databases import NewDatabase
 
 
 def url_for(url: str, user: str) -> str:

@@ -17,8 +17,8 @@ from channelscribe.catalogue.tables import State
 from channelscribe.catalogue.transcripts import segment_of
 from channelscribe.errors import UnknownVideo
 from channelscribe.transcript import Segment, Transcript, Turn, Word
-from tests.catalogue.conftest import NewDatabase
 from tests.catalogue.records import OWNER, spoken, with_videos
+from tests.databases import NewDatabase
 
 READING: dict[str, Any] = {
     "sentences": [

@@ -20,7 +20,7 @@ from channelscribe.catalogue.schema import VERSION_TABLE
 from channelscribe.catalogue.search_query import Question
 from channelscribe.errors import CatalogueError, SchemaMismatch, stops_run
 from channelscribe.transcript import Segment, Turn, Word
-from tests.catalogue.conftest import NewDatabase
+from tests.databases import NewDatabase
 
 
 def test_migrating_twice_changes_nothing(empty_database: NewDatabase) -> None:

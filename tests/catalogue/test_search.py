@@ -15,8 +15,8 @@ from channelscribe.catalogue.search import Hit, url_at
 from channelscribe.catalogue.search_query import LANGUAGES, Question, configuration, searched_words
 from channelscribe.errors import UsageError
 from channelscribe.text.names import entity_key
-from tests.catalogue.conftest import NewDatabase
 from tests.catalogue.records import OWNER, Listed, Video, published, spoken
+from tests.databases import NewDatabase
 
 
 @pytest.fixture(scope="module")

@@ -15,8 +15,8 @@ from channelscribe.catalogue.search_query import Question
 from channelscribe.errors import UsageError
 from channelscribe.export import VideoMeta, render
 from channelscribe.transcript import Segment, Transcript, Turn, Word
-from tests.catalogue.conftest import NewDatabase
 from tests.catalogue.records import OWNER, Listed, Video, published
+from tests.databases import NewDatabase
 
 ADA, BOB, EVE = "ada", "bob", "eve"
 PEOPLE = {name: np.eye(8)[n] for n, name in enumerate((ADA, BOB, EVE))}

@@ -10,8 +10,8 @@ from channelscribe.catalogue import references, search, videos
 from channelscribe.catalogue.connection import Database, execute
 from channelscribe.catalogue.search_query import Question
 from channelscribe.catalogue.words import did_you_mean
-from tests.catalogue.conftest import NewDatabase
 from tests.catalogue.records import Video, published, spoken
+from tests.databases import NewDatabase
 
 
 @pytest.fixture(scope="module")

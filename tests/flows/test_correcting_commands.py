@@ -11,11 +11,11 @@ from channelscribe.catalogue import transcripts
 from channelscribe.catalogue.connection import Database
 from channelscribe.export.readable import LEFT_OUT
 from channelscribe.transcript import Transcript
-from tests.catalogue.conftest import NewDatabase, catalogue, empty_database, new_database, one_database, server
 from tests.catalogue.records import Video, published, spoken
+from tests.databases import NewDatabase
 from tests.flows.test_reading_commands import Answer, answer
 
-__all__ = ["NewDatabase", "answer", "catalogue", "empty_database", "new_database", "one_database", "server"]
+__all__ = ["NewDatabase", "answer"]
 
 TALK = ("Today we open Confu I, and", "the nodes of confu i are many.", "Nobody knows why. Pip does.")
 

@@ -17,11 +17,9 @@ from channelscribe.catalogue.connection import Database
 from channelscribe.local_stack.postgres import EmbeddedServer
 from channelscribe.sources.subscriptions import read_opml
 from flows.cli import main
-from tests.catalogue.conftest import NewDatabase, catalogue, empty_database, new_database, one_database, server
 from tests.catalogue.records import Listed, Video, published, spoken
 from tests.conftest import clean_environment
-
-__all__ = ["catalogue", "empty_database", "new_database", "one_database", "server"]
+from tests.databases import NewDatabase
 
 Answer = Callable[..., tuple[int, str, str]]
 

@@ -13,11 +13,11 @@ from channelscribe.catalogue.connection import Database, execute
 from channelscribe.local_stack.places import places_of
 from channelscribe.sample import world
 from channelscribe.store import MediaStore
-from tests.catalogue.conftest import NewDatabase, catalogue, empty_database, new_database, one_database, server
 from tests.catalogue.test_voices import THREE, _heard, _publish
+from tests.databases import NewDatabase
 from tests.flows.test_reading_commands import Answer, answer
 
-__all__ = ["NewDatabase", "answer", "catalogue", "empty_database", "new_database", "one_database", "server"]
+__all__ = ["NewDatabase", "answer"]
 
 
 @pytest.fixture

@@ -13,18 +13,9 @@ from channelscribe.errors import InvalidSetting
 from channelscribe.settings.options import NotifyOptions, Settings
 from deployments.watches import declared_watches, deploy_watches
 from tests.catalogue.records import Video, published, spoken
-from tests.flows.test_reading_commands import (
-    Answer,
-    answer,
-    catalogue,
-    empty_database,
-    library,
-    new_database,
-    one_database,
-    server,
-)
+from tests.flows.test_reading_commands import Answer, answer, library
 
-__all__ = ["answer", "catalogue", "empty_database", "library", "new_database", "one_database", "server"]
+__all__ = ["answer", "library"]
 
 QUERY = "lighthouse AND (keeper OR everywhere)"
 

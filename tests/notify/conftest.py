@@ -9,10 +9,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from tests.catalogue.conftest import catalogue, new_database, one_database, server
-
-__all__ = ["catalogue", "new_database", "one_database", "server"]
-
 
 @dataclass
 class Sink:

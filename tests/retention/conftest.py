@@ -9,10 +9,6 @@ import pytest
 from channelscribe.catalogue.connection import Database
 from channelscribe.retention import Library
 from channelscribe.store import MediaStore
-from tests.catalogue.conftest import catalogue, empty_database, new_database, one_database, server
-from tests.store.conftest import bucket, s3
-
-__all__ = ["bucket", "catalogue", "empty_database", "new_database", "one_database", "s3", "server"]
 
 
 @pytest.fixture

@@ -18,8 +18,8 @@ from channelscribe.retention import Library
 from channelscribe.retention.backup import back_up, bring_up_to_date, restore
 from channelscribe.retention.takedown import take_down
 from channelscribe.store import MediaStore
-from tests.catalogue.conftest import NewDatabase
 from tests.catalogue.records import OWNER
+from tests.databases import NewDatabase
 from tests.retention.filling import TEXT, everything, prepared, published, rows
 
 TABLES = (

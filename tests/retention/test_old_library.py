@@ -16,7 +16,7 @@ from channelscribe.retention.backup import restore
 from channelscribe.settings import SourceOptions
 from channelscribe.sources.listing import list_source
 from channelscribe.store import MediaStore
-from tests.catalogue.conftest import NewDatabase
+from tests.databases import NewDatabase
 from tests.fixtures.old_library import served, unpacked
 from tests.retention.filling import content
 

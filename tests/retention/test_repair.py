@@ -16,7 +16,7 @@ from channelscribe.retention.sweep import missing, sweep
 from channelscribe.settings import RetentionOptions
 from channelscribe.store import MediaStore, layout
 from channelscribe.transcript import Transcript
-from tests.catalogue.conftest import NewDatabase
+from tests.databases import NewDatabase
 from tests.fixtures.old_library import unpacked
 from tests.retention.filling import content, everything, of_publisher
 

@@ -27,14 +27,10 @@ from channelscribe.transcript import Segment, Transcript, Turn, Word
 from channelscribe.web import access
 from channelscribe.web.access import Logins
 from channelscribe.web.app import Room, create_app
-from tests.catalogue.conftest import catalogue, empty_database, new_database, one_database, server
 from tests.catalogue.records import OWNER, SITE, Listed, Video
-from tests.store.conftest import bucket, new_bucket, s3
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
-
-__all__ = ["bucket", "catalogue", "empty_database", "new_bucket", "new_database", "one_database", "s3", "server"]
 
 VIDEO = "jNQXAC9IVRw"
 HOST = "127.0.0.1"

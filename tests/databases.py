@@ -1,23 +1,31 @@
-"""One embedded PostgreSQL for all tests here; each test finds an empty catalogue."""
+"""One embedded PostgreSQL and one S3 server (moto's, over HTTP) a process, whatever tests it runs; each test finds an
+empty catalogue and a new bucket.
+"""
 
 from __future__ import annotations
 
 import itertools
 import shutil
 import tempfile
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import boto3  # type: ignore[import-untyped]
 import psycopg
 import pytest
+from moto.server import ThreadedMotoServer
+from pydantic import SecretStr
 from sqlalchemy import make_url
 
 from channelscribe.catalogue import schema
 from channelscribe.catalogue.connection import Database, driver_connection
 from channelscribe.local_stack.postgres import EmbeddedServer, temporary_server
+from channelscribe.settings.options import StoreOptions
 
 NewDatabase = Callable[[], str]
+NewBucket = Callable[[], str]
 
 
 @pytest.fixture(scope="session")
@@ -69,6 +77,46 @@ def catalogue(opened: Database) -> Database:
     with opened.session() as session:
         empty(driver_connection(session))
     return opened
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[StoreOptions]:
+    """Options of a running S3 server."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield StoreOptions(
+        endpoint_url=f"http://{host}:{port}",
+        access_key=SecretStr("key"),
+        secret_key=SecretStr("canary-secret"),
+        region="us-east-1",
+    )
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def new_bucket(s3: StoreOptions) -> NewBucket:
+    """Makes a bucket; returns its name."""
+    client = boto3.client(
+        "s3",
+        endpoint_url=s3.endpoint_url,
+        aws_access_key_id="key",
+        aws_secret_access_key="canary-secret",
+        region_name="us-east-1",
+    )
+
+    def make() -> str:
+        name = f"bucket-{uuid.uuid4().hex}"
+        client.create_bucket(Bucket=name)
+        return name
+
+    return make
+
+
+@pytest.fixture
+def bucket(new_bucket: NewBucket) -> str:
+    """The name of a new bucket."""
+    return new_bucket()
 
 
 def empty(connection: psycopg.Connection[Any]) -> None:
