@@ -25,6 +25,7 @@ WITHIN = {
     **dict.fromkeys(("search", "show", "entities", "export", "sources", "status"), "library"),
     **dict.fromkeys(("versions", "diff", "rollback"), "versions"),
     **dict.fromkeys(("correct", "corrections"), "corrections"),
+    **dict.fromkeys(("embed", "similar"), "meaning"),
     **dict.fromkeys(("sweep", "takedown", "backup", "restore"), "retention"),
     **dict.fromkeys(("download", "canary"), "fetching"),
     **dict.fromkeys(("deploy", "metrics", "config"), "operating"),
@@ -181,6 +182,11 @@ def parser() -> Parser:
 
     search = command("search", "find what was said, with a link that opens at the second")
     search.add_argument("query", metavar="QUERY", help='words, "a phrase", beginning*, -without, (one OR other)')
+    search.add_argument(
+        "--by",
+        choices=("words", "meaning", "both"),
+        help="words: as they are said; meaning: in other words, too; default: both where there is an index of meaning",
+    )
     search.add_argument("--channel", metavar="NAME", help="only in this source (title, id or URL)")
     search.add_argument("--speaker", metavar="NAME", help="only what this speaker said: a name, or SPEAKER_00")
     search.add_argument("--entity", metavar="NAME", help="only where this person, place or organization is named")
@@ -193,6 +199,16 @@ def parser() -> Parser:
     search.add_argument("--language", metavar="CODE", help="only in this language, such as en")
     search.add_argument("--after", metavar="PLACE", help="the next page: the place that the last search printed")
     search.add_argument("--limit", type=count, default=20, metavar="N", help="at most N hits (default 20)")
+
+    similar = command("similar", "find passages like the one at a second of a video")
+    similar.add_argument("video", metavar="VIDEO", help="the video's id, site:id or URL")
+    similar.add_argument("time", metavar="TIME", help="seconds, or M:SS, H:MM:SS")
+    similar.add_argument("--elsewhere", action="store_true", help="only in other videos")
+    similar.add_argument("--limit", type=count, default=10, metavar="N", help="at most N passages (default 10)")
+
+    embed = command("embed", "put what is published into the index of meaning, with an estimate first")
+    embed.add_argument("--model", metavar="NAME", help="a model's name or folder; searched by it once it has all")
+    embed.add_argument("--dry-run", action="store_true", help="only print the estimate")
 
     watch = command("watch", "be told when something is said: add, list, test, rm")
     actions = watch.add_subparsers(dest="action", metavar="ACTION", required=True, parser_class=Parser)

@@ -33,6 +33,7 @@ DOING = {
     "align": "aligning words",
     "diarize": "telling speakers apart",
     "read": "reading",
+    "embed": "reading",
     "publish": "publishing",
 }
 ENDED = {

@@ -185,6 +185,24 @@ class ProcessRequest(Form):
     )
 
 
+class EmbedRequest(Form):
+    """What is to be put into an index for search by meaning."""
+
+    model: str | None = Field(
+        None,
+        title="Model",
+        description="put all into the index of this one, and search by it then; empty: meaning.model",
+        min_length=1,
+        max_length=2000,
+    )
+    dry_run: bool = Field(True, title="Dry run", description="only say how much there is; switch it off to do it")
+    settings: RunSettings = Field(
+        default_factory=dict,
+        title="Settings",
+        description='settings for this run only, such as {"meaning.model": "sample"}',
+    )
+
+
 class SweepRequest(Form):
     """What a sweep may do. By the settings under `retention`."""
 
@@ -314,6 +332,21 @@ class ProcessSummary(BaseModel):
     @property
     def headline(self) -> str:
         return f"{self.found} found: {self.read} read, {len(self.failures)} failed"
+
+
+class EmbedSummary(BaseModel):
+    """How many transcripts were put into the index of a model, or in a dry run would be; no `model`: it has none."""
+
+    found: int
+    embedded: int = 0
+    hours_of_audio: float
+    hours_of_work: float | None
+    model: str | None
+    flow_run: str
+
+    @property
+    def headline(self) -> str:
+        return f"{self.embedded} transcripts put into the index of {self.model}"
 
 
 class SyncSummary(BaseModel):

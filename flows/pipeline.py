@@ -7,6 +7,7 @@
 | prepare | `tasks.prepare`: archive and speech track | resource CPU |
 | recognize, align, diarize | `tasks.speech`: three checkpoints | resource GPU, here or in the pool `gpu` |
 | read | `tasks.read`: sentences, tokens, entities | resource CPU |
+| embed | `tasks.embed`: passages and their vectors, where `meaning.model` names a model | resource CPU |
 | publish | `tasks.publish`: files, then rows and the *current* pointer | resource CPU |
 
 Each step is a Prefect task with a cache key and retries of its own; what it makes is in the store before it returns.
@@ -18,6 +19,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 from prefect.futures import PrefectFuture
 
@@ -27,12 +29,13 @@ from tasks.batch_recognition import short_ones
 from tasks.batching import Chain, Failed, Work, ready_batches, settle, stops_source
 from tasks.dask_runner import expect_speech, submit
 from tasks.download import download
+from tasks.embed import embed
 from tasks.leases import kept_leases
 from tasks.prepare import prepare
 from tasks.publish import publish, record_failure
 from tasks.queue import VideoQueue
 from tasks.read import read
-from tasks.records import Options, PreparedAudio, VideoWork
+from tasks.records import EmbeddedTranscript, Options, PreparedAudio, VideoWork
 from tasks.speech import align, diarize, recognize, recognize_together
 from tasks.speech_pool import SpeechPool
 
@@ -110,8 +113,12 @@ def steps(
     alignment = submit("GPU", align, video, audio, recognition, options, fresh=video.fresh)
     turns = submit("GPU", diarize, video, audio, options, fresh=video.fresh)
     reading = submit("CPU", read, video, recognition, alignment, turns, options, fresh=video.fresh)
-    published = submit("CPU", publish, video, audio, reading, options, fresh=video.fresh)
-    return [recognition, alignment, turns, reading, published]
+    chain: list[PrefectFuture[Any]] = [recognition, alignment, turns, reading]
+    made: PrefectFuture[EmbeddedTranscript] | None = None
+    if options["meaning"]["model"]:
+        made = submit("CPU", embed, video, reading, options, fresh=video.fresh)
+        chain.append(made)
+    return [*chain, submit("CPU", publish, video, audio, reading, options, made, fresh=video.fresh)]
 
 
 def note(failed: Sequence[Failed], ended: Ended, queue: VideoQueue) -> None:

@@ -42,7 +42,7 @@ FIRST_SECONDS = 10.0
 """Work that is done by then has no bar."""
 BETWEEN_SECONDS = 5.0
 
-STAGES = ("download", "prepare", "recognize", "align", "diarize", "read", "publish")
+STAGES = ("download", "prepare", "recognize", "align", "diarize", "read", "embed", "publish")
 
 Share = Callable[[], float | None]
 

@@ -14,9 +14,10 @@ from channelscribe.transcript import Transcript
 from tasks import telling
 from tasks.artifacts import show_transcript
 from tasks.caching import RETRIES
+from tasks.embed import passages_of
 from tasks.leases import step, stop_run
 from tasks.prepare import record_audio
-from tasks.records import Options, PreparedAudio, ReadTranscript, VideoWork
+from tasks.records import EmbeddedTranscript, Options, PreparedAudio, ReadTranscript, VideoWork
 from tasks.resources import catalogue, own_settings, settings_of, store
 
 
@@ -26,7 +27,13 @@ from tasks.resources import catalogue, own_settings, settings_of, store
     persist_result=False,
     **RETRIES,
 )
-def publish(video: VideoWork, audio: PreparedAudio, read: ReadTranscript, options: Options) -> int:
+def publish(
+    video: VideoWork,
+    audio: PreparedAudio,
+    read: ReadTranscript,
+    options: Options,
+    made: EmbeddedTranscript | None = None,
+) -> int:
     """Files first: a transcript is current only when all of it can be read. Idempotent, hence not cached.
 
     Returns the version that is current now.
@@ -59,6 +66,7 @@ def publish(video: VideoWork, audio: PreparedAudio, read: ReadTranscript, option
             reading_key=read.reading_key,
             checkpoint_keys=[*read.checkpoint_keys, read.transcript_key, *voices],
             heard=heard,
+            embedded=passages_of(made),
         )
     show_transcript(video, transcript, meta, version)
     telling.published(video, version, transcript)

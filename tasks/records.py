@@ -109,3 +109,9 @@ class ReadTranscript(Record):
     transcript_key: str
     reading_key: str
     checkpoint_keys: list[str] = []
+
+
+class EmbeddedTranscript(Record):
+    """The passages of a transcript and their vectors in the store; None where there are none."""
+
+    embed_key: str | None = None

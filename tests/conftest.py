@@ -31,6 +31,7 @@ STANDIN_PLUGIN = Path(__file__).parent / "standin" / "plugin"
 ON_SAMPLE = [
     *("--model", "sample"),
     *("--set", "text.models={en: sample}"),
+    *("--set", "meaning.model=sample"),
     *("--set", "sources.allow_private_addresses=true"),
 ]
 """Options of `sync` for sources on loopback that speak with the sample's voices."""

@@ -23,7 +23,7 @@ from psycopg import sql
 from sqlalchemy import func
 from sqlmodel import Session, col, select
 
-from channelscribe.catalogue import corrections, voices, watches
+from channelscribe.catalogue import corrections, meaning, voices, watches
 from channelscribe.catalogue.connection import clean_json, driver_connection, execute
 from channelscribe.catalogue.leases import clear_lease, held
 from channelscribe.catalogue.references import note_checkpoints
@@ -51,6 +51,7 @@ def publish(
     checkpoint_keys: Sequence[str] = (),
     read_with: str | None = None,
     heard: Mapping[str, Any] | None = None,
+    embedded: meaning.Embedded | None = None,
 ) -> int:
     """Make `transcript` the video's current one and give the lease back; returns its version, from 1.
 
@@ -59,7 +60,8 @@ def publish(
     keeps its rows and version, and becomes current again; another reading of it takes the place of the one before.
     Transcript and reading are as recognized: what people corrected in the video is corrected in the rows here. A
     reading of the corrected text says with which corrections it was made (`read_with`, the row's `corrected`). `heard`
-    are its speakers' voices (`channelscribe.speech.voices.hear`), which are put together with the source's others.
+    are its speakers' voices (`channelscribe.speech.voices.hear`), which are put together with the source's others,
+    `embedded` the passages of the same text, for search by meaning.
     Raises LeaseLost, and TextError where a reading was made with other corrections than there are now.
     """
     video = held(session, video_pk, owner)
@@ -91,6 +93,8 @@ def publish(
     if heard is not None:
         voices.keep_vectors(session, row.id, heard)
     voices.regroup_of(session, video_pk)
+    if embedded is not None:
+        meaning.put(session, video_pk, row.id, embedded, identity, read_with)
     if new:
         watches.check(session, video_pk, row.id, transcript_id, row.version, row.language)
     return row.version

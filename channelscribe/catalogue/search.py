@@ -43,6 +43,7 @@ class Hit:
     """One segment that matches. Times in seconds; `highlighted` is `text` with **matched** words marked.
 
     `place` is for the next page, which begins after this hit. `rank` is 0 where hits are in order of their videos.
+    A hit by meaning is a passage; its times are those of `answer`, the sentence in it that is most like the query.
     """
 
     video: str
@@ -58,10 +59,12 @@ class Hit:
     url: str
     rank: float
     place: str
+    by: str = "words"
+    answer: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """As `--json` and the read API tell of it."""
-        names = ("video", "title", "start", "end", "speaker", "text", "url")
+        names = ("video", "title", "start", "end", "speaker", "text", "url", "by", "answer")
         return {name: getattr(self, name) for name in names}
 
 

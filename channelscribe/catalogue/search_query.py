@@ -185,6 +185,8 @@ class Question:
     language: str | None = None
     ignore_accents: bool = True
     """Whether words typed without accents find those with them."""
+    by: str = "words"
+    """Or "meaning", "both", or "any", which is both where there is an index: for `channelscribe.catalogue.meaning`."""
 
     @property
     def fingerprint(self) -> str:
@@ -198,6 +200,7 @@ class Question:
             self.until,
             self.language,
             self.ignore_accents,
+            *([] if self.by == "words" else [self.by]),
         )
         return content_key(*map(clean_text, map(str, asked)))[:8]
 

@@ -41,6 +41,8 @@ __all__ = [
     "CheckpointRow",
     "CorrectionRow",
     "EntityRow",
+    "MeaningIndexRow",
+    "MeaningTranscriptRow",
     "SegmentRow",
     "SentenceRow",
     "SourceRow",
@@ -558,6 +560,40 @@ class VoicePinRow(SQLModel, table=True):
     )
     made_by: str = _text()
     made_at: datetime = _instant(sa_column_kwargs={"server_default": _NOW})
+
+
+class MeaningIndexRow(SQLModel, table=True):
+    """The index of a model of meaning; its passages are in the table `passage_<id>`, which is made when it is needed.
+
+    `sha256` is that of all that decides its vectors. The `current` one is searched.
+    """
+
+    __tablename__ = "meaning_index"
+    __table_args__ = (
+        UniqueConstraint("name", "revision", "sha256", "dimensions"),
+        Index("ix_meaning_index_current", "current", unique=True, postgresql_where=text("current")),
+    )
+
+    id: int = _key()
+    name: str = _text()
+    revision: str = _text()
+    sha256: str = _text()
+    dimensions: int
+    current: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
+    created_at: datetime = _instant(sa_column_kwargs={"server_default": _NOW})
+
+
+class MeaningTranscriptRow(SQLModel, table=True):
+    """That an index has a transcript, as it was with this reading and these corrections."""
+
+    __tablename__ = "meaning_transcript"
+    __table_args__ = (Index("ix_meaning_transcript_transcript_pk", "transcript_pk"),)
+
+    index_pk: int = _part_of("meaning_index.id", primary_key=True)
+    transcript_pk: int = _part_of("transcript.id", primary_key=True)
+    reading_id: str | None = _text(nullable=True)
+    corrected: str | None = _text(nullable=True)
+    passages: int
 
 
 class WatchRow(SQLModel, table=True):

@@ -9,6 +9,7 @@ pickle could.
 
 from __future__ import annotations
 
+import base64
 import json
 import threading
 from collections.abc import Mapping, Sequence
@@ -23,6 +24,8 @@ from channelscribe.sample import world
 from channelscribe.settings.options import MeaningModel, MeaningOptions
 from channelscribe.speech import hub, hub_check
 from channelscribe.speech.verify import verify_bundle
+from channelscribe.text.passages import passages
+from channelscribe.transcript import Transcript
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,7 +34,16 @@ if TYPE_CHECKING:
 
     Vectors = NDArray[np.float32]
 
-__all__ = ["BUILT_IN", "SAMPLE", "Embedder", "ResolvedEmbedder", "known_embedders", "load_embedder", "resolve_embedder"]
+__all__ = [
+    "BUILT_IN",
+    "SAMPLE",
+    "Embedder",
+    "ResolvedEmbedder",
+    "embedded",
+    "known_embedders",
+    "load_embedder",
+    "resolve_embedder",
+]
 
 SAMPLE = "sample"
 TOKENIZER = "tokenizer.json"
@@ -197,6 +209,21 @@ def load_embedder(options: MeaningOptions, name: str | None = None, *, fetch: bo
             kind = _Network if model.files[0].endswith(".onnx") else _Table
             _loaded[key] = kind(model)
         return _loaded[key]
+
+
+def embedded(embedder: Embedder, transcript: Transcript, sentences: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """A transcript's passages with their vectors, JSON-able: {"model", "passages": [[start, end, first segment, last
+    segment], …], "vectors": half-precision rows in base64}. `sentences` are those of its reading.
+    """
+    import numpy as np
+
+    found = passages(transcript, sentences)
+    vectors = embedder.passages([each.text for each in found]).astype("<f2")
+    return {
+        "model": embedder.model.identity,
+        "passages": [[each.start, each.end, each.first, each.last] for each in found],
+        "vectors": base64.b64encode(np.ascontiguousarray(vectors).tobytes()).decode(),
+    }
 
 
 class _Both:

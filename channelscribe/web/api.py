@@ -11,14 +11,14 @@ import threading
 import time
 from dataclasses import asdict
 from datetime import date
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import orjson
 from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import RedirectResponse, Response, StreamingResponse
 
 from channelscribe.catalogue import entities as names
-from channelscribe.catalogue import listings, transcripts
+from channelscribe.catalogue import listings, meaning, transcripts
 from channelscribe.catalogue import search as find
 from channelscribe.catalogue.connection import clean_text
 from channelscribe.catalogue.search_query import LONGEST_QUERY, Question
@@ -236,12 +236,16 @@ def api(room: Room) -> APIRouter:
         language: Code = None,
         limit: Limit = 20,
         after: After = None,
+        by: Annotated[
+            Literal["words", "meaning", "both"] | None,
+            Query(description="default: both where there is an index of meaning", examples=["words"]),
+        ] = None,
         facets: Annotated[bool, Query(description="count what else there is to choose", examples=[True])] = False,
     ) -> Response:
         """Segments in which it was said, the best first."""
         named = (channel or None, speaker or None, entity or None)
         accents = room.settings.search.ignore_accents
-        question = Question(q, *named, since, until, language or None, ignore_accents=accents)
+        question = Question(q, *named, since, until, language or None, ignore_accents=accents, by=by or "any")
         return json_answer(request, search_page(room, question, limit, after, facets))
 
     @router.get("/entities", responses=_shape(models.Names), tags=["search"])
@@ -300,7 +304,7 @@ def api(room: Room) -> APIRouter:
 def search_page(room: Room, question: Question, limit: int, after: str | None, facets: bool) -> dict[str, Any]:
     """One page of hits, with what the counts say where they are asked for."""
     with room.database.connection() as connection:
-        hits = find.search(connection, question, limit, after)
+        hits, _ = meaning.find(connection, question, room.settings.meaning, limit, after)
         places = records.places_of(connection, [(hit.site, hit.video) for hit in hits])
         counted = find.facets(connection, question) if facets else None
     told = [

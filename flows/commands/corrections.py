@@ -53,7 +53,7 @@ def _what(options: argparse.Namespace) -> Callable[[Database], list[records.Chan
         if len(words) != 1 or "-" not in words[0] or options.everywhere:
             raise _usage("--speaker takes a VIDEO and a span FROM-TO, such as 1:05-1:20.")
         start, _, end = words[0].partition("-")
-        span = _seconds(start), _seconds(end)
+        span = seconds_of(start), seconds_of(end)
         if span[0] >= span[1]:
             raise _usage(f"{words[0]} ends before it begins.")
         return lambda catalogue: catalogue.run(records.correct_speaker, video, *span, options.speaker)
@@ -61,7 +61,7 @@ def _what(options: argparse.Namespace) -> Callable[[Database], list[records.Chan
         raise _usage("`correct` takes VIDEO TIME OLD NEW.")
     if options.source and not options.everywhere:
         raise _usage("--source goes with --everywhere.")
-    seconds, (old, new) = _seconds(words[0]), words[1:]
+    seconds, (old, new) = seconds_of(words[0]), words[1:]
     if options.everywhere:
         beside = video if options.source else None
         return lambda catalogue: catalogue.run(records.everywhere, old, new, beside=beside)
@@ -83,7 +83,7 @@ def _imported(catalogue: Database, video: str, file: Path) -> list[records.Chang
     return catalogue.run(records.imported, video, load_transcript(file, language), ignoring=LEFT_OUT)
 
 
-def _seconds(text: str) -> float:
+def seconds_of(text: str) -> float:
     found = _CLOCK.fullmatch(text.strip())
     if found is None:
         raise _usage(f"{text!r} is no time in a video.")

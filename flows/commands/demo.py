@@ -29,7 +29,12 @@ from flows.commands.sync import request_of, syncing
 from flows.output import EXIT_DONE, EXIT_FAILED, EXIT_SOME_FAILED, duration, print_json, say, table, tell
 from flows.session import run_settings
 
-SAMPLE_SETTINGS = ("speech.model=sample", "text.models={en: sample}", "sources.allow_private_addresses=true")
+SAMPLE_SETTINGS = (
+    "speech.model=sample",
+    "text.models={en: sample}",
+    "meaning.model=sample",
+    "sources.allow_private_addresses=true",
+)
 LINES_SHOWN = 6
 A_WHILE_IN = 10.0  # seconds: a hit at the very start would not show that times are known
 

@@ -20,8 +20,9 @@ from urllib.parse import urlsplit
 
 from channelscribe.audio.ffmpeg import ffmpeg_path, try_ffmpeg
 from channelscribe.audio.space import likely_bytes
+from channelscribe.catalogue import meaning
 from channelscribe.catalogue.connection import Database
-from channelscribe.catalogue.schema import look_at, revision_of
+from channelscribe.catalogue.schema import is_ours, look_at, revision_of
 from channelscribe.catalogue.stats import due_length
 from channelscribe.errors import ChannelscribeError, as_ours
 from channelscribe.local_stack import LocalStack, running_addresses
@@ -29,6 +30,7 @@ from channelscribe.local_stack.places import Places, places_of
 from channelscribe.local_stack.services import LOOPBACK
 from channelscribe.preflight import LEAST_BYTES, Step, nearest, steps_here, try_store
 from channelscribe.settings import Settings
+from channelscribe.settings.options import MeaningOptions
 from channelscribe.settings.prefect_profile import prefects_own
 from channelscribe.sources.canary import try_canary
 from channelscribe.sources.cookies import checked_cookies
@@ -47,6 +49,7 @@ from channelscribe.speech.hub_check import check_model, is_at_hand
 from channelscribe.speech.registry import OPEN_DIARIZER, ResolvedModel, resolve_model
 from channelscribe.speech.verify import verify_bundle
 from channelscribe.store import MediaStore
+from channelscribe.text.embedding import resolve_embedder
 from channelscribe.text.models import load_pipeline
 from flows.output import print_json, table
 from flows.session import asking_prefect, run_settings
@@ -272,8 +275,34 @@ def _looked_at(settings: Settings, url: str, kind: str) -> Iterator[Finding]:
         yield Finding("database", "ok", f"{look_at(catalogue)}, {kind}")
         if revision_of(catalogue) is not None:
             yield from _room(settings, *catalogue.read(due_length))
+        if is_ours(catalogue):
+            yield _meaning(settings.meaning, catalogue)
     finally:
         catalogue.close()
+
+
+def _meaning(options: MeaningOptions, catalogue: Database) -> Finding:
+    """Search by meaning, which a library goes on without."""
+    what = "search by meaning"
+    index = catalogue.read(meaning.current_index)
+    if index is None and not options.model:
+        return Finding(what, "ok", "off: meaning.model is empty")
+    if remedy := catalogue.read(meaning.how_to_have_vectors) if index is None else None:
+        if catalogue.read(meaning.may_have_vectors):
+            remedy = ""
+        else:
+            return Finding(what, "note", "off: the database has no vectors", remedy)
+    name = index.name if index else options.model
+    try:
+        resolve_embedder(options, name)
+    except ChannelscribeError as error:
+        return Finding(what, "note", error.message, error.remedy)
+    due = len(catalogue.read(meaning.due, index))
+    if due:
+        return Finding(what, "note", f"{name}, {due} transcripts are not in its index", "`channelscribe embed`")
+    if index and options.model not in (None, index.name):
+        return Finding(what, "note", f"by {name}, not by {options.model}", "`channelscribe embed` changes over to it.")
+    return Finding(what, "ok", f"{name}, all transcripts are in its index")
 
 
 def _room(settings: Settings, videos: int, seconds: float, _longest: float) -> Iterator[Finding]:

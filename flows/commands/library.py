@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from channelscribe.catalogue import entities as names
-from channelscribe.catalogue import listings, stats
-from channelscribe.catalogue import search as find
+from channelscribe.catalogue import listings, meaning, stats
 from channelscribe.catalogue.search_query import Question
 from channelscribe.catalogue.words import did_you_mean
 from channelscribe.errors import UnknownVideo, UsageError
@@ -35,9 +34,13 @@ def search(options: argparse.Namespace) -> int:
             until=options.until,
             language=options.language,
             ignore_accents=settings.search.ignore_accents,
+            by=options.by or "any",
         )
-        hits = catalogue.read(find.search, question, limit=options.limit, after=options.after)
-        meant = None if hits or options.after else catalogue.read(did_you_mean, options.query)
+        hits, why = catalogue.read(meaning.find, question, settings.meaning, options.limit, options.after)
+        said = any(hit.by != "meaning" for hit in hits) or options.by == "meaning"
+        meant = None if said or options.after else catalogue.read(did_you_mean, options.query)
+    if why:
+        tell(f"channelscribe: searched by words only: {why}")
     more = hits[-1].place if len(hits) == options.limit else None
     if options.json:
         print_json({"hits": [hit.to_dict() for hit in hits], "next": more, "did_you_mean": meant})
@@ -49,7 +52,7 @@ def search(options: argparse.Namespace) -> int:
     if more:
         tell(f"For the next page, repeat this with --after {more}")
     if meant:
-        say(f"No hit. Did you mean: {meant}")
+        say(f"{'Nobody says it so' if hits else 'No hit'}. Did you mean: {meant}")
     elif not hits:
         say("No hit. `channelscribe status` shows what is in the library.")
     return 0
