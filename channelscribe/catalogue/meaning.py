@@ -25,6 +25,7 @@ from sqlalchemy.exc import DBAPIError
 from channelscribe.catalogue.connection import driver_connection, execute
 from channelscribe.catalogue.search import AGE, HIGHLIGHT, Hit, Place, search, url_at
 from channelscribe.catalogue.search_query import Conditions, Question, conditions, parse
+from channelscribe.catalogue.voices import shown_names
 from channelscribe.errors import ChannelscribeError, UsageError
 
 if TYPE_CHECKING:
@@ -527,17 +528,23 @@ Said = tuple[str, float, float, str | None]
 
 def _sentences(session: Transaction, rows: Sequence[Any]) -> dict[tuple[int, int], list[Said]]:
     """The sentences of passages as they are shown now, by transcript and passage; segments where there are none."""
+    names = shown_names(session, sorted({row.transcript_pk for row in rows}))
+
+    def said(each: Any) -> Said:
+        named = names.get(each.transcript_pk, {}).get(each.speaker, each.speaker)
+        return each.text.strip(), each.start, each.end, named
+
     found: dict[tuple[int, int], list[Said]] = {(row.transcript_pk, row.index): [] for row in rows}
     given = {"transcripts": [row.transcript_pk for row in rows], "passages": [row.index for row in rows]}
     spans = {"starts": [row.start for row in rows], "ends": [row.end for row in rows]}
     for each in execute(session, SENTENCES, **given, **spans) if rows else ():
-        found[each.transcript_pk, each.passage].append((each.text.strip(), each.start, each.end, each.speaker))
+        found[each.transcript_pk, each.passage].append(said(each))
     bare = [row for row in rows if not found[row.transcript_pk, row.index]]
     given = {"transcripts": [row.transcript_pk for row in bare], "passages": [row.index for row in bare]}
     spans = {"firsts": [row.first for row in bare], "lasts": [row.last for row in bare]}
     for each in execute(session, SEGMENTS, **given, **spans) if bare else ():
         if each.text.strip():
-            found[each.transcript_pk, each.passage].append((each.text.strip(), each.start, each.end, each.speaker))
+            found[each.transcript_pk, each.passage].append(said(each))
     return found
 
 
