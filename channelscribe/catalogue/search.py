@@ -164,9 +164,8 @@ def facets(session: Transaction, question: Question, most: int = 8) -> dict[str,
 
     "hits" and "videos" hold the totals under "". Of what more than RANKED segments match, the first RANKED count.
     """
-    counted: dict[str, dict[str, int]] = {
-        name: {} for name in ("hits", "videos", "channel", "speaker", "year", "language", "entity")
-    }
+    counted: dict[str, dict[str, int]] = {"hits": {"": 0}, "videos": {"": 0}}
+    counted |= {name: {} for name in ("channel", "speaker", "year", "language", "entity")}
     asking = conditions(session, question, parse(question.query))
     if asking is not None:
         speaker, names = ("coalesce(name, speaker)", CALLED) if has_voices(session) else ("speaker", "")
