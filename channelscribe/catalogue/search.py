@@ -26,7 +26,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from channelscribe.catalogue.connection import execute
 from channelscribe.catalogue.search_query import WORD, Conditions, Question, Term, conditions, configuration, parse
-from channelscribe.catalogue.voices import has_voices, shown_names
+from channelscribe.catalogue.voices import has_voices
 from channelscribe.catalogue.words import other_spellings
 from channelscribe.errors import UsageError
 
@@ -100,12 +100,26 @@ def search(session: Transaction, question: Question, limit: int = 20, after: str
 
     Raises UsageError for a place that is none, or of another question.
     """
-    asked = question.fingerprint
-    place = None if after is None else Place.from_text(after, asked)
+    return _hits(session, question, *_asked(session, question), limit, after)
+
+
+def _asked(session: Transaction, question: Question) -> tuple[list[list[Term]], Conditions | None]:
     alternatives = parse(question.query)
     if question.ignore_accents:
         alternatives = other_spellings(session, alternatives)
-    asking = conditions(session, question, alternatives)
+    return alternatives, conditions(session, question, alternatives)
+
+
+def _hits(
+    session: Transaction,
+    question: Question,
+    alternatives: list[list[Term]],
+    asking: Conditions | None,
+    limit: int,
+    after: str | None,
+) -> list[Hit]:
+    asked = question.fingerprint
+    place = None if after is None else Place.from_text(after, asked)
     if asking is None:
         return []
     rows = None if place and place.rank is None else _ranked(session, asking, limit, place)
@@ -122,12 +136,12 @@ def search(session: Transaction, question: Question, limit: int = 20, after: str
 
 def _names(session: Transaction, rows: Sequence[Any]) -> dict[tuple[int, str], str]:
     """What the hits' speakers are called, by video and label."""
-    if not rows:
+    if not rows or not has_voices(session):
         return {}
-    query = "SELECT current_transcript_pk AS pk, id FROM video WHERE id = ANY(:videos)"
-    videos = {row.pk: row.id for row in execute(session, query, videos=sorted({row["id"] for row in rows}))}
-    found = shown_names(session, list(videos))
-    return {(videos[pk], label): name for pk, names in found.items() for label, name in names.items()}
+    query = """SELECT video.id, label, name FROM video JOIN speaker_voice ON transcript_pk = current_transcript_pk
+        JOIN voice ON voice.id = voice_pk WHERE video.id = ANY(:videos) AND name IS NOT NULL"""
+    named = execute(session, query, videos=sorted({row["id"] for row in rows}))
+    return {(row.id, row.label): row.name for row in named}
 
 
 FACETS = f"""
@@ -164,9 +178,12 @@ def facets(session: Transaction, question: Question, most: int = 8) -> dict[str,
 
     "hits" and "videos" hold the totals under "". Of what more than RANKED segments match, the first RANKED count.
     """
+    return _counts(session, _asked(session, question)[1], most)
+
+
+def _counts(session: Transaction, asking: Conditions | None, most: int) -> dict[str, dict[str, int]]:
     counted: dict[str, dict[str, int]] = {"hits": {"": 0}, "videos": {"": 0}}
     counted |= {name: {} for name in ("channel", "speaker", "year", "language", "entity")}
-    asking = conditions(session, question, parse(question.query))
     if asking is not None:
         speaker, names = ("coalesce(name, speaker)", CALLED) if has_voices(session) else ("speaker", "")
         statement = FACETS.format(segments=asking.segments, videos=asking.videos, speaker=speaker, names=names)

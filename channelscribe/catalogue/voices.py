@@ -16,6 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 from channelscribe.catalogue import listings
 from channelscribe.catalogue.connection import clean_text, driver_connection, execute
@@ -305,9 +306,18 @@ def _shared(one: Any, other: Any) -> float:
 # What readers see.
 
 
+_KNOWING: WeakSet[Any] = WeakSet()
+
+
 def has_voices(session: Transaction) -> bool:
-    """Whether the schema knows them: readers do with an older one."""
-    return bool(execute(session, "SELECT to_regclass('speaker_voice') IS NOT NULL").scalar_one())
+    """Whether the schema knows them: readers do with an older one. What is served asks this once."""
+    engine = getattr(session, "engine", None)
+    if engine in _KNOWING:
+        return True
+    known = bool(execute(session, "SELECT to_regclass('speaker_voice') IS NOT NULL").scalar_one())
+    if known and engine is not None:
+        _KNOWING.add(engine)
+    return known
 
 
 def shown_names(session: Transaction, transcripts: Sequence[int]) -> dict[int, dict[str, str]]:

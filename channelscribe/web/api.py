@@ -141,7 +141,7 @@ def api(room: Room) -> APIRouter:
                 return answer(request, b"", "application/json", etag=etag)
 
             def numbers() -> bytes:
-                found = records.timing(records.transcript(connection, made))
+                found = records.timing(records.spoken(connection, made))
                 return as_json({"transcript": made.transcript, "words": found})
 
             body, packed = room.recent.get(f"words {made.pk} {made.tag}", numbers)

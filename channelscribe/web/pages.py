@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import mimetypes
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from functools import cache
@@ -206,7 +207,7 @@ def video_context(
     for place, speaker in enumerate(speakers):
         speaker["hue"] = place % HUES
     hues = {speaker["label"]: speaker["hue"] for speaker in speakers}
-    turns = list(_turns(segments, hues))
+    turns = list(_turns(segments, hues, version))
     said = [each for turn in turns for each in turn["said"]]
     doubts = [each for each in said if each["doubt"]]
     return {
@@ -214,7 +215,7 @@ def video_context(
         "version": version,
         "turns": turns,
         "speakers": speakers,
-        "entities": records.entities_of(connection, version, 60),
+        "entities": [(kind, found) for kind, found in _by_kind(records.entities_of(connection, version, 300)) if found],
         "doubts": doubts,
         "lanes": _lanes(speakers, doubts, found["chapters"], version.duration),
         "formats": FILE_FORMATS,
@@ -222,11 +223,32 @@ def video_context(
     }
 
 
-def _turns(segments: Sequence[Any], hues: dict[str, int]) -> Iterator[dict[str, Any]]:
+KINDS = (
+    ("People", ("PERSON",)), ("Places", ("GPE", "LOC", "FAC")), ("Organizations", ("ORG", "NORP")),
+    ("Works, products, events", ("WORK_OF_ART", "PRODUCT", "EVENT", "LAW")), ("Dates", ("DATE",)),
+)  # fmt: skip
+"""What is told of the names in a video, in this order; of dates those that a reader could look up. Numbers and amounts
+are no names.
+"""
+MOST_OF_A_KIND = 20
+_A_DAY = re.compile(r"\d{4}|\d+(?:st|nd|rd|th)?\s+\w{3,}|\w{3,}\s+\d+")
+
+
+def _by_kind(entities: Sequence[dict[str, Any]]) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    for kind, labels in KINDS:
+        found = [each for each in entities if each["label"] in labels]
+        if kind == "Dates":
+            found = [each for each in found if _A_DAY.search(each["name"])]
+        yield kind, found[:MOST_OF_A_KIND]
+
+
+def _turns(
+    segments: Sequence[Any], hues: dict[str, int], version: records.TranscriptVersion
+) -> Iterator[dict[str, Any]]:
     """Paragraphs: segments of one speaker, a minute of them at most. Each segment is a place that links can name."""
     numbered = [(n, row) for n, row in enumerate(segments) if row.text.strip()]
     seen: set[str] = set()
-    for speaker, of_one in groupby(numbered, key=lambda each: each[1].speaker):
+    for speaker, of_one in groupby(numbered, key=lambda each: version.called(each[1].speaker)):
         said: list[dict[str, Any]] = []
         for n, row in of_one:
             if said and row.start - said[0]["start"] > LONGEST_TURN:

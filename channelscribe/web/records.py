@@ -13,16 +13,21 @@ from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
+from psycopg.rows import namedtuple_row
+
 from channelscribe.catalogue import stats
 from channelscribe.catalogue.connection import clean_text, execute
 from channelscribe.catalogue.listings import IN_CHANNEL, known_channel, unknown_channel
 from channelscribe.catalogue.search import AGE, url_at
 from channelscribe.catalogue.states import State
-from channelscribe.catalogue.transcripts import SEGMENTS
+from channelscribe.catalogue.transcripts import SEGMENTS, named_row
+from channelscribe.catalogue.voices import shown_names
 from channelscribe.errors import UnknownVideo, UsageError
 from channelscribe.files import content_key
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
     from channelscribe.catalogue.connection import Transaction
 
 __all__ = [
@@ -35,6 +40,7 @@ __all__ = [
     "places_of",
     "sources",
     "speakers_of",
+    "spoken",
     "timing",
     "transcript",
     "transcript_json",
@@ -84,6 +90,8 @@ FROM transcript WHERE video_pk = :video AND {which}
 """
 TEXTS = """SELECT index, start, "end", text, speaker, flags FROM segment WHERE transcript_pk = :transcript
 ORDER BY index"""
+SPOKEN = """SELECT index, start, "end", text, speaker, flags, word_texts, word_starts, word_ends FROM segment
+WHERE transcript_pk = %(transcript)s ORDER BY index"""
 SPEAKERS = """SELECT label, seconds, turn_starts, turn_ends FROM speaker WHERE transcript_pk = :transcript
 ORDER BY seconds DESC, label"""
 ENTITIES = """
@@ -204,11 +212,18 @@ class TranscriptVersion:
     reading_id: str | None
     corrected: str | None
     made: datetime
+    names: dict[str, str]
+    """What people called its speakers, by label."""
 
     @property
     def tag(self) -> str:
         """What changes with what is shown of it."""
-        return f"{self.transcript[:32]}{self.corrected or ''}"
+        named = content_key(*(f"{label}={name}" for label, name in sorted(self.names.items())))[:12]
+        return f"{self.transcript[:32]}{self.corrected or ''}{named if self.names else ''}"
+
+    def called(self, label: str | None) -> str | None:
+        """What a speaker is shown as."""
+        return self.names.get(label, label) if label is not None else None
 
     @property
     def model(self) -> str | None:
@@ -224,7 +239,7 @@ def version_of(session: Transaction, found: dict[str, Any], version: int | None 
     if row is None:
         what = "transcript" if version is None else f"version {version} of a transcript"
         raise UnknownVideo(f"{found['site']}:{found['video']} has no {what}; its state is {found['state']}.")
-    return TranscriptVersion(**row)
+    return TranscriptVersion(**row, names=shown_names(session, [row["pk"]]).get(row["pk"], {}))
 
 
 def transcript(session: Transaction, version: TranscriptVersion, *, words: bool = True) -> list[Any]:
@@ -232,11 +247,20 @@ def transcript(session: Transaction, version: TranscriptVersion, *, words: bool 
     return list(execute(session, SEGMENTS if words else TEXTS, transcript=version.pk).all())
 
 
+def spoken(connection: Connection, version: TranscriptVersion) -> list[Any]:
+    """Rows of segments with the times of their words and no more; as the database has them, which is read far sooner
+    than text: arrays of numbers cost most of what a transcript takes.
+    """
+    driver: Any = connection.connection.driver_connection
+    with driver.cursor(binary=True, row_factory=namedtuple_row) as cursor:
+        return list(cursor.execute(SPOKEN, {"transcript": version.pk}))
+
+
 def speakers_of(session: Transaction, version: TranscriptVersion) -> list[dict[str, Any]]:
     """Label, seconds and turns ([start, end] in seconds), who spoke most first."""
     return [
         {
-            "label": row.label,
+            "label": version.called(row.label),
             "seconds": row.seconds,
             "turns": [list(turn) for turn in zip(row.turn_starts, row.turn_ends, strict=True)],
         }
@@ -270,7 +294,7 @@ def transcript_json(
         "made": version.made,
         "quality": version.quality,
         "speakers": speakers,
-        "segments": [_segment(row, words) for row in segments],
+        "segments": [_segment(named_row(row, version.names) if version.names else row, words) for row in segments],
     }
 
 
@@ -308,12 +332,12 @@ def timing(segments: Sequence[Any]) -> list[list[int]]:
             at = text.find(word, place) if word else -1
             if at < 0:
                 continue
-            gap, length = at - place, len(word)
-            if not plain:
-                gap, length = _units(text[place:at]), _units(word)
-            begins = round(start * 1000)
-            numbers += [gap, length, begins - last, max(0, round(end * 1000) - begins)]
-            place, last = at + len(word), begins
+            length, begins, lasts = len(word), int(start * 1000 + 0.5), int((end - start) * 1000 + 0.5)
+            if plain:
+                numbers += (at - place, length, begins - last, lasts if lasts > 0 else 0)
+            else:
+                numbers += (_units(text[place:at]), _units(word), begins - last, lasts if lasts > 0 else 0)
+            place, last = at + length, begins
         made.append(numbers)
     return made
 

@@ -25,6 +25,7 @@ from channelscribe import __version__
 from channelscribe.catalogue import transcripts
 from channelscribe.catalogue.connection import clean_text, execute
 from channelscribe.catalogue.listings import IN_CHANNEL, known_channel, unknown_channel
+from channelscribe.catalogue.voices import shown_names
 from channelscribe.errors import ChannelscribeError, StoreNotWritable, UsageError
 from channelscribe.export import VideoMeta, render
 from channelscribe.files import content_key
@@ -47,7 +48,8 @@ FEED_ENTRIES = 50
 PAGE_VIDEOS = 200
 LARGEST_SITEMAP = 50_000
 READABLE = f"""
-SELECT video.site, video.video_id AS video, video.title, transcript.transcript_id, transcript.reading_id,
+SELECT transcript.id AS pk, video.site, video.video_id AS video, video.title, transcript.transcript_id,
+    transcript.reading_id,
     to_jsonb(transcript) ->> 'corrected' AS corrected, transcript.files, transcript.duration, video.published,
     transcript.language, video.url, video.state, video.reason,
     {records.CHANNEL} AS channel,
@@ -197,7 +199,9 @@ class _Site:
                 self._write(f"static/{name}", content)
             self.made.videos = len(wanted)
             words: dict[str, list[int]] = {}
+            named = shown_names(connection, [row["pk"] for row in wanted])
             for row in wanted:
+                row["names"] = named.get(row["pk"], {})
                 self._bring_video(connection, row, words)
         gone = [folder for folder in self.known["videos"] if folder not in {folder_of(row) for row in wanted}]
         for name in gone:
@@ -214,8 +218,9 @@ class _Site:
     def _bring_video(self, connection: Connection, row: dict[str, Any], words: dict[str, list[int]]) -> None:
         name = folder_of(row)
         made_of = content_key(
-            self.look, row["transcript_id"], row["corrected"], row["reading_id"], row["about"], row["channel"]
-        )
+            self.look, row["transcript_id"], row["corrected"], row["reading_id"], row["about"], row["channel"],
+            *(f"{label}={name}" for label, name in sorted(row["names"].items())),
+        )  # fmt: skip
         known = self.known["videos"].get(name)
         if known and known["made_of"] == made_of:
             return
@@ -239,7 +244,7 @@ class _Site:
         link = StaticLinks(3, self.slugs, self.base)
         found = records.video(connection, row["site"], row["video"])
         version = records.version_of(connection, found)
-        segments = records.transcript(connection, version)
+        segments = records.spoken(connection, version)
         context = video_context(connection, found, version, segments)
         sound = self._sound(connection, found, name)
         page = rendered(
@@ -260,7 +265,7 @@ class _Site:
         said = None
         for ending in FILE_FORMATS:
             # What is in the store is as it was recognized.
-            key = None if row["corrected"] else (row["files"] or {}).get(ending)
+            key = None if row["corrected"] or row["names"] else (row["files"] or {}).get(ending)
             if key and self.room.store.exists(key):
                 self._write(f"{name}/transcript.{ending}", self.room.store.read_bytes(key))
                 continue

@@ -27,7 +27,7 @@ from channelscribe.transcript import Segment, Transcript, Turn, Word
 from channelscribe.web import access
 from channelscribe.web.access import Logins
 from channelscribe.web.app import Room, create_app
-from tests.catalogue.records import OWNER, SITE, Listed, Video
+from tests.catalogue.records import OWNER, SITE, Listed, Video, published
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -103,6 +103,15 @@ def publish(
     return row.id
 
 
+def publish_voices(catalogue: Database, video: str, people: tuple[int, int] = (0, 1)) -> int:
+    """A video whose two speakers are these people, by number; returns our number of it."""
+    heard = {
+        f"S{n}": {"vector": [float(person == each) for each in range(8)], "seconds": 20.0, "spread": 0.1}
+        for n, person in enumerate(people)
+    }
+    return published(catalogue, said(60.0), Video(video), heard={"embedder": "ge2e/1", "voices": heard}).id
+
+
 Fill = Callable[[Database, MediaStore], object]
 
 
@@ -119,7 +128,7 @@ class Library:
         """Bring it to what `make` publishes."""
         if self._made != (make, self._last_write()):
             with self.database.session() as session:
-                execute(session, "TRUNCATE source, video, watch RESTART IDENTITY CASCADE")
+                execute(session, "TRUNCATE source, video, watch, voice RESTART IDENTITY CASCADE")
             shutil.rmtree(self.folder, ignore_errors=True)
             make(self.database, MediaStore(str(self.folder)))
             self._made = (make, self._last_write())

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from starlette.testclient import TestClient
 
+from channelscribe.catalogue import voices
 from channelscribe.speech.quality_gate import FLAGS
 from channelscribe.web import pages
 from channelscribe.web.app import Room
+from channelscribe.web.site import build
 from tests.catalogue.records import SITE
-from tests.web.conftest import VIDEO, publish, said
+from tests.web.conftest import VIDEO, publish, publish_voices, said
 
 HOSTILE = '"><img src=x onerror=alert(1)><script>alert(2)</script>{{7*7}}'
 
@@ -30,6 +34,32 @@ def test_a_video_can_be_read(client: TestClient) -> None:
     old = client.get(f"/v/{SITE}/{VIDEO}?version=1").text
     assert "An older ending." in old and "An older ending." not in page
     assert "An older ending." in client.get(f"/v/{SITE}/{VIDEO}/changes").text
+
+
+def test_of_names_people_come_first_and_dates_that_say_nothing_are_left_out() -> None:
+    named = [("last week", "DATE"), ("12", "CARDINAL"), ("May 2024", "DATE"), ("Haarlem", "GPE"), ("Ada", "PERSON")]
+    found = pages._by_kind([{"name": name, "label": label} for name, label in named])
+    shown = [(kind, [each["name"] for each in entities]) for kind, entities in found if entities]
+    assert shown == [("People", ["Ada"]), ("Places", ["Haarlem"]), ("Dates", ["May 2024"])]
+
+
+def test_a_voice_with_a_name_is_shown_by_it(client: TestClient, room: Room, tmp_path: Path) -> None:
+    publish_voices(room.database, "heard")
+    page, api = f"/v/{SITE}/heard", f"/api/v1/videos/{SITE}/heard"
+    before = {path: client.get(path) for path in (page, f"{api}/transcript", f"{api}/files/vtt")}
+    build(room, tmp_path / "site")
+    room.database.run(voices.name, "heard/S0", "Ada Lovelace", "a test")
+    for path, was in before.items():
+        now = client.get(path, headers={"If-None-Match": was.headers["etag"]})
+        assert "Ada Lovelace" in now.text and "Ada Lovelace" not in was.text, path
+    told = client.get(f"{api}/transcript").json()
+    assert {each["label"] for each in told["speakers"]} == {"Ada Lovelace", "S1"}
+    assert told["segments"][0]["words"][0]["speaker"] == "Ada Lovelace"
+    assert build(room, tmp_path / "site").written == 1
+    static = tmp_path / "site" / "v" / SITE / "heard"
+    assert all("Ada Lovelace" in (static / name).read_text() for name in ("index.html", "text.json", "transcript.vtt"))
+    found = client.get("/api/v1/search", params={"q": "haarlem", "speaker": "Ada Lovelace", "facets": True}).json()
+    assert {hit["speaker"] for hit in found["hits"]} == set(found["facets"]["speaker"]) == {"Ada Lovelace"}
 
 
 def test_search_is_its_address(client: TestClient) -> None:
