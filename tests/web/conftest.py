@@ -19,7 +19,7 @@ import uvicorn
 from starlette.testclient import TestClient
 
 from channelscribe.catalogue import leases, listings, publishing, videos
-from channelscribe.catalogue.connection import Database, execute
+from channelscribe.catalogue.connection import Database, driver_connection, execute
 from channelscribe.settings import Settings
 from channelscribe.settings.options import WebOptions
 from channelscribe.store import MediaStore, layout
@@ -28,6 +28,7 @@ from channelscribe.web import access
 from channelscribe.web.access import Logins
 from channelscribe.web.app import Room, create_app
 from tests.catalogue.records import OWNER, SITE, Listed, Video, published
+from tests.databases import empty
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -128,7 +129,7 @@ class Library:
         """Bring it to what `make` publishes."""
         if self._made != (make, self._last_write()):
             with self.database.session() as session:
-                execute(session, "TRUNCATE source, video, watch, voice RESTART IDENTITY CASCADE")
+                empty(driver_connection(session))
             shutil.rmtree(self.folder, ignore_errors=True)
             make(self.database, MediaStore(str(self.folder)))
             self._made = (make, self._last_write())
@@ -150,10 +151,8 @@ def two_videos(database: Database, store: MediaStore) -> None:
 
 
 @pytest.fixture(scope="session")
-def library(one_database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
-    database = Database(one_database)
-    yield Library(database, tmp_path_factory.mktemp("room") / "library")
-    database.close()
+def library(opened: Database, tmp_path_factory: pytest.TempPathFactory) -> Library:
+    return Library(opened, tmp_path_factory.mktemp("room") / "library")
 
 
 @pytest.fixture
