@@ -246,7 +246,9 @@ def _new_voice(session: Session) -> int:
 
 
 PINS = """
-SELECT voice_pin.*, transcript.id AS transcript_pk, transcript.version AS now FROM voice_pin
+SELECT label, voice_pk, transcript.id AS transcript_pk, voice_pin.version = transcript.version AS is_own,
+    CASE WHEN voice_pin.version <> transcript.version THEN turn_starts END AS turn_starts,
+    CASE WHEN voice_pin.version <> transcript.version THEN turn_ends END AS turn_ends FROM voice_pin
 JOIN video ON video.id = video_pk JOIN transcript ON {which} WHERE {where}
 ORDER BY made_at, voice_pin.video_pk, label
 """
@@ -266,13 +268,13 @@ def _pins(
     else:
         where = f"{HOME} = ANY(:sources)"
         rows = execute(session, PINS.format(which=CURRENT, where=where), sources=list(sources)).all()
-    elsewhere = sorted({row.transcript_pk for row in rows if row.now != row.version})
+    elsewhere = sorted({row.transcript_pk for row in rows if not row.is_own})
     turns: dict[int, list[Any]] = {}
     for row in execute(session, TURNS, transcripts=elsewhere) if elsewhere else ():
         turns.setdefault(row.transcript_pk, []).append(row)
     found: dict[tuple[int, str], int | None] = {}
     for row in rows:
-        label = row.label if row.now == row.version else _same_speaker(row, turns.get(row.transcript_pk, ()))
+        label = row.label if row.is_own else _same_speaker(row, turns.get(row.transcript_pk, ()))
         if label is not None:
             found[row.transcript_pk, label] = row.voice_pk
     return found
