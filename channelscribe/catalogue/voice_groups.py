@@ -100,12 +100,13 @@ class _Groups:
         self.of_pin: dict[int, set[int]] = {}
         self.heard: dict[int, set[Hashable]] = {}
         self.recordings: list[set[Hashable]] = [{each.recording} for each in speakers]
-        self.of_recording: dict[Hashable, set[int]] = {}
+        together: dict[Hashable, set[int]] = {}
         for place, speaker in enumerate(speakers):
-            self.of_recording.setdefault(speaker.recording, set()).add(place)
+            together.setdefault(speaker.recording, set()).add(place)
             if speaker.pin is not None:
                 self.of_pin.setdefault(speaker.pin, set()).add(place)
                 self.heard.setdefault(speaker.pin, set()).add(speaker.recording)
+        self.apart = [together[each.recording] - {place} for place, each in enumerate(speakers)]
         self.means = vectors.copy()
         self.sizes = np.ones(count, np.float32)
         self.active = np.arange(count)
@@ -139,29 +140,34 @@ class _Groups:
             else:
                 self._merge(one, other)
                 merged.append((one, other))
-        gone = {other for _, other in merged}
-        self.active = np.array([number for number in self.active.tolist() if number not in gone], np.int64)
-        changed = np.array(sorted(one for one, _ in merged), np.int64)
-        self._look(np.array(sorted({*again, *changed.tolist(), *self._moved(changed, gone)}), np.int64))
+        gone = np.zeros(len(self.pins), bool)
+        gone[[other for _, other in merged]] = True
+        self.active = self.active[~gone[self.active]]
+        again += self._moved(np.array(sorted(one for one, _ in merged), np.int64), gone)
+        self._look(np.array(sorted(set(again)), np.int64))
         return True
 
-    def _moved(self, changed: Numbers, gone: set[int]) -> list[int]:
-        """Brings up to date who is near to what was merged; returns those who must look at all groups again."""
+    def _moved(self, changed: Numbers, gone: NDArray[np.bool_]) -> list[int]:
+        """Brings up to date what was merged, and who is near to it; returns those who must look at all groups again."""
         if not len(changed):
             return []
-        lost = np.zeros(len(self.pins), bool)
+        lost = gone
         lost[changed] = True
-        lost[list(gone)] = True
-        others = self.active[~lost[self.active]]
+        is_other = ~lost[self.active]
+        others = self.active[is_other]
         best = np.full(len(others), _APART, np.float32)
         second, who = best.copy(), np.zeros(len(others), np.int64)
         for first in range(0, len(changed), _BLOCK):
             numbers = changed[first : first + _BLOCK]
-            found = self._cosines(numbers, others)
-            place = found.argmax(axis=0)
-            top = found[place, np.arange(len(others))]
-            found[place, np.arange(len(others))] = _APART
-            second = np.maximum(np.maximum(second, found.max(axis=0)), np.minimum(best, top))
+            found = self._cosines(numbers, self.active)
+            seen = found[:, is_other]
+            self._note(numbers, found)
+            if not len(others):
+                continue
+            place = seen.argmax(axis=0)
+            top = seen[place, np.arange(len(others))]
+            seen[place, np.arange(len(others))] = _APART
+            second = np.maximum(np.maximum(second, seen.max(axis=0)), np.minimum(best, top))
             who = np.where(top > best, numbers[place], who)
             best = np.maximum(best, top)
         bounds = self.bounds[others]
@@ -179,9 +185,11 @@ class _Groups:
         """Finds the nearest of all active groups for these."""
         for first in range(0, len(numbers), _BLOCK):
             rows = numbers[first : first + _BLOCK]
-            found = self._cosines(rows, self.active)
-            if not found.shape[1]:
-                continue
+            self._note(rows, self._cosines(rows, self.active))
+
+    def _note(self, rows: Numbers, found: NDArray[np.float32]) -> None:
+        """Of the mean cosines with all active groups, which are changed here, the nearest and the bound."""
+        if found.shape[1]:
             place = found.argmax(axis=1)
             self.nearest[rows] = self.active[place]
             self.cosines[rows] = found[np.arange(len(rows)), place]
@@ -190,13 +198,14 @@ class _Groups:
 
     def _cosines(self, rows: Numbers, columns: Numbers) -> NDArray[np.float32]:
         """Mean cosines of two sets of groups; _APART where they may not be merged."""
-        found = self.means[rows] @ self.means[columns].T
+        wide = 2 * len(columns) > len(self.means)  # then to copy the columns would cost more
+        found = (self.means[rows] @ self.means.T)[:, columns] if wide else self.means[rows] @ self.means[columns].T
         at = np.full(len(self.pins), -1, np.int64)
         at[columns] = np.arange(len(columns))
         pins = self.pins[columns]
         of_pin: dict[tuple[bool, int], Numbers] = {}
         for row, number in enumerate(rows.tolist()):
-            apart = self._heard_in(self.recordings[number])
+            apart = np.fromiter(self.apart[number], np.int64)
             line, pin = found[row], int(self.pins[number])
             for each in {pin} if pin >= 0 else set(self.pins[apart].tolist()) - {-1}:
                 key = (pin >= 0, each)
@@ -211,13 +220,10 @@ class _Groups:
 
     def _apart_of_pin(self, pin: int, columns: Numbers, at: Numbers) -> Numbers:
         """Places of the columns of other pins, and of those who are heard where somebody of this pin is."""
-        heard = self._heard_in(self.heard[pin])
+        heard = np.array(sorted(set().union(*(self.apart[number] for number in self.of_pin[pin]))), np.int64)
         heard = at[heard[self.pins[heard] != pin]]
         pins = self.pins[columns]
         return np.concatenate([np.flatnonzero((pins >= 0) & (pins != pin)), heard[heard >= 0]])
-
-    def _heard_in(self, recordings: Iterable[Hashable]) -> Numbers:
-        return np.array([number for each in recordings for number in self.of_recording[each]], np.int64)
 
     def _are_apart(self, one: int, other: int) -> bool:
         pin, other_pin = int(self.pins[one]), int(self.pins[other])
@@ -234,9 +240,11 @@ class _Groups:
         self.means[number] = (self.means[number] * self.sizes[number] + self.means[other] * self.sizes[other]) / whole
         self.sizes[number] = whole
         pin = int(max(self.pins[number], self.pins[other]))
-        for recording in self.recordings[other]:
-            self.of_recording[recording].discard(other)
-            self.of_recording[recording].add(number)
+        for each in self.apart[other]:
+            self.apart[each].discard(other)
+            self.apart[each].add(number)
+        self.apart[number] |= self.apart[other]
+        self.apart[other] = set()
         self.recordings[number] |= self.recordings[other]
         self.recordings[other] = set()
         if pin >= 0:
