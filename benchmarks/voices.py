@@ -4,18 +4,17 @@
 
 SPEAKERS speakers in a PostgreSQL of its own: half of them one host, the others guests of whom some come again, each
 with a vector drawn near that of the person. A puts all of them together and writes it; B does so for one new video.
-The peak of memory is that of the grouping alone, in a process of its own, for a quarter of them and for all. Where
-`../shared/real-speech` (or REAL_SPEECH) is there, the open diarizer's vectors of real people follow: readers in pieces,
-put together; and the equal error rate of pairs of stretches of about four seconds, on a telephone and in meetings.
+The peak of memory is that of the grouping alone, for a quarter of them and for all. Where `../shared/real-speech` (or
+REAL_SPEECH) is there, the open diarizer's vectors of real people follow, each of about four seconds: readers in pieces,
+put together; and equal error rates, of pairs within a talk (a telephone, two meetings) and of all pairs.
 """
 
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 import tempfile
 import time
+import tracemalloc
 from collections.abc import Iterable
 from dataclasses import replace
 from itertools import combinations
@@ -35,9 +34,10 @@ SPEAKERS, DIMENSIONS, EMBEDDER = 10_000, 256, "ge2e/1"
 ROOT = Path(__file__).parents[1]
 RECORDINGS = Path(os.environ.get("REAL_SPEECH", ROOT.parent / "shared" / "real-speech"))
 TALKS = ("talk/telephone", "talk/ami-dev00", "talk/ami-dev01")
-READER_PIECE, TALK_PIECE = 6.0, 4.1  # seconds
+PIECE = 4.1  # seconds
 Piece = tuple[str, list[tuple[float, float]]]
 """Who says it, and the stretches in seconds."""
+Pair = tuple[float, bool]
 
 LIBRARY = """
 INSERT INTO source (site, source_id, url, title) VALUES ('youtube', 'UC1', 'https://example.org/1', 'One');
@@ -63,20 +63,15 @@ def _unit(vectors: NDArray[Any]) -> NDArray[np.float32]:
     return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), np.float32)
 
 
-def grouped(count: int) -> None:
-    """In a process of its own: prints the megabytes that the grouping took at its peak beyond its input."""
-    import resource
-
+def megabytes(count: int) -> float:
+    """What the grouping takes at its peak beyond its input, as numpy and Python tell it."""
     vectors, _ = people(count)
     speakers = [Speaker((f"{n // 2:06}", str(n % 2)), n // 2) for n in range(count)]
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    tracemalloc.start()
     group(speakers, vectors, threshold_of(EMBEDDER))
-    print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
-
-
-def megabytes(count: int) -> float:
-    command = [sys.executable, "-c", f"from benchmarks.voices import grouped; grouped({count})"]
-    return float(subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT).stdout)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return peak / 1e6
 
 
 def in_catalogue(catalogue: Database) -> dict[str, float]:
@@ -140,22 +135,27 @@ def real_people() -> dict[str, float]:
     readers: list[tuple[str, list[float]]] = []
     for path in sorted((RECORDINGS / "read").glob("*.flac")):
         audio, _ = soundfile.read(path, dtype="float32")
-        readers += heard(audio, _pieces(path.stem[:3], [(0.0, len(audio) / 16_000)], READER_PIECE))
+        readers += heard(audio, _pieces(path.stem[:3], [(0.0, len(audio) / 16_000)], PIECE))
     names = [name for name, _ in readers]
     speakers = [Speaker((f"{n:06}",), n) for n in range(len(readers))]
     groups = group(speakers, np.array([v for _, v in readers], np.float32), threshold_of(EMBEDDER))
     figures = {
         "voices.reader_pieces": len(readers),
         "voices.readers_wrong": len(_parts(enumerate(names)) ^ {frozenset(each) for each in groups}),
-        "voices.readers_eer": equal_error_rate(readers),
+        "voices.readers_eer": equal_error_rate(pairs_of(readers)),
     }
+    pairs: list[Pair] = []
+    everybody = list(readers)
     for talk in TALKS:
         audio, _ = soundfile.read(RECORDINGS / f"{talk}.flac", dtype="float32")
         lines = [line.split() for line in (RECORDINGS / f"{talk}.rttm").read_text(encoding="utf-8").splitlines()]
         turns = [{"start": float(f[3]), "end": float(f[3]) + float(f[4]), "speaker": f[7]} for f in lines if f]
-        said = [each for who, spans in alone(turns).items() for each in _pieces(who, spans, TALK_PIECE)]
-        name = talk.rpartition("/")[2].replace("-", "_")
-        figures[f"voices.{name}_eer"] = equal_error_rate(heard(audio, said))
+        said = heard(audio, [each for who, spans in alone(turns).items() for each in _pieces(who, spans, PIECE)])
+        pairs += pairs_of(said)
+        everybody += [(f"{talk} {who}", vector) for who, vector in said]
+    figures["voices.talk_pieces"] = len(everybody) - len(readers)
+    figures["voices.talk_eer"] = equal_error_rate(pairs)
+    figures["voices.all_eer"] = equal_error_rate(pairs_of(everybody))
     return figures
 
 
@@ -175,15 +175,17 @@ def _pieces(name: str, spans: list[tuple[float, float]], length: float) -> list[
     return pieces
 
 
-def equal_error_rate(heard: list[tuple[str, list[float]]]) -> float:
-    """Of pairs by their cosine: where as many of one person are refused as of two people are taken for one."""
-    pairs = [(float(np.dot(one, other)), a == b) for (a, one), (b, other) in combinations(heard, 2)]
+def pairs_of(heard: list[tuple[str, list[float]]]) -> list[Pair]:
+    """The cosine of each pair, and whether it is one person."""
+    return [(float(np.dot(one, other)), a == b) for (a, one), (b, other) in combinations(heard, 2)]
+
+
+def equal_error_rate(pairs: list[Pair]) -> float:
+    """Where as many pairs of one person are refused as of two people are taken for one."""
     same = np.array([cosine for cosine, alike in pairs if alike])
     apart = np.array([cosine for cosine, alike in pairs if not alike])
-    if not len(same) or not len(apart):
-        return float("nan")
     rates = [(float((same < t).mean()), float((apart >= t).mean())) for t in sorted({cosine for cosine, _ in pairs})]
-    return min((max(each), sum(each) / 2) for each in rates)[1]
+    return min((abs(one - other), (one + other) / 2) for one, other in rates)[1]
 
 
 GOAL = {
