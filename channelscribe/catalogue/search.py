@@ -63,8 +63,9 @@ class Hit:
     answer: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """As `--json` and the read API tell of it."""
-        names = ("video", "title", "start", "end", "speaker", "text", "url", "by", "answer")
+        """As `--json` and the read API tell of it; `by` and `answer` are of what was found by its meaning."""
+        names = ["video", "title", "start", "end", "speaker", "text", "url"]
+        names += ["by", "answer"] if self.by != "words" else []
         return {name: getattr(self, name) for name in names}
 
 

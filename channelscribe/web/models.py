@@ -164,8 +164,8 @@ class Hit(Shape):
     speaker: str | None
     text: str
     url: str
-    by: str = Field(description="what found it: words, meaning or both")
-    answer: str | None = Field(description="of a passage found by meaning, the sentence that answers")
+    by: str = Field("words", description="what found it: words, meaning or both")
+    answer: str | None = Field(None, description="of a passage found by meaning, the sentence that answers")
     channel: str | None
     audio: bool
     published: date | None

@@ -18,8 +18,8 @@ from channelscribe.errors import UsageError
 from channelscribe.settings.options import MeaningOptions
 from channelscribe.text.embedding import Embedder, embedded, load_embedder
 from channelscribe.transcript import Transcript
-from tests.catalogue.conftest import NewDatabase
 from tests.catalogue.records import OWNER, Listed, Video, published, spoken
+from tests.databases import NewDatabase
 
 RAIL = ("Emma lost a suitcase at the station in Sydney.", "The train was late.")
 SOUP = ("My grandmother always put onions in the soup.", "Boil the potatoes.")
