@@ -232,7 +232,8 @@ def variables_of(stack: LocalStack) -> dict[str, str | None]:
         found["CHANNELSCRIBE_DATABASE__URL"] = addresses.database_url
     if addresses.prefect_api_url:
         found["CHANNELSCRIBE_PREFECT__API_URL"] = addresses.prefect_api_url
-        found |= prefect_environment(stack.places, addresses.prefect_api_url)
+        ours = stack.settings.prefect.api_url is None
+        found |= prefect_environment(stack.places, addresses.prefect_api_url, ours=ours)
         found |= access_of(addresses.prefect_api_url, os.environ)
     if "prefect" in stack.want:
         found |= {"PREFECT_API_KEY": None, "PREFECT_PROFILE": None}

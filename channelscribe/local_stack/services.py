@@ -92,9 +92,12 @@ QUIET_LIBRARIES = {
 }
 
 
-def prefect_environment(places: Places, api_url: str) -> dict[str, str]:
-    """The environment that makes every process use the one server at `api_url`, and no other."""
+def prefect_environment(places: Places, api_url: str, *, ours: bool = False) -> dict[str, str]:
+    """The environment that makes every process use the one server at `api_url`, and no other; one of `ours` wants no
+    tokens against forged requests, for which every new client would ask first.
+    """
     return {
+        **({"PREFECT_CLIENT_CSRF_SUPPORT_ENABLED": "false"} if ours else {}),
         **QUIET_LIBRARIES,
         "PREFECT_HOME": str(places.prefect),
         "PREFECT_API_URL": api_url,

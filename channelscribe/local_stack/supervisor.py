@@ -311,7 +311,8 @@ class Supervisor:
         env = {"CHANNELSCRIBE_DATA_DIR": str(self.places.data), "CHANNELSCRIBE_LOG_LEVEL": options.log_level}
         if database:
             env["CHANNELSCRIBE_DATABASE__URL"] = database
-        return env | (prefect_environment(self.places, api_url) if api_url else {})
+        ours = api_url == self.addresses.prefect_api_url
+        return env | (prefect_environment(self.places, api_url, ours=ours) if api_url else {})
 
     def _run_environment(self, options: StackOptions) -> dict[str, str]:
         """For runs that a work pool starts: they ask for workers when they need some."""
