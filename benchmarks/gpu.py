@@ -12,9 +12,11 @@ wav2vec2-base's; detector and diarizer are the sample's. The audio is the sample
 With real weights nothing is fixed and the gate is on. `--aligner` and `--diarizer` take hub ids or folders too; without
 them WhisperX's choice for English and no diarizer. `speech.hub_token` is needed for pyannote's.
 
-Real-time factors are seconds of audio for each second of work, more is faster. `chain` has the next file decoded and
-heard while this one is on the device, `in_turn` does one thing after the other; both in turn, ROUNDS times. Busy is
-what nvidia-smi says, five times a second.
+Real-time factors are seconds of audio for each second of work, more is faster. First the stages, one file after its
+loading, and WhisperX's own pipeline on the same weights in turn with our recognition. Then the chain: one long file
+(`hour`), eight files (`batch`), eight of four minutes (`short`); it has the next file decoded and heard while this one
+is on the device, `in_turn` does one thing after the other. Busy is what nvidia-smi says, five times a second. Under
+nine minutes: after LIMIT_SECONDS nothing is done a second time.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +50,10 @@ from channelscribe.speech.recognize import recognize
 from channelscribe.speech.registry import gpu_available, known_models, resolve_model
 from channelscribe.speech.track import Samples
 
-ROUNDS = 2
+ROUNDS, LIMIT_SECONDS = 2, 330.0
+CASES = {"hour": (60, 1), "batch": (10, 8), "short": (4, 8)}
+"""Minutes and number of files, where a file of the stages has ten minutes."""
+GOAL = {"gpu.hour_rtf": ">= 110", "gpu.batch_rtf": ">= 300", "gpu.short_over_batch": ">= 0.6"}
 TOKENS = 110  # of thirty seconds of talk at 2.5 words a second
 PROMPT_TOKENS = 3
 LOOK_MILLISECONDS = 200
@@ -82,14 +88,17 @@ def busy_share(device: str) -> Iterator[Callable[[], float]]:
 
 
 def timed(work: Callable[[], Any], rounds: int) -> tuple[float, Any]:
-    """Median seconds over some rounds after one that is not counted, and the last answer."""
-    answer = work()
-    seconds = []
-    for _ in range(rounds):
+    """Median seconds over some rounds, fewer where time runs out, and the last answer."""
+    seconds: list[float] = []
+    answer: Any = None
+    while not seconds or (len(seconds) < rounds and time.perf_counter() - BEGAN < LIMIT_SECONDS):
         started = time.perf_counter()
         answer = work()
         seconds.append(time.perf_counter() - started)
     return statistics.median(seconds), answer
+
+
+BEGAN = time.perf_counter()
 
 
 def fix_tokens(options: SpeechOptions) -> None:
@@ -107,41 +116,45 @@ def run_chain(files: Sequence[Path], options: SpeechOptions, ahead_by: int) -> i
     return sum(len(each.transcript.words) for each in done if each.transcript)
 
 
-def measure(options: SpeechOptions, files: Sequence[Path], minutes: int, rounds: int) -> None:
+def measure(options: SpeechOptions, folder: Path, minutes: int, rounds: int) -> None:
     model = resolve_model(options)
-    audio: Samples = soundfile.read(files[0], dtype="float32")[0]
-    seconds = 60.0 * minutes
-    rows, figures = [], {"gpu.batch_size": float(model.batch_size), "gpu.files": float(len(files))}
+    audio: Samples = soundfile.read(write_files(folder, minutes, 1)[0], dtype="float32")[0]
+    loaded = load_recognizer(model, options)
+    rows, figures = [], {"gpu.batch_size": float(model.batch_size)}
     with busy_share(model.device) as busy:
 
-        def note(name: str, took: float, of: float) -> None:
+        def note(name: str, work: Callable[[], Any], of: float) -> Any:
+            busy()
+            took, answer = timed(work, rounds)
             share = busy()
-            figures[f"gpu.{name}_rtf"] = of / took
-            figures[f"gpu.{name}_busy"] = share
+            # gpu.recognize_rtf, gpu.whisperx_rtf, gpu.hour_rtf, gpu.batch_rtf, gpu.short_rtf, …
+            figures[f"gpu.{name}_rtf"], figures[f"gpu.{name}_busy"] = of / took, share
             rows.append([name, f"{took:.2f} s", f"{of / took:.1f}", f"{share:.0%}"])
             sys.stderr.write(f"{name}: {took:.2f} s\n")
+            return answer
 
-        took, recognition = timed(lambda: recognize(audio, model, options), rounds)
-        note("recognize", took, seconds)
-        took, _ = timed(lambda: align(audio, recognition, model, options), rounds)
-        note("align", took, seconds)
-        took, _ = timed(lambda: diarize(audio, model, options), rounds)
-        note("diarize", took, seconds)
-        walls: dict[str, list[float]] = {"in_turn": [], "chain": []}
-        shares: dict[str, list[float]] = {"in_turn": [], "chain": []}
-        for _ in range(rounds):
-            for name, ahead_by in (("in_turn", 0), ("chain", 1)):
-                busy()
-                started = time.perf_counter()
-                run_chain(files, options, ahead_by)
-                walls[name].append(time.perf_counter() - started)
-                shares[name].append(busy())
-    for name, taken in walls.items():
-        took, share, of = statistics.median(taken), statistics.median(shares[name]), seconds * len(files)
-        figures[f"gpu.{name}_rtf"], figures[f"gpu.{name}_busy"] = of / took, share
-        rows.append([f"{name}, {len(files)} files", f"{took:.2f} s", f"{of / took:.1f}", f"{share:.0%}"])
-    figures["gpu.overlap_ratio"] = figures["gpu.chain_rtf"] / figures["gpu.in_turn_rtf"]
-    print_report("gpu", ["stage", "median", "real-time factor", "device busy"], rows, figures, {})
+        def theirs() -> Any:
+            with loaded.lock:
+                return loaded.engine.transcribe(audio, batch_size=model.batch_size, language="en")
+
+        seconds = 60.0 * minutes
+        recognize(audio, model, options)  # the device's first kernels are not counted
+        recognition = note("recognize", lambda: recognize(audio, model, options), seconds)
+        note("whisperx", theirs, seconds)
+        note("align", lambda: align(audio, recognition, model, options), seconds)
+        note("diarize", lambda: diarize(audio, model, options), seconds)
+        for name, (long, count) in CASES.items():
+            length = max(1, round(long * minutes / 10))
+            files, of = write_files(folder, length, count), 60.0 * length * count
+            if name == "batch":
+                note("in_turn", partial(run_chain, files, options, 0), of)
+            note(name, partial(run_chain, files, options, 1), of)
+    works = {name: 1 / figures[f"gpu.{name}_rtf"] for name in ("recognize", "align", "diarize")}
+    figures |= {f"gpu.{name}_share": work / sum(works.values()) for name, work in works.items()}
+    figures["gpu.recognize_over_whisperx"] = figures["gpu.recognize_rtf"] / figures["gpu.whisperx_rtf"]
+    figures["gpu.overlap_ratio"] = figures["gpu.batch_rtf"] / figures["gpu.in_turn_rtf"]
+    figures["gpu.short_over_batch"] = figures["gpu.short_rtf"] / figures["gpu.batch_rtf"]
+    print_report("gpu", ["what", "median", "real-time factor", "device busy"], rows, figures, GOAL)
 
 
 def main() -> None:
@@ -151,8 +164,7 @@ def main() -> None:
     told.add_argument("--recognizer", help="real weights: a name of speech.models, a hub id or a folder")
     told.add_argument("--aligner", help="with --recognizer: hub id or folder")
     told.add_argument("--diarizer", help="with --recognizer: hub id or folder")
-    told.add_argument("--minutes", type=int, default=10, help="length of a file (default: 10)")
-    told.add_argument("--files", type=int, default=6, help="files of the chain (default: 6)")
+    told.add_argument("--minutes", type=int, default=10, help="length of a file; others in proportion (default: 10)")
     told.add_argument("--rounds", type=int, default=ROUNDS)
     given = told.parse_args()
     if given.device == "cuda" and not gpu_available():
@@ -171,8 +183,7 @@ def main() -> None:
         options = base.model_copy(update={"models": {**base.models, "measured": entry}})
         if not given.recognizer:
             fix_tokens(options)
-        files = write_files(folder, given.minutes, given.files)
-        measure(options, files, given.minutes, given.rounds)
+        measure(options, folder, given.minutes, given.rounds)
 
 
 if __name__ == "__main__":
