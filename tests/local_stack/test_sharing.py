@@ -23,7 +23,7 @@ from pydantic import SecretStr
 from channelscribe.errors import EngineDied, StackError
 from channelscribe.local_stack import LocalStack, running_addresses, supervisor
 from channelscribe.local_stack.places import places_of
-from channelscribe.local_stack.services import Service, StackOptions, prefect_server
+from channelscribe.local_stack.services import Addresses, Service, StackOptions, prefect_server
 from channelscribe.local_stack.supervisor import MOST_DEATHS, MOST_DEATHS_OF_WORKERS, STEADY_SECONDS, Process
 from channelscribe.settings import Settings
 from channelscribe.settings.options import DaskOptions, StoreOptions
@@ -344,3 +344,13 @@ def test_what_processes_left_is_swept_but_not_parts_of_downloads(tmp_path: Path)
     assert list(places.temporary.iterdir()) == []
     assert list(places.scratch.iterdir()) == [places.partial]
     assert (places.partial / "video").exists()
+
+
+def test_only_the_local_prefect_server_is_not_asked_for_tokens(tmp_path: Path) -> None:
+    """Somebody else's may want one with each request that changes something (CSRF)."""
+    asks_not = {"PREFECT_CLIENT_CSRF_SUPPORT_ENABLED": "false"}
+    one = supervisor.Supervisor(places_of(tmp_path))
+    one.addresses = Addresses(prefect_api_url="http://127.0.0.1:4200/api")
+    elsewhere = StackOptions(prefect_api_url="https://prefect.example/api")
+    assert asks_not.items() <= one._worker_environment(StackOptions()).items()
+    assert not asks_not.keys() & one._worker_environment(elsewhere).keys()
