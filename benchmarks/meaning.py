@@ -270,7 +270,8 @@ def scale(count: int) -> dict[str, float]:
             put = time.perf_counter() - begun
             with database.connection() as connection:
                 execute(connection, f"ANALYZE {index.table}")
-            recalls, seconds = [], []
+            recalls: list[float] = []
+            seconds: list[float] = []
             for vector in drawn(QUERIES):
                 with database.connection() as connection:
                     begun = time.perf_counter()
@@ -320,6 +321,7 @@ def main() -> None:
             found = quality(questions, texts, each)
             best = best or found
             cells = [f"{found[by]:.3f}" for by in ("words", "meaning", "both")]
+            print(told, *cells, flush=True)
             rows.append([told, *cells, f"{1000 * found['put']:.1f} ms", f"{1000 * found['ask']:.0f} ms"])
             figures |= {f"{told}.{by}": found[by] for by in ("words", "meaning", "both")}
     figures |= {

@@ -41,7 +41,8 @@ def publish(
     transcript = Transcript.from_dict(store().read_json(read.transcript_key))
     reading = store().read_json(read.reading_key)
     (row,) = catalogue().run(videos.rows_of, [video.pk])
-    chapters = VideoMeta.titled(row.chapters)
+    topics = [[each["start"], each.get("title", "")] for each in reading.get("topics", ())]
+    chapters = VideoMeta.titled(row.chapters or topics)
     meta = VideoMeta(title=video.title, url=video.url, id=video.video_id, channel=video.channel, chapters=chapters)
     subtitles = own_settings().subtitles
     with step(video, "publish"):

@@ -37,7 +37,7 @@ def reading_parts(identity: str, options: dict[str, Any]) -> tuple[Any, ...]:
 
 READ = ContentPolicy(
     step="read",
-    version=3,
+    version=4,
     parts=lambda given: reading_parts(
         transcript_id(given["video"], given["recognition"], given["alignment"], given["turns"]), given["options"]
     ),

@@ -449,7 +449,7 @@ def search_by(
         ranked = [each for each in ranked if each.order > at]
     page = ranked[: limit + MORE]
     answers = _answers(session, embedder, text, [each.row for each in page if each.hit is None])
-    hits = []
+    hits: list[Hit] = []
     told = set[tuple[int, float]]()
     for each in page:
         if len(hits) == limit:

@@ -132,10 +132,12 @@ def _replace_reading(
 ) -> None:
     if row.reading_id == identity:
         return
-    for table in ("sentence", "entity"):
+    for table in ("sentence", "entity", "chapter"):
         execute(session, f"DELETE FROM {table} WHERE transcript_pk = :pk", pk=row.id)  # noqa: S608 - names of ours
     _copy(session, "sentence", sentence_rows(row.id, reading))
     _copy(session, "entity", entity_rows(row.id, reading, transcript))
+    titled = (each for each in reading.get("topics", ()) if each.get("title"))
+    _copy(session, "chapter", ((row.id, n, each["start"], each["title"]) for n, each in enumerate(titled)))
     row.reading_id = identity
     session.add(row)
 
@@ -166,6 +168,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     ),
     "speaker": ("transcript_pk", "label", "seconds", "turn_starts", "turn_ends"),
     "sentence": ("transcript_pk", "index", "text", "start_char", "end_char", "start", "end", "speaker"),
+    "chapter": ("transcript_pk", "index", "start", "title"),
     "entity": (
         "transcript_pk", "index", "text", "key", "label", "segment", "start_char", "end_char",
         "start", "end", "speaker",

@@ -25,10 +25,21 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from channelscribe.catalogue.connection import execute
-from channelscribe.catalogue.search_query import WORD, Conditions, Question, Term, conditions, configuration, parse
+from channelscribe.catalogue.search_query import (
+    WORD,
+    Conditions,
+    Question,
+    Term,
+    conditions,
+    configuration,
+    divided,
+    halves,
+    parse,
+)
 from channelscribe.catalogue.voices import has_voices
 from channelscribe.catalogue.words import other_spellings
 from channelscribe.errors import UsageError
+from channelscribe.languages import WITHOUT_SPACES
 
 if TYPE_CHECKING:
     from channelscribe.catalogue.connection import Transaction
@@ -126,6 +137,8 @@ def _hits(
     rows = None if place and place.rank is None else _ranked(session, asking, limit, place)
     if rows is None:
         rows = _by_video(session, asking, limit, place)
+    if len(rows) < limit:
+        rows = [*rows, *_over_ends(session, asking, alternatives, limit - len(rows), place)]
     names = _names(session, rows)
     terms = [term for terms in alternatives for term in terms]
     marked = highlighted(session, terms, [(row["language"], row["text"]) for row in rows]) if rows else []
@@ -133,6 +146,63 @@ def _hits(
         replace(_hit(row, text, asked), speaker=names.get((row["id"], row["speaker"]), row["speaker"]))
         for row, text in zip(rows, marked, strict=True)
     ]
+
+
+# A phrase that goes over the end of a segment: a part of it in this one, the rest in the next, both in one language's
+# rules, and the whole in neither. GIN finds the parts; the two texts together must match the query.
+OVER_END = """
+SELECT one.transcript_pk, one.index FROM segment AS one
+JOIN segment AS next ON next.transcript_pk = one.transcript_pk AND next.index = one.index + 1
+WHERE one.search @@ CAST(:left_{way} AS tsquery) AND next.search @@ CAST(:right_{way} AS tsquery)
+    AND one.language = ANY(:spoken) AND next.language = ANY(:spoken)
+    AND NOT one.search @@ CAST(:whole AS tsquery) AND NOT next.search @@ CAST(:whole AS tsquery)
+    AND channelscribe_search(one.language, concat(one.text, {joint}, next.text)) @@ CAST(:whole AS tsquery)
+"""
+OVER_ENDS = f"""
+WITH found AS MATERIALIZED (SELECT DISTINCT transcript_pk, index FROM ({{ways}}) AS each)
+SELECT video.id, video_id, site, title, url, published, language, segment.index, start, next_end AS "end", speaker,
+    concat(text, {{joint}}, next_text) AS text,
+    CAST({{rank}} AS real) AS rank, {AGE} AS age
+FROM found JOIN video ON current_transcript_pk = transcript_pk JOIN segment USING (transcript_pk, index)
+CROSS JOIN LATERAL (SELECT next.text AS next_text, next."end" AS next_end FROM segment AS next
+    WHERE next.transcript_pk = segment.transcript_pk AND next.index = segment.index + 1) AS following
+WHERE {{filters}} AND {{videos}} AND {{after}} ORDER BY age, video.id, segment.index LIMIT :limit
+"""  # noqa: S608
+LAST = -1.0
+"""In the place of a rank: these hits come after all others."""
+
+
+def _over_ends(
+    session: Transaction, asking: Conditions, alternatives: list[list[Term]], limit: int, place: Place | None
+) -> list[Any]:
+    """Hits of phrases over the ends of segments, as rows of the two segments together, the newest first."""
+    ways = divided(alternatives)
+    if not ways:
+        return []
+    joint = "CASE WHEN segment.language = ANY(:unspaced) THEN '' ELSE ' ' END"
+    sql, terms = halves(ways)
+    after, values = "true", {name: each for name, each in asking.values.items() if "query_" not in name}
+    if place is not None and place.rank == LAST:
+        after = f"({AGE}, video.id, segment.index) > (CAST(:age AS integer), :video, :place)"
+        values |= {"age": place.age, "video": place.video, "place": place.index}
+    found: list[Any] = []
+    for number, spoken in enumerate(asking.queries):
+        rules = {"configuration": configuration(spoken[0])}
+        parted = f"SELECT {sql} FROM (SELECT CAST(:configuration AS text) AS configuration) AS rules"  # noqa: S608
+        pairs = [pair for pair in execute(session, parted, **rules, **terms).scalar_one() if all(pair)]
+        if not pairs:
+            continue
+        parts = {f"left_{n}": pair[0] for n, pair in enumerate(pairs)}
+        parts |= {f"right_{n}": pair[1] for n, pair in enumerate(pairs)}
+        each = " UNION ALL ".join(
+            OVER_END.format(way=n, joint=joint.replace("segment.", "one.")) for n in range(len(pairs))
+        )
+        statement = OVER_ENDS.format(
+            ways=each, joint=joint, rank=LAST, filters=asking.filters, videos=asking.videos, after=after
+        )
+        given = {"whole": asking.values[f"query_{number}"], "spoken": list(spoken), "unspaced": sorted(WITHOUT_SPACES)}
+        found += execute(session, statement, limit=limit, **parts, **given, **values).mappings().all()
+    return sorted(found, key=lambda row: (row["age"], row["id"], row["index"]))[:limit]
 
 
 def _names(session: Transaction, rows: Sequence[Any]) -> dict[tuple[int, str], str]:

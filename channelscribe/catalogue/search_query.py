@@ -39,6 +39,8 @@ __all__ = [
     "Term",
     "conditions",
     "configuration",
+    "divided",
+    "halves",
     "parse",
     "searched_words",
     "tsquery",
@@ -172,6 +174,29 @@ def _term(term: Term, values: dict[str, Any]) -> str:
     return f"!!({made})" if term.negated else f"({made})"
 
 
+def divided(alternatives: list[list[Term]]) -> list[tuple[Term, Term]]:
+    """All ways to divide the phrases of a query in two, at most MOST_TERMS."""
+    found: list[tuple[Term, Term]] = []
+    for term in (term for terms in alternatives for term in terms if not term.negated):
+        words = term.words.split()
+        if not term.runs and term.beginning is None:
+            parts = [(" ".join(words[:n]), " ".join(words[n:])) for n in range(1, len(words))]
+        elif len(term.runs) == 1:
+            parts = [(term.runs[0][:n], term.runs[0][n:]) for n in range(1, len(term.runs[0]))]
+        else:
+            continue
+        for left, right in parts:
+            found += ((Term(searched_words(left)), after) for after in _phrase(right, False))
+    return found[:MOST_TERMS]
+
+
+def halves(ways: list[tuple[Term, Term]]) -> tuple[str, dict[str, Any]]:
+    """SQL of a list of two queries each, by the rules of :configuration, and its parameters."""
+    values: dict[str, Any] = {}
+    pairs = [f"ARRAY[CAST({_term(one, values)} AS text), CAST({_term(other, values)} AS text)]" for one, other in ways]
+    return f"ARRAY[{', '.join(pairs)}]", values
+
+
 @dataclass(frozen=True, slots=True)
 class Question:
     """What is looked for. `channel`: title, id or URL of a source; `since` and `until`: days of publication."""
@@ -213,6 +238,10 @@ class Conditions:
     videos: str
     rank: str
     values: dict[str, Any]
+    filters: str = "true"
+    """Of `segments` what is not the query."""
+    queries: tuple[tuple[str, ...], ...] = ()
+    """The languages of each query in `values` (`query_0`, …)."""
 
 
 # The query by the rules of each language that the library has; those with the same rules together, since each of them
@@ -258,6 +287,8 @@ def conditions(session: Transaction, question: Question, alternatives: list[list
         segments.append("(transcript_pk, index) IN (SELECT transcript_pk, segment FROM entity WHERE key = ANY(:names))")
         values["names"] = spellings(session, question.entity)
     rank = "CAST(0 AS real)"
+    filters = " AND ".join(segments or ["true"])
+    spoken: list[tuple[str, ...]] = []
     if question.query.strip():
         found = _matching(session, alternatives, values.get("language"))
         if found is None:
@@ -265,9 +296,11 @@ def conditions(session: Transaction, question: Question, alternatives: list[list
         matches, rank, queries = found
         segments.append(matches)
         values |= queries
+        spoken = [tuple(queries[f"languages_{number}"]) for number in range(len(queries) // 2)]
     if not segments and len(videos) == 1:
         return None
-    return Conditions(" AND ".join(segments or ["true"]), " AND ".join(videos), rank, values)
+    matching = " AND ".join(segments or ["true"])
+    return Conditions(matching, " AND ".join(videos), rank, values, filters, tuple(spoken))
 
 
 def _matching(

@@ -38,6 +38,7 @@ from channelscribe.catalogue.states import State
 __all__ = [
     "AudioRow",
     "BreakerRow",
+    "ChapterRow",
     "CheckpointRow",
     "CorrectionRow",
     "EntityRow",
@@ -322,6 +323,17 @@ class TranscriptRow(SQLModel, table=True):
     reading_key: str | None = _text(nullable=True)
     corrected: str | None = _text(nullable=True)
     created_at: datetime = _instant(sa_column_kwargs={"server_default": _NOW})
+
+
+class ChapterRow(SQLModel, table=True):
+    """A topic of a transcript by its title, for videos whose site gives no chapters."""
+
+    __tablename__ = "chapter"
+
+    transcript_pk: int = _part_of("transcript.id", primary_key=True)
+    index: int = Field(primary_key=True)
+    start: float = _seconds()
+    title: str = _text()
 
 
 class CheckpointRow(SQLModel, table=True):

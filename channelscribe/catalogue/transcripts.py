@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -73,6 +73,19 @@ def transcript_of(
         raise UnknownVideo(f"no video {video!s} in the catalogue.", remedy="`channelscribe sync` brings videos in.")
     what = "transcript" if version is None else f"version {version} of a transcript"
     raise UnknownVideo(f"video {video!s} has no {what}; its state is {found[0].state}.")
+
+
+def chapters_of(session: Transaction, site_gives: Sequence[Any], transcript_pk: int) -> list[Any]:
+    """Chapters as [seconds, title]: those that the site gives of the video; without any, the transcript's topics."""
+    if site_gives or not has_chapters(session):
+        return list(site_gives)
+    query = "SELECT start, title FROM chapter WHERE transcript_pk = :pk ORDER BY index"
+    return [[row.start, row.title] for row in execute(session, query, pk=transcript_pk)]
+
+
+def has_chapters(session: Transaction) -> bool:
+    """Whether the schema knows those of transcripts: readers do with an older one."""
+    return bool(execute(session, "SELECT to_regclass('chapter') IS NOT NULL").scalar_one())
 
 
 def versions(session: Transaction, video_pk: int) -> list[Any]:
@@ -337,7 +350,8 @@ def corpus(
     with database.snapshot() as connection:
         if not known_channel(connection, channel):
             raise unknown_channel(connection, channel)
-        for video in _corpus_videos(connection, channel, language, since, until):
+        for found in _corpus_videos(connection, channel, language, since, until):
+            video = replace(found, chapters=chapters_of(connection, found.chapters, found.transcript_pk))
             names = voices.shown_names(connection, [video.transcript_pk]).get(video.transcript_pk)
             for segment in _segments_of(connection, video):
                 yield video, named_row(segment, names) if names else segment

@@ -62,8 +62,6 @@ def repair_from_rows(library: Library, lost: Missing) -> Repaired:
         return done
     (row,) = library.catalogue.run(videos.rows_of, [lost.pk])
     channel = library.catalogue.run(references.channel_of, lost.pk)
-    chapters = VideoMeta.titled(row.chapters)
-    meta = VideoMeta(title=row.title, url=row.url, id=row.video_id, channel=channel, chapters=chapters)
     if given := [each for each in row.publisher_transcripts if each["key"] in wanted]:
         library.catalogue.run(references.forget_publisher_transcripts, lost.pk, [each["key"] for each in given])
         done.left[f"{row.site}:{row.video_id}"] = "the publisher's transcript comes again with sync --refetch"
@@ -74,6 +72,9 @@ def repair_from_rows(library: Library, lost: Missing) -> Repaired:
             continue
         said = library.catalogue.run(transcripts.transcript_of, lost.pk, version.version, recognized=True)[2]
         transcript = _as_stored(said)
+        chapters = library.catalogue.run(transcripts.chapters_of, row.chapters, version.id)
+        titled = VideoMeta.titled(chapters)
+        meta = VideoMeta(title=row.title, url=row.url, id=row.video_id, channel=channel, chapters=titled)
         for name, key in files.items():
             library.store.add_bytes(render(transcript, name, meta).encode(), key)
         done.count("transcripts", len(files))

@@ -107,7 +107,11 @@ class Draft:
         begins = [starts[0], *topics.boundaries(self.text, starts, stop_words)]
         spans = list(stripped(self.text, pairwise([*begins, len(self.text)])))
         typical = topics.typical_words(self.text, spans, stop_words, TYPICAL_WORDS)
-        return [Topic(words, a, b, *self.times.span(a, b)) for words, (a, b) in zip(typical, spans, strict=True)]
+        titles = topics.titles(self.text, spans, typical, stop_words)
+        return [
+            Topic(words, a, b, *self.times.span(a, b), title)
+            for words, title, (a, b) in zip(typical, titles, spans, strict=True)
+        ]
 
     def _words(self) -> int:
         # Where no spaces are written, two characters are about a word.

@@ -46,7 +46,9 @@ class Entity:
 
 @dataclass(slots=True)
 class Topic:
-    """One stretch about one subject, whole sentences long; `words` are its typical ones, the best first."""
+    """One stretch about one subject, whole sentences long; `words` are its typical ones, the best first, and `title`
+    is what it can be called; empty in readings of earlier versions.
+    """
 
     words: list[str]
     start_char: int
@@ -54,6 +56,7 @@ class Topic:
     start: float
     end: float
     speaker: str | None = None
+    title: str = ""
 
 
 @dataclass(slots=True)

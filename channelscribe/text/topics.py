@@ -19,13 +19,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from channelscribe.text.content_words import WITHOUT_SPACES, content_words
+from channelscribe.text.key_phrases import key_phrases
 
-__all__ = ["boundaries", "typical_words"]
+__all__ = ["boundaries", "titles", "typical_words"]
 
 STEP = 20
 """Content words between two gaps (Hearst's w)."""
 BLOCK = 10
 """Steps on each side that are compared (Hearst's k)."""
+CANDIDATES = 30
+"""Key phrases of a topic that its title is chosen of."""
 _SMOOTHING = 2  # steps to each side
 _SHORTEST = BLOCK // 2
 
@@ -54,6 +57,27 @@ def typical_words(
         shown = (word for word in weights if not WITHOUT_SPACES.match(word))
         typical.append(sorted(shown, key=lambda word: (-weights[word], word))[:most])
     return typical
+
+
+def titles(
+    text: str, spans: Sequence[tuple[int, int]], typical: Sequence[Sequence[str]], stop_words: Collection[str]
+) -> list[str]:
+    """What each span can be called: as it is said, its best key phrase of several words with a typical word in it that
+    no earlier title is; else its typical words. Empty where it has neither.
+    """
+    made: list[str] = []
+    for (start, end), words in zip(spans, typical, strict=True):
+        found = key_phrases(text[start:end], stop_words, CANDIDATES)
+        told = [each for each in found if " " in each.key and not set(words).isdisjoint(each.key.split())]
+        said = (text[start + each.start_char : start + each.end_char] for each in told)
+        named = (" ".join(each.split()) for each in said)
+        title = next((each for each in named if _as_title(each) not in made), ", ".join(words[:2]))
+        made.append(_as_title(title))
+    return made
+
+
+def _as_title(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _similarities(steps: Sequence[Counter[str]]) -> NDArray[np.float64]:

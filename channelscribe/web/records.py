@@ -20,7 +20,7 @@ from channelscribe.catalogue.connection import clean_text, execute
 from channelscribe.catalogue.listings import IN_CHANNEL, known_channel, unknown_channel
 from channelscribe.catalogue.search import AGE, url_at
 from channelscribe.catalogue.states import State
-from channelscribe.catalogue.transcripts import SEGMENTS, named_row
+from channelscribe.catalogue.transcripts import SEGMENTS, chapters_of, named_row
 from channelscribe.catalogue.voices import shown_names
 from channelscribe.errors import UnknownVideo, UsageError
 from channelscribe.files import content_key
@@ -189,6 +189,8 @@ def video(session: Transaction, site: str, video_id: str) -> dict[str, Any]:
     if row is None:
         raise UnknownVideo(f"There is no video {site[:40]}:{video_id[:100]}.", remedy="`videos` lists what there is.")
     found = dict(row)
+    if found["current_transcript_pk"] is not None:
+        found["chapters"] = chapters_of(session, found["chapters"], found["current_transcript_pk"])
     found["chapters"] = [{"start": start, "title": title} for start, title in _pairs(found["chapters"])]
     return found
 

@@ -37,8 +37,7 @@ def search(options: argparse.Namespace) -> int:
             by=options.by or "any",
         )
         hits, why = catalogue.read(meaning.find, question, settings.meaning, options.limit, options.after)
-        said = any(hit.by != "meaning" for hit in hits) or options.by == "meaning"
-        meant = None if said or options.after else catalogue.read(did_you_mean, options.query)
+        meant = None if hits or options.after else catalogue.read(did_you_mean, options.query)
     if why:
         tell(f"channelscribe: searched by words only: {why}")
     more = hits[-1].place if len(hits) == options.limit else None
@@ -52,7 +51,7 @@ def search(options: argparse.Namespace) -> int:
     if more:
         tell(f"For the next page, repeat this with --after {more}")
     if meant:
-        say(f"{'Nobody says it so' if hits else 'No hit'}. Did you mean: {meant}")
+        say(f"No hit. Did you mean: {meant}")
     elif not hits:
         say("No hit. `channelscribe status` shows what is in the library.")
     return 0
@@ -91,7 +90,7 @@ def _transcript(catalogue: Reader, video: str, options: argparse.Namespace, subt
 
     row, version, found = catalogue.read(transcripts.transcript_of, video, options.version)
     published = row.published.isoformat() if row.published else None
-    chapters = VideoMeta.titled(row.chapters)
+    chapters = VideoMeta.titled(catalogue.read(transcripts.chapters_of, row.chapters, version.id))
     meta = VideoMeta(row.title, row.url, row.video_id, catalogue.read(listings.channel_of, row.id), published, chapters)
     texts = {name: render(found, name, meta, subtitles=subtitles) for name in options.format}
     beside = {

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from channelscribe.catalogue import entities as entity_rows_
-from channelscribe.catalogue import leases, publishing, search
+from channelscribe.catalogue import leases, publishing, search, transcripts
 from channelscribe.catalogue.connection import Database, execute
 from channelscribe.catalogue.search_query import Question
 from channelscribe.sample import world
 from channelscribe.settings import TextOptions
 from channelscribe.text.reading import read
 from channelscribe.transcript import Segment, Transcript, Turn, Word
-from tests.catalogue.records import OWNER, with_videos
+from tests.catalogue.records import OWNER, Video, published, spoken, with_videos
 
 
 def test_a_reading_becomes_rows(catalogue: Database) -> None:
@@ -34,3 +34,16 @@ def test_a_reading_becomes_rows(catalogue: Database) -> None:
     assert sum(counted.values()) == len(reading.entities) > 5
     for entity in reading.entities[:3]:
         assert catalogue.run(search.search, Question("", entity=entity.text))
+
+
+def test_chapters_are_the_topics_unless_the_site_gives_its_own(catalogue: Database) -> None:
+    row = published(catalogue, spoken("The keeper", "Vienna"), Video("v1"))
+    catalogue.run(leases.claim, [row.id], OWNER, 60, only_due=False)
+    topics = [{"start": 0.0, "title": "The keeper"}, {"start": 1.0, "title": ""}, {"start": 2.0, "title": "Vienna"}]
+    told = spoken("The keeper", "Vienna")
+    catalogue.run(publishing.publish, row.id, OWNER, f"{row.id:064x}", told, {"topics": topics}, {}, reading_key="r/1")
+    _, version, _ = catalogue.run(transcripts.transcript_of, "v1")
+    assert catalogue.read(transcripts.chapters_of, [], version.id) == [[0.0, "The keeper"], [2.0, "Vienna"]]
+    assert catalogue.read(transcripts.chapters_of, [[9.0, "Own"]], version.id) == [[9.0, "Own"]]
+    found = list(transcripts.corpus(catalogue, "Channel One"))
+    assert [video.chapters for video, _ in found] == [[[0.0, "The keeper"], [2.0, "Vienna"]]] * 2

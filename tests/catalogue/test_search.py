@@ -82,7 +82,7 @@ def videos(hits: list[Hit]) -> list[str]:
         (") lighthouse ) ) everywhere (", {"en2"}),
         ("rock and lighthouse", set()),  # in small letters it is a word; English rules leave it out
         ("*", set()),
-        ('"home nobody"', set()),  # no phrase goes over the end of a segment
+        ('"home nobody"', {"en1"}),  # over the end of a segment
     ],
 )
 def test_queries(library: Database, query: str, found: set[str]) -> None:
@@ -324,3 +324,54 @@ def test_what_is_not_there_is_not_looked_for_in_every_video(library: Database, m
     )
     last = library.run(search.search, Question("everywhere"))[-1]
     assert library.run(search.search, Question("everywhere"), after=last.place) == []
+
+
+@pytest.fixture(scope="module")
+def cut(new_database: NewDatabase) -> Database:
+    """Segments that end within what is said."""
+    catalogue = Database(new_database())
+    said = ("We saw the old light", "house keepers running home", "today. State of", "the unions", "here")
+    published(catalogue, spoken(*said), Video("en", published=date(2024, 1, 1)))
+    published(
+        catalogue, spoken("the old light", "house keeper", speaker="S1"), Video("new", published=date(2024, 2, 2))
+    )
+    published(catalogue, spoken("明日東", "京都知事は", language="ja"), Video("ja"))
+    german = spoken("Der alte Turm", "wächter läuft", language="de")
+    german.segments[1].language = "en"
+    published(catalogue, german, Video("mixed"))
+    return catalogue
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        (Question('"old light house keeper"'), ["new", "en"]),
+        (Question('"light houses"'), ["new", "en"]),
+        (Question('"light house" running'), ["en"]),
+        (Question('"light house" -running'), ["new"]),
+        (Question('"state of the union"'), ["en"]),
+        (Question('"keeper light"'), []),
+        (Question('"light keeper"'), []),
+        (Question('"running home today state of the union"'), []),  # over two ends
+        (Question('"turm wächter"'), []),  # of two languages
+        (Question("東京都"), ["ja"]),
+        (Question('"light house"', speaker="S1"), ["new"]),
+        (Question('"light house"', until=date(2024, 1, 1)), ["en"]),
+        (Question('"light house"', language="de"), []),
+    ],
+)
+def test_a_phrase_over_the_end_of_a_segment_is_found(cut: Database, asked: Question, found: list[str]) -> None:
+    hits = cut.read(search.search, asked)
+    assert videos(hits) == found
+    paged, after = [], None
+    while page := cut.read(search.search, asked, limit=1, after=after):
+        paged += page
+        after = page[-1].place
+    assert paged == hits
+
+
+def test_a_hit_over_the_end_is_of_both_segments(cut: Database) -> None:
+    first = cut.read(search.search, Question('"light house"'))[0]
+    assert (first.start, first.end, first.text) == (0.0, 4.0, "the old light house keeper")
+    assert first.highlighted == "the old **light** **house** keeper"
+    assert cut.read(search.search, Question("東京都"))[0].text == "明日東京都知事は"

@@ -12,7 +12,7 @@ from channelscribe.settings import TextOptions
 from channelscribe.text.key_phrases import key_phrases
 from channelscribe.text.reading import read
 from channelscribe.text.sentences import sentences_of
-from channelscribe.text.topics import boundaries
+from channelscribe.text.topics import boundaries, titles
 from channelscribe.transcript import Segment, Transcript, Word
 
 SUBJECTS = [
@@ -89,3 +89,20 @@ def test_a_language_without_spaces_has_no_key_phrases() -> None:
     transcript = Transcript("zh", 2, [Segment(0, 2, "今天很冷。你好吗？")])
     reading = read(transcript, TextOptions(models={}))
     assert reading.key_phrases == [] and [s.text for s in reading.sentences] == ["今天很冷。", "你好吗？"]
+
+
+def test_titles_are_phrases_that_are_said_each_once() -> None:
+    parts = [
+        "The night train was late. Our night train waits for the steam engine, and the night train leaves.",
+        "It was onion soup, and onion soup again. Onion soup is with the night train.",
+        "Moon. The moon, a moon, and the moon.",
+    ]
+    text, spans = " ".join(parts), []
+    for part in parts:
+        spans.append((text.index(part), text.index(part) + len(part)))
+    typical = [["night", "train"], ["onion", "soup"], ["moon", "tide"]]
+    assert titles(text, spans, typical, STOP_WORDS)[1:] == ["Onion soup", "Moon, tide"]
+    first = titles(text, spans, typical, STOP_WORDS)[0]
+    assert "night train" in first.lower() or "steam engine" in first.lower()
+    again = titles(text, [spans[0], spans[0]], [["night", "train"]] * 2, STOP_WORDS)
+    assert again[0] != again[1] and titles("", [], [], STOP_WORDS) == []
