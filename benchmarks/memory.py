@@ -38,7 +38,7 @@ from channelscribe.settings.options import SpeechOptions
 from channelscribe.speech import diarize as diarizing
 from channelscribe.speech.align import align
 from channelscribe.speech.decoding import Clip, Decoder
-from channelscribe.speech.loading import load_recognizer
+from channelscribe.speech.engines import prepare_engines
 from channelscribe.speech.quality_gate import Decoded
 from channelscribe.speech.recognize import recognize
 from channelscribe.speech.registry import resolve_model
@@ -71,7 +71,10 @@ def script_of(hours: float, tile_seconds: float, segments: list[dict[str, Any]])
 
 
 def whisperx_detector(path: Path) -> None:
-    vad = load_recognizer(resolve_model(OPTIONS), OPTIONS).engine.vad_model
+    prepare_engines()
+    from whisperx.vads import Pyannote
+
+    vad = Pyannote("cpu", vad_onset=0.5, vad_offset=0.363)
     vad.vad_pipeline._segmentation.step = DETECTOR_STEP
     audio = read_speech(path)  # as whisperx.load_audio: the whole file as one float32 array
     scores = vad({"waveform": vad.preprocess_audio(audio), "sample_rate": SAMPLE_RATE})

@@ -14,7 +14,7 @@ from typing import Any
 
 from channelscribe.audio.original_time import in_original_time
 from channelscribe.audio.timeline import Timeline
-from channelscribe.catalogue import references
+from channelscribe.catalogue import references, transcripts
 from channelscribe.errors import ChannelscribeError
 from channelscribe.settings.options import SpeechOptions
 from channelscribe.speech.recognize import each_measured, recognize_all
@@ -24,7 +24,7 @@ from tasks.leases import Report, step
 from tasks.records import PreparedAudio, VideoWork
 from tasks.resources import catalogue, store
 
-__all__ = ["Due", "make_together", "short_ones"]
+__all__ = ["Due", "make_together", "short_ones", "usual_language"]
 
 SHORT_SECONDS = 300.0
 TOGETHER_SECONDS = 900.0  # several speech workers have each a part of a request
@@ -92,7 +92,18 @@ def _answers(work: Sequence[Due], model: ResolvedModel, options: SpeechOptions) 
     def tell(number: int, fraction: float) -> None:
         work[number].tell(fraction)
 
-    return each_measured(model, recognize_all((each.open for each in work), model, options, tell))
+    def usual(number: int) -> str | None:
+        return usual_language(work[number].video)
+
+    openers = (each.open for each in work)
+    return each_measured(model, recognize_all(openers, model, options, tell, usual=usual))
+
+
+def usual_language(video: VideoWork) -> str | None:
+    """That of the video's source, by what is published of it: no part of a key, as it decides only where little is
+    said.
+    """
+    return catalogue().run(transcripts.usual_language, video.pk)
 
 
 def _kept(each: Due, answer: Answer) -> bool:

@@ -26,7 +26,7 @@ from channelscribe.speech.provenance import measured
 from channelscribe.speech.registry import ResolvedModel, resolve_model
 from channelscribe.speech.track import open_track
 from channelscribe.store.layout import checkpoint_key
-from tasks.batch_recognition import Due, make_together
+from tasks.batch_recognition import Due, make_together, usual_language
 from tasks.caching import RETRIES, ContentPolicy, remembered
 from tasks.leases import Report, record_stage, step
 from tasks.records import Checkpoint, PreparedAudio, PublisherTranscript, VideoWork
@@ -37,7 +37,7 @@ _log = logging.getLogger(__name__)
 Given = dict[str, Any]
 
 # Raise when a stage starts to give other results for the same input: it is part of the checkpoint's key.
-VERSIONS = {"recognizer": 4, "aligner": 3, "diarizer": 2}
+VERSIONS = {"recognizer": 5, "aligner": 3, "diarizer": 2}
 PUBLISHER_VERSION = 1
 
 
@@ -143,7 +143,7 @@ def recognize(video: VideoWork, audio: PreparedAudio, options: dict[str, Any], a
         if (taken := published(audio, speech)) is not None:
             return as_published(taken, audio)
         with store().local_path(audio.speech_key) as path, open_track(path) as track:
-            heard = recognizing.recognize(track, model, speech, progress=report)
+            heard = recognizing.recognize(track, model, speech, report, lambda _: usual_language(video))
         return in_original_time(heard, _timeline(audio))
 
     return _checkpoint(video, "recognize", content, model, make)

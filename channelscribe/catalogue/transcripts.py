@@ -36,6 +36,7 @@ __all__ = [
     "segment_of",
     "transcript_of",
     "turns_of",
+    "usual_language",
     "versions",
     "with_transcripts",
 ]
@@ -294,6 +295,24 @@ def choose(session: Session, wanted: Wanted) -> list[Candidate]:
         given["channel"] = clean_text(wanted.channel)
     statement = CHOOSE.format(conditions=" AND ".join(conditions) or "true")
     return [Candidate(**row) for row in execute(session, statement, **given).mappings()]
+
+
+LANGUAGES = """
+SELECT language, count(*) AS videos FROM video JOIN transcript ON transcript.id = current_transcript_pk
+WHERE NOT no_speech AND video.id <> :video_pk AND video.id IN (SELECT others.video_pk FROM source_video AS others
+    JOIN source_video AS mine USING (source_pk) WHERE mine.video_pk = :video_pk)
+GROUP BY language ORDER BY videos DESC, language
+"""
+USUAL_VIDEOS, USUAL_SHARE = 3, 0.8  # transcripts of a source, and how many of them, that make a language its usual one
+
+
+def usual_language(session: Session, video_pk: int) -> str | None:
+    """The language of at least four fifths of what is published of a video's sources, where that is three or more."""
+    found = [(row.language, row.videos) for row in execute(session, LANGUAGES, video_pk=video_pk)]
+    total = sum(videos for _, videos in found)
+    if total < USUAL_VIDEOS or found[0][1] < USUAL_SHARE * total:
+        return None
+    return str(found[0][0])
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,11 +28,14 @@ _IGNORED = "ignore_time_segment_in_scoring"  # in an .stm
 
 @dataclass(frozen=True)
 class Truth:
-    """What is known of a recording; None for what is not. `starts`: (place of a word in `words`, seconds)."""
+    """What is known of a recording; None for what is not. `starts`: (place of a word in `words`, seconds); `speakers`:
+    who says each of `words`.
+    """
 
     words: list[str] | None = None
     starts: list[tuple[int, float]] = field(default_factory=list)
     turns: list[Turn] | None = None
+    speakers: list[str] | None = None
 
     @property
     def speech(self) -> list[tuple[float, float]] | None:
@@ -111,6 +114,7 @@ def _rttm(truth: Truth, text: str) -> Truth:
 
 def _stm(truth: Truth, text: str) -> Truth:
     words: list[str] = []
+    speakers: list[str] = []
     starts, turns = [], []
     for file, channel, speaker, start, end, *said in _lines(text):
         del file, channel
@@ -120,8 +124,11 @@ def _stm(truth: Truth, text: str) -> Truth:
         if said:
             starts.append((len(words), float(start)))
         words += said
+        speakers += [speaker] * len(said)
         turns.append(Turn(float(start), float(end), speaker))
-    return Truth(truth.words or words, starts if not truth.words else [], truth.turns or turns)
+    if truth.words:
+        return Truth(truth.words, [], truth.turns or turns)
+    return Truth(words, starts, truth.turns or turns, speakers)
 
 
 def _ctm(truth: Truth, text: str) -> Truth:
@@ -156,6 +163,7 @@ def figures(recording: Recording, heard: Heard) -> dict[str, Any]:
         found |= _word_figures(truth.words, heard)
     starts = _start_errors(truth, heard)
     wrong, total = _diarization(truth, heard)
+    right, compared = _by_speaker(truth, heard)
     spoken = truth.speech
     words = heard.words or []
     covered = None
@@ -169,6 +177,7 @@ def figures(recording: Recording, heard: Heard) -> dict[str, Any]:
         **found,
         **_starts(starts),
         "der": wrong / total if total else None,
+        "right_speaker": right / compared if compared else None,
         "coverage": heard.coverage if covered is None else covered,
         "longest_cue": max((end - start for start, end in heard.cues), default=0.0),
         "longest_pause_in_cue": _longest_pause(heard),
@@ -179,6 +188,7 @@ def figures(recording: Recording, heard: Heard) -> dict[str, Any]:
         "note": heard.note,
         "_starts": starts,
         "_der": (wrong, total),
+        "_speakers": (right, compared),
         "_spent": (heard.cpu_seconds, heard.wall_seconds),
     }
 
@@ -200,6 +210,7 @@ def together(each: Sequence[dict[str, Any]]) -> dict[str, Any]:
         "cer": share("_characters"),
         **_starts([error for one in each for error in one["_starts"]]),
         "der": share("_der"),
+        "right_speaker": share("_speakers"),
         "coverage": sum(part for part, _ in covered) / sum(whole for _, whole in covered) if covered else None,
         "longest_cue": max((one["longest_cue"] for one in each), default=0.0),
         "longest_pause_in_cue": max((one["longest_pause_in_cue"] or 0.0 for one in each), default=0.0),
@@ -254,6 +265,14 @@ def _diarization(truth: Truth, heard: Heard) -> tuple[float, float]:
     if truth.turns is None or heard.turns is None:
         return 0.0, 0.0
     return metrics.diarization_error_rate(truth.turns, heard.turns, collar=0.0)
+
+
+def _by_speaker(truth: Truth, heard: Heard) -> tuple[int, int]:
+    """(words with the right speaker, words of which it is known who says them); speakers as they fit best."""
+    if not truth.words or truth.speakers is None or heard.turns is None or not heard.words:
+        return 0, 0
+    said = [Word(text, 0.0, 0.0, speaker=who) for text, who in zip(truth.words, truth.speakers, strict=True)]
+    return metrics.word_speaker_matches(said, heard.words)
 
 
 def _invented(truth: Truth, heard: Heard) -> float | None:

@@ -222,10 +222,14 @@ class SpeechOptions(Options):
         default_factory=dict, description="write it so: what is heard, and how it is to be written"
     )
     suppress_numerals: bool = Field(False, description="write numbers out, as whisperX's option of that name")
+    channels: Literal["auto", "mix", "split"] = Field(
+        "auto",
+        description="two channels of a file given to `transcribe`: split, mix, or auto: apart if their voices differ",
+    )
     vad_onset: float = Field(0.5, gt=0, lt=1, description="speech probability that starts a stretch of speech")
     vad_offset: float = Field(0.363, gt=0, lt=1, description="speech probability that ends it")
     vad_step: float = Field(
-        0.25, ge=0.05, le=0.5, description="distance of the speech detector's windows, of a window; whisperX has 0.1"
+        0.5, ge=0.05, le=0.9, description="distance of the speech detector's windows, of a window; whisperX has 0.1"
     )
     align: bool | Literal["attention"] = Field(
         True, description="time each word: true by an aligner where there is one; attention: by the recognizer; false"

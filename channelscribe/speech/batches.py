@@ -10,28 +10,31 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from channelscribe.audio.speech_track import SAMPLE_RATE
 from channelscribe.errors import ChannelscribeError, OutOfMemory, SpeechFailed, machine_fault
 from channelscribe.settings.options import SpeechOptions
-from channelscribe.speech.decoding import Clip, Decoder, Gated, clip_of, decode, encode, features_of
+from channelscribe.speech.decoding import Clip, Decoder, Gated, clip_of, decode, encode, taken
 from channelscribe.speech.language import Decision, decide, windows
 from channelscribe.speech.loading import seconds_loading
 from channelscribe.speech.memory import Room, in_batches, is_out_of_memory
 from channelscribe.speech.progress import Progress, share
 from channelscribe.speech.registry import ResolvedModel
-from channelscribe.speech.track import SpeechTrack, cut
-from channelscribe.speech.vad import Chunk, chunks, listen, stretches
+from channelscribe.speech.track import SpeechTrack
+from channelscribe.speech.vad import Chunk, Hearing, chunks, listen, stretches
 
-__all__ = ["VAD_SHARE", "Batch", "Opener", "Recognition", "Recording"]
+__all__ = ["VAD_SHARE", "Batch", "Opener", "Recognition", "Recording", "Usual"]
 
 VAD_SHARE = 0.2
 """Of the stage's time, for the progress bar."""
 
 Opener = Callable[[], AbstractContextManager[SpeechTrack]]
 """Opens a recording when its turn comes; it is closed when its answer is out."""
+
+Usual = Callable[[int], str | None]
+"""The language that is usual where the recording with that number comes from, as far as anybody knows."""
 
 
 @dataclass(eq=False)
@@ -44,6 +47,8 @@ class Recording:
     chunks: list[Chunk] = field(default_factory=list)
     decision: Decision | None = None
     language: str | None = None
+    heard: dict[Chunk, Clip] = field(default_factory=dict)
+    """What the encoder has heard for the language, until it is decoded."""
     gated: list[list[Gated]] = field(default_factory=list)
     error: ChannelscribeError | None = None
     seconds: float = 0.0
@@ -71,10 +76,16 @@ class Recognition:
     """The steps, each a generator that feeds the next: they run in threads of their own."""
 
     def __init__(
-        self, engine: Any, lock: Any, model: ResolvedModel, options: SpeechOptions, told: Callable[[int, float], None]
+        self,
+        engine: Any,
+        lock: Any,
+        model: ResolvedModel,
+        options: SpeechOptions,
+        told: Callable[[int, float], None],
+        usual: Usual,
     ) -> None:
-        self._pipeline, self._whisper, self._lock = engine, engine.model, lock
-        self._model, self._options, self._told = model, options, told
+        self._detector, self._whisper, self._lock = engine.detector, engine.model, lock
+        self._model, self._options, self._told, self._usual = model, options, told, usual
         self._room = Room(model.batch_size)
         self._decoders: dict[str | None, Decoder] = {}
         self._known: dict[int, Recording] = {}
@@ -95,9 +106,11 @@ class Recognition:
 
     def _hear(self, recording: Recording, track: SpeechTrack) -> None:
         report = share(lambda done: self._told(recording.number, done), 0, VAD_SHARE)
-        recording.chunks = _chunks(self._pipeline, track, self._model, self._options, report)
+        recording.chunks = _chunks(self._detector, track, self._model, self._options, report)
         with self._lock:
-            recording.decision = _language(self._whisper, track, recording.chunks, self._model, self._options)
+            recording.decision, recording.heard = _language(
+                self._whisper, track, recording, self._model, self._options.usual_language, self._usual
+            )
         recording.language = recording.decision.language if recording.decision else self._model.language
 
     def batches(self, recordings: Iterable[Recording]) -> Iterator[Batch]:
@@ -128,7 +141,8 @@ class Recognition:
                 return
             began = time.perf_counter()
             try:
-                clip = clip_of(self._whisper, recording.track, chunk, recording.number)
+                clip = recording.heard.pop(chunk, None)
+                clip = clip or clip_of(self._whisper, recording.track, chunk, recording.number)
             except Exception as error:
                 recording.error = _failed(self._model, error)
                 return
@@ -188,38 +202,48 @@ class Recognition:
 
 
 def _chunks(
-    pipeline: Any, track: SpeechTrack, model: ResolvedModel, options: SpeechOptions, report: Progress
+    detector: Hearing, track: SpeechTrack, model: ResolvedModel, options: SpeechOptions, report: Progress
 ) -> list[Chunk]:
     """Where somebody speaks, in chunks for the recognizer."""
     if not track.samples:
         return []
     threads = model.threads if model.device == "cpu" else 0
-    activity = listen(pipeline.vad_model.vad_pipeline._segmentation, track, report, threads, options.vad_step)
+    activity = listen(detector, track, report, threads, options.vad_step)
     found = stretches(activity, options.vad_onset, options.vad_offset, model.chunk_seconds)
     return chunks(found, model.chunk_seconds, track.samples / SAMPLE_RATE)
 
 
 def _language(
-    whisper: Any, track: SpeechTrack, found: Sequence[Chunk], model: ResolvedModel, options: SpeechOptions
-) -> Decision | None:
-    """The language that is spoken; None where it is known or nobody speaks."""
+    whisper: Any,
+    track: SpeechTrack,
+    recording: Recording,
+    model: ResolvedModel,
+    told: str | None,
+    usual: Usual,
+) -> tuple[Decision | None, dict[Chunk, Clip]]:
+    """The language that is spoken, None where it is known or nobody speaks; and what was heard for it."""
+    found = recording.chunks
     if model.language or not found:
-        return None
+        return None, {}
     if not whisper.model.is_multilingual:
-        return Decision("en", 1.0, {"en": 1.0}, mixed=False)
-    heard = windows(found)
+        return Decision("en", 1.0, {"en": 1.0}, mixed=False), {}
+    asked = windows(found)
+    clips: dict[Chunk, Clip] = {}
 
     def work(batch: Sequence[Chunk]) -> Sequence[list[tuple[str, float]]]:
-        encoded = encode(whisper, [features_of(whisper, cut(track, chunk.start, chunk.end)) for chunk in batch])
+        made = [clip_of(whisper, track, chunk, recording.number) for chunk in batch]
+        encoded = encode(whisper, [clip.features for clip in made])
         answers: Sequence[list[tuple[str, float]]] = whisper.model.detect_language(encoded)
+        for place, clip in enumerate(made):
+            clips[clip.chunk] = replace(clip, encoded=taken(encoded, [place]))
         return answers
 
-    answers = in_batches(heard, model.batch_size, work)
+    answers = in_batches(asked, model.batch_size, work)
     votes = [
         (chunk.speech_seconds, {token[2:-2]: probability for token, probability in answer})
-        for chunk, answer in zip(heard, answers, strict=True)
+        for chunk, answer in zip(asked, answers, strict=True)
     ]
-    return decide(votes, options.usual_language)
+    return decide(votes, lambda: told or usual(recording.number)), clips
 
 
 def _failed(model: ResolvedModel, error: Exception) -> ChannelscribeError:

@@ -14,20 +14,23 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from channelscribe.audio.speech_track import SAMPLE_RATE
 from channelscribe.settings.options import SpeechOptions
 from channelscribe.speech.language import runs
 from channelscribe.speech.memory import Room, in_batches
-from channelscribe.speech.quality_gate import Decoded, flags
+from channelscribe.speech.quality_gate import Decoded, flags, has_gaps, is_fuller
 from channelscribe.speech.track import Samples, SpeechTrack, cut
 from channelscribe.speech.vad import Chunk, Stretch
 from channelscribe.speech.vocabulary import prompt, rewritten, suppressed
-from channelscribe.speech.word_times import Piece, Sound, attended_times, heard_speech, kept_in_speech
+from channelscribe.speech.word_times import Piece, Sound, attended_times, heard_speech, kept_in_speech, unsaid
 
-__all__ = ["Clip", "Decoder", "Gated", "clip_of", "decode", "encode", "features_of"]
+__all__ = ["Clip", "Decoder", "Gated", "clip_of", "decode", "encode", "features_of", "taken"]
 
 _TEMPERATURES = (0.2, 0.4, 0.6, 0.8, 1.0)
 _FEATURES_A_SECOND, _FRAMES_A_SECOND = 100, 50  # of the spectrogram, and of the encoder
+_CLIP_SAMPLES = 30 * SAMPLE_RATE  # that Whisper hears at once
 _DECADE = 0.25  # what ten times the power adds to a feature
 _FIRST_TIME = 50  # of 20 ms: within a second something is said, as Whisper has it
 _CANDIDATES = 5  # sampled at each temperature; the most likely is taken
@@ -40,7 +43,8 @@ class Gated:
     """A chunk's text, what the gate says of it, and whether it was decoded again.
 
     `words` have the times that the recognizer attended to, None where it cannot tell; `speech` is the detector's, and
-    what words were found in beside it. `chunk` and `language` are those of the clip, or of its part in one language.
+    what words were found in beside it; `unsaid` seconds of sound in it have no word. `chunk` and `language` are those
+    of the clip, or of its part in one language.
     """
 
     decoded: Decoded
@@ -48,17 +52,21 @@ class Gated:
     again: bool = False
     words: list[dict[str, Any]] | None = None
     speech: Sequence[Stretch] = ()
+    unsaid: float = 0.0
     chunk: Chunk | None = None
     language: str | None = None
 
 
 @dataclass(frozen=True)
 class Clip:
-    """A chunk of the recording with the number `owner`, and what the encoder is given of it."""
+    """A chunk of the recording with the number `owner`, what the encoder is given of it, (bands, frames), and what it
+    gave, where it has been asked.
+    """
 
     owner: int
     chunk: Chunk
-    features: Any
+    features: NDArray[np.float32]
+    encoded: Any = None
 
 
 class Decoder:
@@ -83,9 +91,14 @@ class Decoder:
         """The same for another language."""
         return Decoder(self.whisper, language, self._options)
 
-    def hear(self, features: Sequence[Any]) -> Any:
-        """The encoder's output, which all that follows is said from."""
-        return encode(self.whisper, features)
+    def hear(self, clips: Sequence[Clip]) -> Any:
+        """The encoder's output, which all that follows is said from; clips that were heard before are not again."""
+        new = [clip.features for clip in clips if clip.encoded is None]
+        heard = encode(self.whisper, new) if new else None
+        if len(new) == len(clips):
+            return heard
+        places = iter(range(len(new)))
+        return _together([taken(heard, [next(places)]) if each.encoded is None else each.encoded for each in clips])
 
     def decode(self, encoded: Any, count: int) -> list[Decoded]:
         """Beam search over several stretches of at most 30 s at once, as the encoder heard them."""
@@ -97,8 +110,7 @@ class Decoder:
         """
         if self._prompt != self._plain:
             yield from self._generate(encoded, 1, 0.0, self._plain, beam_size=self._beam_size, patience=1)
-        times = {"beam_size": self._beam_size, "patience": 1, "max_initial_timestamp_index": _FIRST_TIME}
-        yield from self._generate(encoded, 1, 0.0, list(self._tokenizer.sot_sequence), **times)
+        yield from self.decode_with_times(encoded, 1)
         for temperature in _TEMPERATURES:
             yield from self._generate(
                 encoded,
@@ -110,6 +122,11 @@ class Decoder:
                 sampling_topk=0,
                 sampling_temperature=temperature,
             )
+
+    def decode_with_times(self, encoded: Any, count: int) -> list[Decoded]:
+        """As `decode`, with times between the words, and without what it was told."""
+        times = {"beam_size": self._beam_size, "patience": 1, "max_initial_timestamp_index": _FIRST_TIME}
+        return self._generate(encoded, count, 0.0, list(self._tokenizer.sot_sequence), **times)
 
     def _generate(
         self, encoded: Any, count: int, temperature: float, said_before: list[int], **search: Any
@@ -159,19 +176,15 @@ class Decoder:
         return pieces
 
 
-def features_of(whisper: Any, audio: Samples) -> Any:
+def features_of(whisper: Any, audio: Samples) -> NDArray[np.float32]:
     """The mel spectrogram of at most 30 s, padded to 30 s: what Whisper was trained on."""
-    from whisperx.audio import N_SAMPLES, log_mel_spectrogram
-
-    mels = whisper.feat_kwargs.get("feature_size") or 80
-    return log_mel_spectrogram(audio, n_mels=mels, padding=N_SAMPLES - len(audio))
+    found: NDArray[np.float32] = whisper.feature_extractor(audio, padding=_CLIP_SAMPLES - len(audio))
+    return found
 
 
-def encode(whisper: Any, features: Sequence[Any]) -> Any:
+def encode(whisper: Any, features: Sequence[NDArray[np.float32]]) -> Any:
     """The encoder's output for several stretches."""
-    import torch
-
-    return whisper.encode(torch.stack(list(features)))
+    return whisper.encode(np.stack(list(features)))
 
 
 def clip_of(whisper: Any, track: SpeechTrack, chunk: Chunk, owner: int = 0) -> Clip:
@@ -194,6 +207,19 @@ def taken(encoded: Any, places: Sequence[int], frames: slice = slice(None)) -> A
     return ctranslate2.StorageView.from_array(whole[list(places), frames].contiguous())
 
 
+def _together(parts: Sequence[Any]) -> Any:
+    """The encoder's output for several stretches that it was given apart."""
+    import ctranslate2
+
+    if parts[0].device == "cpu":
+        return ctranslate2.StorageView.from_array(np.concatenate([np.asarray(part) for part in parts]))
+    import torch
+
+    return ctranslate2.StorageView.from_array(
+        torch.cat([torch.as_tensor(part, device=part.device) for part in parts]).contiguous()
+    )
+
+
 def decode(
     decoder: Decoder, clips: Sequence[Clip], language: str | None, size: int | Room, *, stretches: bool = False
 ) -> Iterator[list[Gated]]:
@@ -205,7 +231,7 @@ def decode(
     others: dict[str, Decoder] = {}
 
     def work(batch: Sequence[Clip]) -> list[list[Gated]]:
-        encoded = decoder.hear([clip.features for clip in batch])
+        encoded = decoder.hear(batch)
         found: dict[int, list[Gated]] = {}
         for place, clip in enumerate(batch if stretches and language else ()):
             parts = _parts(decoder, encoded, place, clip, language or "")
@@ -213,7 +239,7 @@ def decode(
                 found[place] = []
                 for part, spoken in parts:
                     speaker = others.setdefault(spoken, decoder if spoken == language else decoder.speaking(spoken))
-                    heard = taken(encoded, [place]) if part is clip else speaker.hear([part.features])
+                    heard = taken(encoded, [place]) if part is clip else speaker.hear([part])
                     found[place] += _said(speaker, heard, [part], spoken)
         main = [place for place in range(len(batch)) if place not in found]
         if main:
@@ -234,7 +260,8 @@ def _said(decoder: Decoder, encoded: Any, clips: Sequence[Clip], language: str |
         _gated(decoder, partial(taken, encoded, [place]), clip.chunk, decoded, language)
         for place, (clip, decoded) in enumerate(zip(clips, decoder.decode(encoded, len(clips)), strict=True))
     ]
-    written = _as_written(_timed(decoder, encoded, clips, gated, language), decoder.rewrite, language)
+    timed = _fuller(decoder, encoded, clips, _timed(decoder, encoded, clips, gated, language), language)
+    written = _as_written(timed, decoder.rewrite, language)
     return [replace(each, chunk=clip.chunk, language=language) for each, clip in zip(written, clips, strict=True)]
 
 
@@ -253,7 +280,7 @@ def _parts(decoder: Decoder, encoded: Any, place: int, clip: Clip, main: str) ->
             found.append({token[2:-2]: probability for token, probability in answer})
         return found
 
-    levels = clip.features.mean(0).numpy()
+    levels = clip.features.mean(axis=0)
 
     def quietest(start: float, end: float) -> float:
         first, last = round(start * _FEATURES_A_SECOND), max(1, round(end * _FEATURES_A_SECOND))
@@ -268,13 +295,11 @@ def _parts(decoder: Decoder, encoded: Any, place: int, clip: Clip, main: str) ->
 
 def _part(clip: Clip, start: float, end: float) -> Clip:
     """From `start` to `end` seconds of the clip, as long as the encoder wants it."""
-    import torch
-
     first, last = clip.chunk.start + start, clip.chunk.start + end
     speech = tuple((max(a, first), min(b, last)) for a, b in clip.chunk.speech if min(b, last) > max(a, first))
     mine = clip.features[:, round(start * _FEATURES_A_SECOND) : round(end * _FEATURES_A_SECOND)]
-    silence = torch.full((mine.shape[0], clip.features.shape[1] - mine.shape[1]), float(mine.min()))
-    return Clip(clip.owner, Chunk(first, last, speech or ((first, last),)), torch.cat([mine, silence.to(mine)], dim=1))
+    silence = np.full((len(mine), clip.features.shape[1] - mine.shape[1]), mine.min(), mine.dtype)
+    return Clip(clip.owner, Chunk(first, last, speech or ((first, last),)), np.concatenate([mine, silence], axis=1))
 
 
 def _gated(decoder: Decoder, encoded: Callable[[], Any], chunk: Chunk, first: Decoded, language: str | None) -> Gated:
@@ -309,10 +334,38 @@ def _timed(
         words = attended_times(gated[place].decoded.text, language, each)
         if words is not None:
             frames = round((chunk.end - chunk.start) * _FEATURES_A_SECOND)
-            sound = Sound.of(features[:, :frames].mean(0).numpy(), chunk.start, 1 / _FEATURES_A_SECOND, _DECADE)
+            sound = Sound.of(features[:, :frames].mean(axis=0), chunk.start, 1 / _FEATURES_A_SECOND, _DECADE)
             speech = heard_speech(words, chunk.speech, sound)
-            timed[place] = replace(gated[place], words=kept_in_speech(words, speech, sound), speech=speech)
+            kept = kept_in_speech(words, speech, sound)
+            timed[place] = replace(gated[place], words=kept, speech=speech, unsaid=unsaid(kept, speech, sound))
     return timed
+
+
+def _fuller(
+    decoder: Decoder, encoded: Any, clips: Sequence[Clip], timed: Sequence[Gated], language: str | None
+) -> list[Gated]:
+    """The same answers, and those with gaps said anew with times between the words, which keeps from skipping some:
+    what has more words is taken. What still has gaps is flagged.
+    """
+    found = list(timed)
+    doubtful = [place for place, each in enumerate(found) if not each.flags and has_gaps(each.decoded, each.unsaid)]
+    if not doubtful:
+        return found
+    heard, theirs = taken(encoded, doubtful), [clips[place] for place in doubtful]
+    second = decoder.decode_with_times(heard, len(doubtful))
+    better = [
+        is_fuller(new, found[place].decoded, clips[place].chunk.speech_seconds, language)
+        for place, new in zip(doubtful, second, strict=True)
+    ]
+    tried = [Gated(new, [], again=True) for new in second]
+    again = _timed(decoder, heard, theirs, tried, language) if any(better) else tried
+    for place, fuller, new in zip(doubtful, better, again, strict=True):
+        kept = new if fuller else replace(found[place], again=True)
+        found[place] = replace(kept, flags=["gaps"] if has_gaps(kept.decoded, kept.unsaid) else [])
+        _log.info(
+            "speech at %.1f s was decoded again (gaps): %s", clips[place].chunk.start, "taken" if fuller else "no"
+        )
+    return found
 
 
 def _as_written(gated: Sequence[Gated], pairs: Mapping[str, str], language: str | None) -> list[Gated]:

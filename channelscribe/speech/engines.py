@@ -16,7 +16,7 @@ from functools import cache
 from channelscribe.errors import ModelUnavailable
 from channelscribe.text.punkt import sentence_tokenizer
 
-__all__ = ["prepare_engines"]
+__all__ = ["prepare_engines", "prepare_process"]
 
 _ENGINE_LOGGERS = (
     *("whisperx", "faster_whisper", "transformers", "pyannote"),
@@ -25,8 +25,8 @@ _ENGINE_LOGGERS = (
 
 
 @cache
-def prepare_engines() -> None:
-    """Imports WhisperX quietly, once. Raises ModelUnavailable where the extra `speech` is not installed."""
+def prepare_process() -> None:
+    """What holds for all engines, before any of them is imported. Raises ModelUnavailable without faster-whisper."""
     # pyannote reads its switch from the environment when it is imported, and its default is to send.
     os.environ["PYANNOTE_METRICS_ENABLED"] = "0"
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
@@ -35,12 +35,27 @@ def prepare_engines() -> None:
     _keep_memory()
     _quiet()
     try:
+        import faster_whisper
+    except ImportError as error:
+        raise _missing(error) from error
+    del faster_whisper
+
+
+def _missing(error: ImportError) -> ModelUnavailable:
+    return ModelUnavailable(
+        f"The speech engine cannot be imported ({error}).", remedy="pip install 'channelscribe[speech]'"
+    )
+
+
+@cache
+def prepare_engines() -> None:
+    """Imports WhisperX quietly, once. Raises ModelUnavailable where the extra `speech` is not installed."""
+    prepare_process()
+    try:
         import whisperx.alignment
         import whisperx.asr
     except ImportError as error:
-        raise ModelUnavailable(
-            f"The speech engine cannot be imported ({error}).", remedy="pip install 'channelscribe[speech]'"
-        ) from error
+        raise _missing(error) from error
     _quiet()  # lightning and transformers set their own levels while they are imported
     whisperx.alignment.nltk_load = _punkt_by_resource
 

@@ -1,8 +1,9 @@
 """Local files to transcripts: the whole chain over many files, without a database or an engine.
 
 Needs ffmpeg and the extra `speech`. Leaves nothing behind: speech tracks are made in a folder of the caller's and go
-when their file is done. While one file is recognized ffmpeg decodes the next, and on a GPU the detector hears the next
-and words and speakers of the one before are found; short files share batches (`channelscribe.speech.recognize`).
+when their file is done. Of a call with a person a channel each channel has a track of its own (`channels`). While one
+file is recognized ffmpeg decodes the next, and on a GPU the detector hears the next and words and speakers of the one
+before are found; short files share batches (`channelscribe.speech.recognize`).
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from channelscribe.settings.audio import AudioOptions
 from channelscribe.settings.options import SpeechOptions
 from channelscribe.speech.align import align
 from channelscribe.speech.assemble import assemble
+from channelscribe.speech.channels import merged, separate
 from channelscribe.speech.diarize import diarize
 from channelscribe.speech.prefetch import ahead
 from channelscribe.speech.provenance import measured
@@ -56,11 +58,12 @@ class Transcribed:
 
 @dataclass
 class _Prepared:
-    """A file whose speech track is there, or is not to be had."""
+    """A file, or one channel of `channels`, whose speech track is there, or is not to be had."""
 
     done: Transcribed
     model: ResolvedModel
     track: Path
+    channels: int = 1
 
     @contextmanager
     def open(self) -> Iterator[SpeechTrack]:
@@ -99,27 +102,48 @@ def transcribe_files(
 def _prepared(sources: Sequence[Path], folder: Path, options: SpeechOptions, told: Told) -> Iterator[_Prepared]:
     model: ResolvedModel | None = None
     for number, source in enumerate(sources):
-        done = Transcribed(number, source)
-        track = folder / f"{number}.speech.flac"
-        started = time.perf_counter()
-        try:
-            made = prepare(
-                source,
-                folder,
-                _NOTHING_ELSE,
-                {},
-                progress=_step(told, number, "prepare"),
-                name=str(number),
-                partial=True,
-            )
-            made.archive.unlink()
-            done.seconds, done.note = made.seconds, made.note
-            model = resolve_model(options, made.seconds)
-        except Exception as error:
-            done.error = _failed(error)
-        done.step_seconds["prepare"] = time.perf_counter() - started
-        model = model or resolve_model(options)  # a file that failed needs none of its own
-        yield _Prepared(done, model, track)
+        apart = separate(source, folder, str(number), options.channels)
+        for channel, heard in enumerate(apart or [source]):
+            name = f"{number}.{channel}" if apart else str(number)
+            file = _prepare(number, source, heard, folder, name, options, told, model)
+            model = file.model if channel == 0 or model is None else model  # all channels have the same
+            if apart:
+                heard.unlink(missing_ok=True)
+            yield replace(file, model=model, channels=len(apart) or 1)
+
+
+def _prepare(
+    number: int,
+    source: Path,
+    heard: Path,
+    folder: Path,
+    name: str,
+    options: SpeechOptions,
+    told: Told,
+    model: ResolvedModel | None,
+) -> _Prepared:
+    """`heard`: the source, or a channel of it; `model`: what a file that fails is given."""
+    done = Transcribed(number, source)
+    track = folder / f"{name}.speech.flac"
+    started = time.perf_counter()
+    try:
+        made = prepare(
+            heard,
+            folder,
+            _NOTHING_ELSE,
+            {},
+            progress=_step(told, number, "prepare"),
+            name=name,
+            partial=True,
+        )
+        made.archive.unlink()
+        done.seconds, done.note = made.seconds, made.note
+        model = resolve_model(options, made.seconds)
+    except Exception as error:
+        done.error = _failed(error)
+    done.step_seconds["prepare"] = time.perf_counter() - started
+    model = model or resolve_model(options)  # a file that failed needs none of its own
+    return _Prepared(done, model, track)
 
 
 def _recognized(
@@ -146,6 +170,7 @@ def _recognized(
 def _finished(
     recognitions: Iterator[tuple[_Prepared, dict[str, Any] | ChannelscribeError]], options: SpeechOptions, told: Told
 ) -> Iterator[Transcribed]:
+    heard: list[Transcribed] = []
     for file, recognition in recognitions:
         done = file.done
         try:
@@ -157,11 +182,30 @@ def _finished(
             done.error = _failed(error)
         finally:
             file.track.unlink(missing_ok=True)
-        yield done
+        heard.append(done)
+        if len(heard) == file.channels:
+            yield _together(heard)
+            heard = []
+
+
+def _together(channels: Sequence[Transcribed]) -> Transcribed:
+    """What became of a file, of what became of its channels: an error in one is the file's."""
+    first = channels[0]
+    if len(channels) == 1:
+        return first
+    first.error = next((each.error for each in channels if each.error), None)
+    for other in channels[1:]:
+        for step, seconds in other.step_seconds.items():
+            first.step_seconds[step] = first.step_seconds.get(step, 0.0) + seconds
+    transcripts = [each.transcript for each in channels if each.transcript]
+    first.transcript = None if first.error else merged(transcripts)
+    return first
 
 
 def _transcript(file: _Prepared, recognition: Mapping[str, Any], options: SpeechOptions, told: Told) -> Transcript:
     model, number, heard = file.model, file.done.number, dict(recognition)
+    if file.channels > 1:  # who speaks is known
+        options = options.model_copy(update={"diarize": False})
     with file.open() as track:
         aligned = measured(model, lambda: align(track, heard, model, options, _step(told, number, "align")))
         turns = measured(model, lambda: diarize(track, model, options, _step(told, number, "diarize")))

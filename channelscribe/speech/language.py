@@ -47,10 +47,13 @@ def windows(found: Sequence[Chunk]) -> list[Chunk]:
     return [max((long_enough[i] for i in part), key=lambda chunk: chunk.speech_seconds) for _, part in parts]
 
 
-def decide(votes: Sequence[tuple[float, Mapping[str, float]]], usual: str | None = None) -> Decision:
+def decide(
+    votes: Sequence[tuple[float, Mapping[str, float]]], usual: Callable[[], str | None] = lambda: None
+) -> Decision:
     """The language of windows, each given as (seconds of speech, probability of each language code).
 
-    Of less than a quarter of a minute it is the `usual` one, where there is one, unless another is nearly sure.
+    Of less than a quarter of a minute it is the `usual` one, where there is one, unless another is nearly sure; it is
+    asked for then only.
 
     A window weighs as much as it has speech. The recording is `mixed` when at least a fifth of the weight is
     of windows that are surely in another language than the one decided on.
@@ -65,9 +68,9 @@ def decide(votes: Sequence[tuple[float, Mapping[str, float]]], usual: str | None
         if probabilities[best] >= _SURE:
             shares[best] = shares.get(best, 0.0) + seconds / total
     language = max(means, key=lambda each: means[each])
-    if usual and total < _LITTLE_SECONDS and means[language] < _STRONG:
-        language = usual
-        means.setdefault(usual, 0.0)
+    if total < _LITTLE_SECONDS and means[language] < _STRONG and (likely := usual()):
+        language = likely
+        means.setdefault(likely, 0.0)
     mixed = any(each != language and share >= _MIXED_SHARE for each, share in shares.items())
     rounded = {each: round(share, 3) for each, share in sorted(shares.items(), key=lambda item: -item[1])}
     return Decision(language, round(means[language], 3), rounded, mixed)

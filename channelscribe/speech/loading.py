@@ -22,12 +22,23 @@ from channelscribe.files import sha256_file
 from channelscribe.sample import world
 from channelscribe.settings.options import SpeechOptions
 from channelscribe.speech import hub
-from channelscribe.speech.engines import prepare_engines
+from channelscribe.speech.detector import Detector, PyannoteDetector
+from channelscribe.speech.engines import prepare_engines, prepare_process
 from channelscribe.speech.registry import GE2E, OPEN_DIARIZER, ResolvedModel
 from channelscribe.speech.speaker_linking import hasten
+from channelscribe.speech.vad import Hearing
 from channelscribe.speech.verify import verify_bundle, verify_fetched, verify_own, verify_pipeline
 
-__all__ = ["Loaded", "load_aligner", "load_counts", "load_diarizer", "load_recognizer", "seconds_loading"]
+__all__ = [
+    "Loaded",
+    "Recognizer",
+    "load_aligner",
+    "load_counts",
+    "load_diarizer",
+    "load_recognizer",
+    "seconds_loading",
+    "verified_detector",
+]
 
 # whisperx/assets/pytorch_model.bin as WhisperX has shipped it since 2023 (its download address held this
 # hash).
@@ -36,10 +47,18 @@ _VAD_SHA256 = "0b5b3216d60a2d32fc086b47ea8c67589aaeb26b7e07fcbe620d6d0b83e209ea"
 
 @dataclass
 class Loaded:
-    """An engine in memory. Hold `lock` while using it: WhisperX keeps the tokenizer on the shared object."""
+    """An engine in memory. Hold `lock` while using it."""
 
     engine: Any
     lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+@dataclass(frozen=True)
+class Recognizer:
+    """faster-whisper's model, and the detector of speech: what WhisperX's pipeline consists of."""
+
+    model: Any
+    detector: Hearing
 
 
 _SEED = 0
@@ -53,37 +72,37 @@ _spent = threading.local()
 
 
 def load_recognizer(model: ResolvedModel, options: SpeechOptions) -> Loaded:
-    """WhisperX's pipeline of voice activity detector and recognizer.
+    """The recognizer and the detector of speech, a `Recognizer`; on a CPU without torch, which neither needs there.
 
     Raises ModelUnavailable (not here and not to be had) and ModelTampered (not the known bytes).
     """
 
     def load() -> Any:
-        _verify_vad()
+        checkpoint = verified_detector()
         import ctranslate2
-        import whisperx
+        from faster_whisper import WhisperModel
 
         # Sampling at a temperature begins alike in every process; threads take their generators from this.
         ctranslate2.set_random_seed(_SEED)
-        # The name tells an English-only model; the folder that it lies in need not.
-        language = "en" if model.recognizer.endswith(".en") else model.language
-        return whisperx.load_model(
+        whisper = WhisperModel(
             hub.recognizer_folder(model.recognizer, model.revision, options.hub_token),
             device=model.device,
             compute_type=model.compute_type,
-            language=language,
-            vad_method="pyannote",
-            vad_options={
-                "chunk_size": model.chunk_seconds,
-                "vad_onset": options.vad_onset,
-                "vad_offset": options.vad_offset,
-            },
-            threads=model.threads,
+            cpu_threads=model.threads,
             local_files_only=True,
         )
+        return Recognizer(whisper, _detector(checkpoint, model.device))
 
     key = ("recognizer", model.recognizer, model.revision, model.device, model.compute_type, model.threads)
     return _once(key, model, load)
+
+
+def _detector(checkpoint: Path, device: str) -> Hearing:
+    if device == "cpu":
+        return Detector.of(checkpoint)
+    from whisperx.vads.pyannote import load_vad_model
+
+    return PyannoteDetector(load_vad_model(device, model_fp=str(checkpoint))._segmentation)
 
 
 def load_aligner(model: ResolvedModel, language: str, options: SpeechOptions) -> Loaded | None:
@@ -112,7 +131,7 @@ def load_diarizer(model: ResolvedModel, options: SpeechOptions) -> Loaded | None
     diarizer = model.diarizer
 
     def load() -> Any:
-        checkpoint = _verify_vad()  # the sample's diarizer and the open one segment with the same
+        checkpoint = verified_detector()  # the sample's diarizer and the open one segment with the same
         from whisperx.diarize import DiarizationPipeline
 
         if diarizer == OPEN_DIARIZER:
@@ -165,7 +184,10 @@ def _found(key: tuple[Hashable, ...], model: ResolvedModel, load: Callable[[], A
             if time.monotonic() - since < _ASK_AGAIN_SECONDS:
                 raise error
         if key not in _cache:
-            prepare_engines()
+            if key[0] == "recognizer" and model.device == "cpu":
+                prepare_process()
+            else:
+                prepare_engines()
             if model.bundled:
                 verify_bundle()
             elif Path(str(key[1])).is_dir():
@@ -193,7 +215,7 @@ def _first_line(error: Exception) -> str:
     return f"{type(error).__name__}: {str(error).strip()}".splitlines()[0][:200]
 
 
-def _verify_vad() -> Path:
+def verified_detector() -> Path:
     """The detector's checkpoint, once it is known to be the right one."""
     spec = find_spec("whisperx")
     assets = Path(next(iter(spec.submodule_search_locations or []))) if spec else Path()

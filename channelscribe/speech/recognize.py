@@ -20,7 +20,7 @@ from typing import Any
 from channelscribe.audio.speech_track import SAMPLE_RATE
 from channelscribe.errors import ChannelscribeError
 from channelscribe.settings.options import SpeechOptions
-from channelscribe.speech.batches import Opener, Recognition, Recording
+from channelscribe.speech.batches import Opener, Recognition, Recording, Usual
 from channelscribe.speech.decoding import Gated
 from channelscribe.speech.language import Decision
 from channelscribe.speech.loading import load_recognizer
@@ -35,7 +35,11 @@ __all__ = ["Opener", "Progress", "ahead_of_device", "each_measured", "recognize"
 
 
 def recognize(
-    audio: Samples | SpeechTrack, model: ResolvedModel, options: SpeechOptions, progress: Progress | None = None
+    audio: Samples | SpeechTrack,
+    model: ResolvedModel,
+    options: SpeechOptions,
+    progress: Progress | None = None,
+    usual: Usual = lambda _: None,
 ) -> dict[str, Any]:
     """Recognizes mono float32 audio at 16 kHz, whole or as a track that is read in stretches.
 
@@ -52,7 +56,7 @@ def recognize(
     """
     report = progress or (lambda _: None)
     track = as_track(audio)
-    (answer,) = recognize_all([lambda: nullcontext(track)], model, options, lambda _, done: report(done))
+    (answer,) = recognize_all([lambda: nullcontext(track)], model, options, lambda _, done: report(done), usual=usual)
     if isinstance(answer, ChannelscribeError):
         raise answer
     return answer
@@ -64,18 +68,20 @@ def recognize_all(
     options: SpeechOptions,
     told: Callable[[int, float], None] | None = None,
     ahead_by: int | None = None,
+    usual: Usual = lambda _: None,
 ) -> Iterator[dict[str, Any] | ChannelscribeError]:
     """What `recognize` returns for each recording, in order, or the error in place of it.
 
     Chunks of several short recordings share a batch; language and quality are each recording's own. At most
     `ahead_by` recordings are heard before they are needed, in threads; 0: nothing is done ahead, as is best on a CPU,
     where all of it wants the same cores, and the default there (on a GPU 1). `told` gets a recording's number and the
-    share of it that is done, from several threads; what it raises is that recording's error. Raises ModelUnavailable
+    share of it that is done, from several threads; what it raises is that recording's error. `usual` is asked for the
+    language that decides where little is said and `options` name none. Raises ModelUnavailable
     and ModelTampered, which hold for all.
     """
     recognizer = load_recognizer(model, options)
     by = ahead_of_device(model) if ahead_by is None else ahead_by
-    work = Recognition(recognizer.engine, recognizer.lock, model, options, told or (lambda _, __: None))
+    work = Recognition(recognizer.engine, recognizer.lock, model, options, told or (lambda _, __: None), usual)
     try:
         recordings = ahead(work.heard(openers), by)
         for batch in ahead(work.batches(recordings), min(1, by)):

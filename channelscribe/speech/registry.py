@@ -41,7 +41,7 @@ OPEN_DIARIZER = "open"
 GE2E = Path(__file__).parent / "data" / "ge2e.npz"
 """The weights of the open diarizer's voice encoder."""
 _OPEN_REVISION = "1"  # raise it when the open diarizer would answer otherwise
-_TOLD = ("usual_language", "task", "hotwords", "initial_prompt", "vocabulary", "suppress_numerals")
+_TOLD = ("usual_language", "channels", "task", "hotwords", "initial_prompt", "vocabulary", "suppress_numerals")
 _ATTENTION: Mapping[bool | str, dict[str, Any]] = {"attention": {"model": "attention"}}
 # /dev/dxg is CUDA under WSL, /dev/nvmap a Jetson.
 _GPU_DEVICES = ("/dev/nvidiactl", "/dev/dxg", "/dev/nvmap")

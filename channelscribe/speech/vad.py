@@ -1,16 +1,16 @@
 """Where somebody speaks: the voice activity detector over a track of any length, and chunks for the recognizer.
 
-Needs the extra `speech` for the detector. Leaves nothing behind. The network, its windows and the rules are
-those of WhisperX (`whisperx.vads.pyannote`), so with its step the chunks are the same; but the audio is read in
-stretches and only one number a frame is kept (1 MB an hour), where WhisperX holds the whole file and every window's
-scores. WhisperX has every moment in ten windows; fewer cost less, and find the same speech within a frame or two.
+Needs numpy, and the detector is given. Leaves nothing behind. The network and the rules are those of WhisperX
+(`whisperx.vads.pyannote`), so with its windows the chunks are the same; but the audio is read in stretches and only one
+number a frame is kept (1 MB an hour), where WhisperX holds the whole file and every window's scores. WhisperX hears
+every moment in ten windows of 5 s; two cost less, and are wrong no more often.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,14 +21,29 @@ from channelscribe.speech.progress import Progress
 from channelscribe.speech.threads import in_threads
 from channelscribe.speech.track import SpeechTrack
 
-__all__ = ["Activity", "Chunk", "chunks", "listen", "stretches"]
+__all__ = ["Activity", "Chunk", "Hearing", "chunks", "listen", "stretches"]
 
-_BATCH = 32  # windows at once: 20 s of audio
-_PART = 4  # windows that a core takes at once: more do not fit into its cache
+_BATCH = 32  # windows at once
+_PART = 16  # windows that a core takes at once: more do not fit into its cache
 _SHORTEST = 1e-6  # seconds; pyannote.core drops what is shorter
 
 Stretch = tuple[float, float]
 """Start and end in seconds."""
+
+
+class Hearing(Protocol):
+    """A detector (`detector`): windows of `duration` seconds, `step` apart unless told otherwise."""
+
+    @property
+    def duration(self) -> float: ...
+    @property
+    def step(self) -> float: ...
+    @property
+    def frames(self) -> Any:
+        """`step` and `duration` of a frame, in seconds."""
+
+    def infer(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Windows (n, samples) to how likely somebody speaks (n, frames)."""
 
 
 @dataclass(frozen=True)
@@ -59,28 +74,31 @@ class Chunk:
 
 
 def listen(
-    inference: Any, track: SpeechTrack, report: Progress, threads: int = 0, step_share: float | None = None
+    detector: Hearing, track: SpeechTrack, report: Progress, threads: int = 0, step_share: float | None = None
 ) -> Activity:
-    """The detector's scores for the whole track. `inference` is a pyannote.audio `Inference`.
+    """The detector's scores for the whole track.
 
     Overlapping windows are averaged under a Hamming window, as pyannote's `Inference.aggregate` does. `step_share` is
-    their distance as a share of one, the inference's own (0.1) where it is None. `threads` are the cores that share
-    the work; 0: the device does it all at once, as a GPU should.
+    their distance as a share of one, the detector's own where it is None. `threads` are the cores that share the work;
+    0: the device does it all at once, as a GPU should.
     """
-    distance = inference.step if step_share is None else step_share * inference.duration
-    window, step = round(inference.duration * SAMPLE_RATE), round(distance * SAMPLE_RATE)
-    frame = inference.model.receptive_field
+    distance = detector.step if step_share is None else step_share * detector.duration
+    window, step = round(detector.duration * SAMPLE_RATE), round(distance * SAMPLE_RATE)
+    frame = detector.frames
     whole = 0 if track.samples < window else (track.samples - window) // step + 1
     padded = track.samples < window or (track.samples - window) % step > 0
     windows = whole + padded
-    length = round((inference.duration + (windows - 1) * distance) / frame.step) + 1
+    length = round((detector.duration + (windows - 1) * distance) / frame.step) + 1
     total, weight = np.zeros(length, np.float32), np.zeros(length, np.float32)
 
     def scores_of(numbers: Sequence[int]) -> Sequence[NDArray[np.float32]]:
         audio = track.read(numbers[0] * step, numbers[-1] * step + window)
         audio = np.pad(audio, (0, (numbers[-1] - numbers[0]) * step + window - len(audio)))
         views = np.lib.stride_tricks.sliding_window_view(audio, window)[::step]
-        return list(_infer(inference, views, threads))
+        if not threads:
+            return list(detector.infer(views))
+        parts = [views[first : first + _PART] for first in range(0, len(views), _PART)]
+        return [scores for part in in_threads(detector.infer, parts, threads) for scores in part]
 
     for number, scores in enumerate(in_batches(range(windows), max(_BATCH, 2 * threads * _PART), scores_of)):
         hamming = np.hamming(len(scores))
@@ -92,20 +110,6 @@ def listen(
         length = min(length, int(track.samples / SAMPLE_RATE / frame.step) + 1)
     scores = (total / np.maximum(weight, 1e-12))[:length].astype(np.float32)
     return Activity(scores, frame.step, frame.duration)
-
-
-def _infer(inference: Any, windows: NDArray[np.float32], threads: int) -> NDArray[np.float32]:
-    """The best score of any speaker: windows of shape (n, samples) to (n, frames)."""
-    import torch
-
-    def scores_of(part: NDArray[np.float32]) -> NDArray[np.float32]:
-        found: NDArray[np.float32] = inference.infer(torch.from_numpy(part.copy())[:, None]).max(axis=2)
-        return found
-
-    if not threads:
-        return scores_of(windows)
-    parts = [windows[first : first + _PART] for first in range(0, len(windows), _PART)]
-    return np.concatenate(in_threads(scores_of, parts, threads))
 
 
 def stretches(activity: Activity, onset: float, offset: float, longest: float) -> list[Stretch]:

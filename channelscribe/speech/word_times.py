@@ -27,6 +27,7 @@ __all__ = [
     "spread",
     "spread_over",
     "timed_by",
+    "unsaid",
 ]
 
 # A word said slowly, in seconds: attention has no word for a pause, so a word beside one may be given all of it.
@@ -38,6 +39,7 @@ _CLOSURE = 0.1  # seconds of silence that a word may begin or end with: a stop c
 _EDGE = 0.02  # seconds before the first loud frame that a word has begun
 _LOUD_SHARE = 0.3  # of the way from the quietest frames to speech
 _CLEAR = 0.8  # decades of power between the two, from which silence can be told
+_HOLE = 0.3  # seconds between two words, below which nothing can be missing
 _TRUSTED = 0.4  # probability from which a word is believed where the detector heard nothing
 
 Stretch = tuple[float, float]
@@ -125,6 +127,17 @@ def heard_speech(words: Sequence[dict[str, Any]], speech: Sequence[Stretch], sou
         if word["score"] >= _TRUSTED and overlap < (end - start) / 2 and len(loud) and loud.mean() >= 0.5:
             found.append((start, end))
     return joined(found, _STRAY)
+
+
+def unsaid(words: Sequence[dict[str, Any]], speech: Sequence[Stretch], sound: Sound) -> float:
+    """Seconds of sound in the speech that no word has, in holes that are longer than a breath."""
+    total, position = 0.0, 0.0
+    for start, end in [*((word["start"], word["end"]) for word in words), (np.inf, np.inf)]:
+        hole = [(max(position, a), min(start, b)) for a, b in speech if min(start, b) > max(position, a)]
+        if sum(b - a for a, b in hole) >= _HOLE:
+            total += sum(float(sound.within(a, b).sum()) * sound.step for a, b in hole)
+        position = end
+    return total
 
 
 def joined(stretches: Sequence[Stretch], within: float = 0.0) -> list[Stretch]:

@@ -54,6 +54,7 @@ DOUBTS = {
     "unsure": "the recognizer was unsure of its words",
     "too_fast": "more words than anybody says in that time",
     "too_sparse": "far fewer words than speech",
+    "gaps": "sound between the words of hurried talk, of which some may be missing",
     "boilerplate": "a phrase that recognizers invent where nobody speaks",
     "invented": "words where the recognizer itself hears no speech, or has no time for them",
 }

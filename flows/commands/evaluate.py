@@ -15,14 +15,15 @@ from flows.output import EXIT_FAILED, print_json, say, some_failed, table, tell
 from flows.session import assigned, read_settings
 
 HEADS = (
-    *("recordings", "system", "WER", "CER", "start", "p90", "DER", "coverage", "cue", "pause", "invented"),
+    *("recordings", "system", "WER", "CER", "start", "p90", "DER", "speaker", "coverage", "cue", "pause", "invented"),
     *("× CPU", "× wall"),
 )
 LEGEND = """\
 WER, CER: words and characters that are wrong, as Whisper's normalizer leaves them. start, p90: median and 90th
-percentile of the error of a word's start. DER: without a collar, overlaps counted. coverage: seconds of speech with
-words. cue: the longest. pause: the longest that a cue stands over. invented: seconds of words where nobody speaks.
-× CPU, × wall: seconds of audio for each second of work, models loaded. –: not measured, as there is no truth for it."""
+percentile of the error of a word's start. DER: without a collar, overlaps counted. speaker: words with the right one.
+coverage: seconds of speech with words. cue: the longest. pause: the longest that a cue stands over. invented: seconds
+of words where nobody speaks. × CPU, × wall: seconds of audio for each second of work, models loaded. –: not measured,
+as there is no truth for it."""
 
 
 def run(options: argparse.Namespace) -> int:
@@ -121,7 +122,7 @@ def cells(found: dict[str, Any]) -> list[str]:
     return [
         *(written(name, ".1%") for name in ("wer", "cer")),
         *(written(name, ".0f", 1000, " ms") for name in ("word_start_median", "word_start_p90")),
-        *(written(name, ".1%") for name in ("der", "coverage")),
+        *(written(name, ".1%") for name in ("der", "right_speaker", "coverage")),
         *(written(name, ".1f", unit=" s") for name in ("longest_cue", "longest_pause_in_cue", "invented_seconds")),
         *(written(name, ".1f") for name in ("cpu_factor", "wall_factor")),
     ]

@@ -72,3 +72,23 @@ def test_a_stretch_in_another_language_keeps_it_and_is_found_by_its_rules(catalo
     assert [hit.text for hit in catalogue.run(search.search, Question("Haus"))] == ["zwei Häuser"]
     assert [hit.text for hit in catalogue.run(search.search, Question("house"))] == ["the houses and the gardens"]
     assert [hit.text for hit in catalogue.run(search.search, Question("Haus", language="de"))] == ["zwei Häuser"]
+
+
+def test_the_usual_language_of_a_source_is_that_of_most_of_it(catalogue: Database) -> None:
+    def usual(video_pk: int) -> str | None:
+        return catalogue.run(transcripts.usual_language, video_pk)
+
+    other = Listed(source_id="UC2", url="https://www.youtube.com/@two", title="Channel Two")
+    published(catalogue, spoken("one", language="fr"), Video("x1"), other)
+    new = published(catalogue, spoken("court", language="pt"), Video("new"))
+    for number in range(2):
+        published(catalogue, spoken("bonjour", language="fr"), Video(f"v{number}"))
+    assert usual(new.id) is None  # two are no habit
+    published(catalogue, spoken("bonjour", language="fr"), Video("v2"))
+    assert usual(new.id) == "fr"
+    published(catalogue, spoken("hallo", language="de"), Video("v3"))
+    assert usual(new.id) is None
+    published(catalogue, spoken("bonjour", language="fr"), Video("v4"))
+    assert usual(new.id) == "fr"
+    published(catalogue, Transcript("und", 2.0, [], [], {}, no_speech=True), Video("v5"))
+    assert usual(new.id) == "fr"

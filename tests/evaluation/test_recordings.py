@@ -85,6 +85,17 @@ def test_figures_count_what_is_wrong(folder: Path) -> None:
     assert both["wall_factor"] == 4.0
 
 
+def test_who_says_each_word_is_compared_where_an_stm_tells_it(folder: Path) -> None:
+    talk = recordings(folder)[-1]
+    turns = [Turn(0.5, 1.5, "A"), Turn(2.0, 3.0, "B")]
+    heard = _heard(("hello", 0.6, 0.9), ("their", 1.0, 1.5), ("oh", 2.0, 2.1), ("hi", 2.1, 2.5), turns=turns)
+    for word, speaker in zip(heard.words or [], "AABA", strict=True):
+        word.speaker = speaker
+    assert figures(talk, heard)["right_speaker"] == pytest.approx(3 / 4)
+    heard.turns = None
+    assert figures(talk, heard)["right_speaker"] is None
+
+
 def test_words_are_compared_as_whispers_normalizer_leaves_them() -> None:
     assert normalized("Mr. Smith's twenty-one dogs, uh, won't!", "en") == normalized(
         "mister smith is 21 dogs will not", "en"

@@ -88,9 +88,24 @@ def test_a_language_that_is_not_clear_is_the_main_one() -> None:
     assert runs(16.0, "en", lambda parts: [{"de": 0.85, "en": 0.12}] * len(parts), min) == [(0.0, 16.0, "en")]
 
 
-def test_too_little_speech_is_in_the_usual_language() -> None:
-    assert decide([(2.0, {"pt": 0.6, "fr": 0.3})], "fr").language == "fr"
-    assert decide([(2.0, {"pt": 0.6, "en": 0.3})], "fr").language == "fr"
-    assert decide([(2.0, {"pt": 0.95})], "fr").language == "pt"
-    assert decide([(60.0, {"pt": 0.6, "fr": 0.3})], "fr").language == "pt"
-    assert decide([(2.0, {"pt": 0.6, "fr": 0.3})]).language == "pt"
+@pytest.mark.parametrize(
+    ("seconds", "heard", "expected", "asked"),
+    [
+        (2.0, {"pt": 0.6, "fr": 0.3}, "fr", True),
+        (2.0, {"pt": 0.6, "en": 0.3}, "fr", True),
+        (2.0, {"pt": 0.95}, "pt", False),
+        (60.0, {"pt": 0.6, "fr": 0.3}, "pt", False),
+    ],
+)
+def test_too_little_speech_is_in_the_usual_language(
+    seconds: float, heard: dict[str, float], expected: str, asked: bool
+) -> None:
+    calls: list[str] = []
+
+    def usual() -> str:
+        calls.append("fr")
+        return "fr"
+
+    assert decide([(seconds, heard)], usual).language == expected
+    assert bool(calls) is asked
+    assert decide([(seconds, heard)]).language == "pt"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,8 +14,9 @@ from hypothesis import strategies as st
 from channelscribe.sample import world
 from channelscribe.speech.decoding import Clip, decode
 from channelscribe.speech.hallucinations import is_boilerplate
-from channelscribe.speech.quality_gate import FLAGS, Decoded, coverage, flags
+from channelscribe.speech.quality_gate import FLAGS, Decoded, coverage, flags, has_gaps, is_fuller
 from channelscribe.speech.vad import Chunk
+from channelscribe.speech.word_times import Sound, unsaid
 
 
 def _flags(text: str, seconds: float, language: str = "en", logprob: float = -0.2, silent: float = 0.0) -> list[str]:
@@ -106,6 +108,31 @@ def test_coverage_is_what_counting_finds(speech: list[tuple[int, int]], words: l
     expected = sum(any(a - 0.5 <= at and at + 0.5 <= b + 0.5 for a, b in said) for at in half_seconds) / 2
     assert covered == pytest.approx(expected)
     assert sum(b - a for a, b in gaps) <= sum(b - a for a, b in spoken) - covered + 1e-6
+
+
+def test_hurried_talk_with_sound_between_its_words_may_lack_some() -> None:
+    words = [{"start": 1.0, "end": 1.5}, {"start": 1.7, "end": 2.0}, {"start": 3.5, "end": 4.0}]
+    sound = Sound(0.0, 0.01, np.r_[np.zeros(250, bool), np.ones(250, bool)])
+    gap = unsaid(words, [(1.0, 4.2)], sound)
+    assert gap == pytest.approx(1.0)  # of the 1.5 s between two words the loud ones; a breath is none
+    hurried = Decoded("you know I heard a beep", -0.2, 0.0)
+    assert has_gaps(hurried, gap)
+    assert not has_gaps(hurried, 0.9)
+    assert not has_gaps(replace(hurried, avg_logprob=-0.1), gap)
+
+
+@pytest.mark.parametrize(
+    ("text", "logprob", "taken"),
+    [
+        ("well you know I heard a beep", -0.4, True),
+        ("you know I heard a beep", -0.1, False),
+        ("well you know I heard a beep", -0.5, False),
+        ("you know " * 40, -0.2, False),
+    ],
+)
+def test_the_fuller_answer_is_taken_where_it_is_about_as_sure(text: str, logprob: float, taken: bool) -> None:
+    first = Decoded("you know I heard a beep", -0.2, 0.0)
+    assert is_fuller(Decoded(text, logprob, 0.0), first, 8.0, "en") is taken
 
 
 class _Scripted:

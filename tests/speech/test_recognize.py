@@ -164,14 +164,17 @@ def test_the_language_is_decided_on_several_windows_of_speech(
             heard.append(encoded.shape[0])
             return [[(first, 0.9), (second, 0.1)] for first, second in (next(answers) for _ in range(encoded.shape[0]))]
 
-    stand_in = SimpleNamespace(model=Multilingual(), encode=whisper.encode, feat_kwargs=whisper.feat_kwargs)
+    stand_in = SimpleNamespace(model=Multilingual(), encode=whisper.encode, feature_extractor=whisper.feature_extractor)
     found = [Chunk(10.0 * i, 10.0 * i + 9, ((10.0 * i, 10.0 * i + 9),)) for i in range(6)]
     few = replace(model, language=None, batch_size=2)
-    decision = batches._language(stand_in, as_track(dialogue.audio), found, few, OPTIONS)
+    recording = batches.Recording(0, chunks=found)
+    decision, kept = batches._language(stand_in, as_track(dialogue.audio), recording, few, None, lambda _: None)
+    assert [clip.encoded.shape[0] for clip in kept.values()] == [1, 1, 1]  # not to be encoded again
     assert decision
     assert (decision.language, decision.mixed) == ("en", True)
     assert heard == [2, 1]
-    assert batches._language(stand_in, as_track(dialogue.audio), found, model, OPTIONS) is None  # it is known
+    told = batches._language(stand_in, as_track(dialogue.audio), recording, model, None, lambda _: None)
+    assert told == (None, {})  # it is known
 
 
 def test_when_memory_runs_out_the_batch_is_halved_and_nothing_is_lost(

@@ -169,9 +169,12 @@ def test_languages_are_each_recordings_own(
     from channelscribe.speech.language import Decision
 
     answers = iter(["en", "de", None, "de", "en"])
-    monkeypatch.setattr(
-        batching, "_language", lambda *_: (code := next(answers)) and Decision(code, 0.9, {code: 1.0}, mixed=False)
-    )
+
+    def scripted(*_: Any) -> tuple[Decision | None, dict[Any, Any]]:
+        code = next(answers)
+        return Decision(code, 0.9, {code: 1.0}, mixed=False) if code else None, {}
+
+    monkeypatch.setattr(batching, "_language", scripted)
     batches: list[tuple[str, int]] = []
     real = decode
 

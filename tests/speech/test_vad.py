@@ -11,22 +11,23 @@ import soundfile  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
 from channelscribe.errors import CorruptMedia
-from channelscribe.settings import SpeechOptions
+from channelscribe.speech.detector import PyannoteDetector
 from channelscribe.speech.engines import prepare_engines
-from channelscribe.speech.loading import load_recognizer
-from channelscribe.speech.registry import resolve_model
 from channelscribe.speech.track import Samples, as_track, open_track
 from channelscribe.speech.vad import Activity, chunks, listen, stretches
 
 pytestmark = pytest.mark.speech
 
-OPTIONS = SpeechOptions(model="sample", device="cpu")
 STEP, DURATION = 0.016875, 0.0619375
 
 
 @pytest.fixture(scope="module")
 def vad() -> Any:
-    return load_recognizer(resolve_model(OPTIONS), OPTIONS).engine.vad_model
+    """WhisperX's own."""
+    prepare_engines()
+    from whisperx.vads import Pyannote
+
+    return Pyannote("cpu", vad_onset=0.5, vad_offset=0.363)
 
 
 def _whisperx_chunks(scores: NDArray[np.float32], longest: float) -> list[tuple[Any, ...]]:
@@ -45,7 +46,7 @@ def test_scores_are_those_of_the_whole_file(vad: Any, dialogue: Any, samples: in
     clip: Samples = dialogue.audio[:samples]
     expected = vad({"waveform": vad.preprocess_audio(clip), "sample_rate": 16000})
     told: list[float] = []
-    found = listen(vad.vad_pipeline._segmentation, as_track(clip), told.append)
+    found = listen(PyannoteDetector(vad.vad_pipeline._segmentation), as_track(clip), told.append)
     assert len(found.scores) == len(expected.data)
     assert np.abs(found.scores - expected.data[:, 0]).max() < 1e-6
     assert found.step == expected.sliding_window.step
@@ -56,12 +57,12 @@ def test_a_file_and_its_samples_sound_the_same(vad: Any, dialogue: Any, tmp_path
     clip = dialogue.audio[:100_000]
     soundfile.write(tmp_path / "clip.flac", (clip * 32768).astype(np.int16), 16000)
     with open_track(tmp_path / "clip.flac") as track:
-        part = listen(vad.vad_pipeline._segmentation, track, lambda _: None)
+        part = listen(PyannoteDetector(vad.vad_pipeline._segmentation), track, lambda _: None)
         assert track.samples == len(clip)
         assert np.array_equal(track.read(40_000, 40_100), clip[40_000:40_100])
         assert np.array_equal(track.read(5, 10), clip[5:10])
         assert len(track.read(track.samples - 3, track.samples + 9)) == 3
-    whole = listen(vad.vad_pipeline._segmentation, as_track(clip), lambda _: None)
+    whole = listen(PyannoteDetector(vad.vad_pipeline._segmentation), as_track(clip), lambda _: None)
     assert np.array_equal(part.scores, whole.scores)
 
 
