@@ -20,7 +20,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import orjson
-from sqlalchemy.exc import DBAPIError
 
 from channelscribe.catalogue.connection import driver_connection, execute
 from channelscribe.catalogue.search import AGE, HIGHLIGHT, Hit, Place, search, url_at
@@ -201,6 +200,8 @@ def open_index(session: Session, identity: Mapping[str, Any]) -> Index | None:
 def _has_vectors(session: Session) -> bool:
     if how_to_have_vectors(session) is None:
         return True
+    from sqlalchemy.exc import DBAPIError  # readers need none of it
+
     try:
         with session.begin_nested():
             execute(session, "CREATE EXTENSION IF NOT EXISTS vector")
