@@ -111,8 +111,9 @@ def test_people_of_the_sample_are_voices(library: Database) -> None:
             if (episode := rows.get(member.video_pk)) is not None:
                 said = [word for word in transcript(library, episode).words if word.speaker == member.label]
                 who, _ = Counter(speaker_of(word.start, word.end, episode) for word in said).most_common(1)[0]
-                found.add((voice.number, next(turn.voice for turn in episode.script.turns if turn.speaker == who)))
-    assert len({number for number, _ in found}) == len({who for _, who in found}) == len(found) > 1
+                person = next(turn.voice for turn in episode.script.turns if turn.speaker == who)
+                found.add((voice.number, (member.source_pk, person)))
+    assert len({number for number, _ in found}) == len({person for _, person in found}) == len(found) > 1
 
 
 def speaker_of(start: float, end: float, episode: world.Episode) -> str:
