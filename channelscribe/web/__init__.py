@@ -8,7 +8,7 @@
 | `records` | what API and pages ask the catalogue for |
 | `models` | the shapes of the API's answers, for OpenAPI |
 | `answers` | bodies with ETag, gzip, ranges, and problems |
-| `api`, `pages` | the routes |
+| `api`, `pages`, `people` | the routes; in `people` those on which editors decide |
 | `events` | server-sent events, fed by one LISTEN of PostgreSQL |
 | `syncs` | asks Prefect's API for a sync |
 | `site` | the pages as a folder of files |

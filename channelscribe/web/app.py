@@ -34,6 +34,7 @@ from channelscribe.web.api import api
 from channelscribe.web.events import Events
 from channelscribe.web.guard import MCP_PATH, Guard
 from channelscribe.web.pages import error_page, pages
+from channelscribe.web.people import people
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -152,6 +153,7 @@ def create_app(room: Room) -> Guard:
     )
     app.include_router(api(room))
     app.include_router(pages(room))
+    app.include_router(people(room))
     if find_spec("mcp") is not None:  # the extra `mcp`
         app.router.routes.append(Route(MCP_PATH, assistants))
 

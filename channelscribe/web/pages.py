@@ -27,9 +27,10 @@ from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
 from channelscribe.catalogue import transcripts
+from channelscribe.catalogue.meaning import current_index
 from channelscribe.catalogue.search import HIGHLIGHT
 from channelscribe.catalogue.search_query import LONGEST_QUERY, Question
-from channelscribe.errors import StackError, UnknownVideo, UsageError
+from channelscribe.errors import ModelUnavailable, StackError, UnknownVideo, UsageError
 from channelscribe.files import content_key
 from channelscribe.transcript import FILE_FORMATS
 from channelscribe.web import models, records
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     from channelscribe.catalogue.connection import Transaction
     from channelscribe.web.app import Room
 
-__all__ = ["Links", "error_page", "pages", "rendered", "video_context"]
+__all__ = ["Links", "error_page", "fields_of", "known_of", "pages", "rendered", "sent_token", "video_context"]
 
 HUES = 8
 PASSWORDS_AT_ONCE = 2
@@ -75,7 +76,10 @@ class Links:
     live = True
 
     def rooms(self) -> Sequence[tuple[str, str]]:
-        return (("home", "Library"), ("search", "Search"), ("names", "Names"), ("activity", "Activity"))
+        return (
+            ("home", "Library"), ("search", "Search"), ("voices", "Voices"), ("names", "Names"),
+            ("watches", "Watches"), ("activity", "Activity"),
+        )  # fmt: skip
 
     def room(self, name: str) -> str:
         return "/" if name == "home" else f"/{name}"
@@ -307,6 +311,11 @@ def error_page(request: Request, status: int, detail: str, remedy: str) -> Respo
     return answer(request, body, "text/html; charset=utf-8", status=status)
 
 
+def known_of(room: Room, request: Request) -> dict[str, Any]:
+    """What every page knows of who asks."""
+    return {"user": request.state.user, "csrf": request.state.csrf, "may_sign_in": bool(room.logins)}
+
+
 def pages(room: Room) -> APIRouter:
     """The routes over one room."""
     router = APIRouter(default_response_class=Response, include_in_schema=False)
@@ -314,11 +323,8 @@ def pages(room: Room) -> APIRouter:
     hashing = CapacityLimiter(PASSWORDS_AT_ONCE)
 
     def page(request: Request, name: str, *, etag: str | None = None, status: int = 200, **context: Any) -> Response:
-        body = rendered(name, link, **_known(request), **context)
+        body = rendered(name, link, **known_of(room, request), **context)
         return answer(request, body, "text/html; charset=utf-8", etag=etag, status=status)
-
-    def _known(request: Request) -> dict[str, Any]:
-        return {"user": request.state.user, "csrf": request.state.csrf, "may_sign_in": bool(room.logins)}
 
     @router.get("/static/{name}")
     def static(request: Request, name: str) -> Response:
@@ -370,10 +376,10 @@ def pages(room: Room) -> APIRouter:
 
             def whole() -> bytes:
                 context = video_context(connection, found, made)
-                return rendered("video.html", link, **context, audio=audio, versions=known, **_known(request))
+                return rendered("video.html", link, **context, audio=audio, versions=known, **known_of(room, request))
 
             about = {name: str(value) for name, value in found.items() if name != "retry_at"}
-            asker = [user.name if user else None, bool(room.logins)]
+            asker = [user.name if user else None, request.state.csrf, user.role if user else None, bool(room.logins)]
             key = content_key("video", about, made and [made.pk, made.tag, made.reading_id], audio, known, asker)
             body, packed = room.recent.get(key, whole)
         return answer(request, body, "text/html; charset=utf-8", etag=f'"{key[:24]}"', packed=packed)
@@ -385,15 +391,18 @@ def pages(room: Room) -> APIRouter:
 
     @router.get("/search")
     def search(request: Request) -> Response:
-        given = {name: request.query_params.get(name, "")[:2000].strip() for name in ("q", "after", *dict(FIELDS))}
+        given = {
+            name: request.query_params.get(name, "")[:2000].strip() for name in ("q", "after", "by", *dict(FIELDS))
+        }
         given["q"] = given["q"][:LONGEST_QUERY]
         after = given.pop("after") or None
+        given["by"] = given["by"] if given["by"] in ("meaning", "both") else ""
         found, trouble = None, ""
         try:
             question = _question(given, room.settings.search.ignore_accents)
-            if any(given.values()):
+            if any(value for name, value in given.items() if name != "by"):
                 found = search_page(room, question, 20, after, True)
-        except UsageError as error:
+        except (UsageError, ModelUnavailable) as error:
             trouble = str(error)
         chosen = [
             {"title": f"{title}: {given[name]}", "link": link.search(**(given | {name: ""}))}
@@ -404,6 +413,7 @@ def pages(room: Room) -> APIRouter:
         return page(
             request, "search.html", here="search", asked=given, fields=FIELDS, found=found, trouble=trouble,
             chosen=chosen, facets=list(_facets(found, given, link)), next=more,
+            meaning=database.read(current_index) is not None,
         )  # fmt: skip
 
     @router.get("/names")
@@ -434,7 +444,7 @@ def pages(room: Room) -> APIRouter:
 
     @router.post("/login")
     async def log_in(request: Request) -> Response:
-        form = await _form(request)
+        form = await fields_of(request)
         name, to = form.get("name", "")[:64], _inside(form.get("next", "/"))
         address = request.state.address
         pause = room.access.pause(address, name)
@@ -456,7 +466,7 @@ def pages(room: Room) -> APIRouter:
 
     @router.post("/logout")
     async def log_out(request: Request) -> Response:
-        if not _sent_token(request, await _form(request)):
+        if not sent_token(request, await fields_of(request)):
             return error_page(request, 403, "The page's token is wrong.", "Load the page again.")
         made = RedirectResponse("/", 303)
         made.delete_cookie(COOKIE, path="/", httponly=True, samesite="strict")
@@ -464,8 +474,8 @@ def pages(room: Room) -> APIRouter:
 
     @router.post("/syncs")
     async def sync(request: Request) -> Response:
-        form = await _form(request)
-        if not _sent_token(request, form):
+        form = await fields_of(request)
+        if not sent_token(request, form):
             return error_page(request, 403, "The page's token is wrong.", "Load the page again.")
         try:
             again = {"again": [form["again"]]} if form.get("again") else {}
@@ -488,7 +498,7 @@ def _question(given: dict[str, str], ignore_accents: bool) -> Question:
             asked[name] = date.fromisoformat(given[name]) if given[name] else None
         except ValueError:
             raise UsageError(f"{given[name][:40]!r} is no day.", remedy="Give it as 2026-01-31.") from None
-    return Question(given["q"], **asked, ignore_accents=ignore_accents)
+    return Question(given["q"], **asked, ignore_accents=ignore_accents, by=given["by"] or "words")
 
 
 def _facets(found: dict[str, Any] | None, given: dict[str, str], link: Links) -> Iterator[dict[str, Any]]:
@@ -526,7 +536,7 @@ def _needs(now: dict[str, Any]) -> list[dict[str, Any]]:
     return found
 
 
-async def _form(request: Request) -> dict[str, str]:
+async def fields_of(request: Request) -> dict[str, str]:
     """Fields of an HTML form, each once. The guard has seen to it that the body is small."""
     if not request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
         raise HTTPException(415, "A form is expected.")
@@ -537,7 +547,7 @@ async def _form(request: Request) -> dict[str, str]:
         raise HTTPException(400, "This is no form.") from None
 
 
-def _sent_token(request: Request, form: dict[str, str]) -> bool:
+def sent_token(request: Request, form: dict[str, str]) -> bool:
     csrf: str | None = request.state.csrf
     return csrf is not None and hmac.compare_digest(form.get("csrf", "").encode(), csrf.encode())
 

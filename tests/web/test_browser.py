@@ -15,11 +15,13 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
+from channelscribe.catalogue import voices, watches
 from channelscribe.catalogue.connection import Database
+from channelscribe.catalogue.watches import Watch
 from channelscribe.store import MediaStore
 from channelscribe.web.app import Room, create_app
 from tests.catalogue.records import SITE
-from tests.web.conftest import CHROMIUM, VIDEO, Library, publish, room_on, said, served, two_videos
+from tests.web.conftest import CHROMIUM, VIDEO, Library, publish, publish_voices, room_on, said, served, two_videos
 
 pytestmark = [
     pytest.mark.slow,
@@ -32,6 +34,9 @@ NewPage = Callable[..., Page]
 def with_a_hostile_one(database: Database, store: MediaStore) -> None:
     two_videos(database, store)
     publish(database, "hostile", said(20.0, last=HOSTILE), title=HOSTILE, description=HOSTILE)
+    database.run(watches.add, Watch("hostile", HOSTILE.replace('"', "")))
+    publish_voices(database, "voices")
+    database.run(voices.name, "voices/S0", HOSTILE[:150], "a test")
 
 
 @pytest.fixture(scope="module")
@@ -237,7 +242,18 @@ def test_without_javascript(new_page: NewPage, path: str) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["/", "/videos", f"/v/{SITE}/{VIDEO}", f"/v/{SITE}/hostile", "/search?q=haarlem", "/names", "/activity", "/login"],
+    [
+        "/",
+        "/videos",
+        f"/v/{SITE}/{VIDEO}",
+        f"/v/{SITE}/hostile",
+        "/search?q=haarlem",
+        "/names",
+        "/voices",
+        "/watches",
+        "/activity",
+        "/login",
+    ],
 )
 def test_everybody_can_use_it(new_page: NewPage, path: str) -> None:
     page = new_page(path, viewport={"width": 360, "height": 760}, color_scheme="dark")
@@ -254,7 +270,9 @@ def test_everybody_can_use_it(new_page: NewPage, path: str) -> None:
         assert [(each["id"], [node["html"][:200] for node in each["nodes"][:3]]) for each in serious] == []
 
 
-@pytest.mark.parametrize("path", ["/", "/videos", f"/v/{SITE}/hostile", "/search?q=zebra", "/activity"])
+@pytest.mark.parametrize(
+    "path", ["/", "/videos", f"/v/{SITE}/hostile", "/search?q=zebra", "/voices", "/watches", "/activity"]
+)
 def test_what_sites_say_runs_nothing(new_page: NewPage, path: str) -> None:
     page = new_page(path)
     if path.startswith("/v/"):

@@ -72,7 +72,9 @@ def test_search_is_its_address(client: TestClient) -> None:
     assert "is no day" in client.get("/search", params={"q": "a", "since": "then"}).text
 
 
-@pytest.mark.parametrize("path", ["/names", "/activity", "/activity?state=published", "/videos", "/login", "/search"])
+@pytest.mark.parametrize(
+    "path", ["/names", "/voices", "/watches", "/activity", "/activity?state=published", "/videos", "/login", "/search"]
+)
 def test_other_pages_are_there(client: TestClient, path: str) -> None:
     answer = client.get(path)
     assert (answer.status_code, answer.headers["content-type"]) == (200, "text/html; charset=utf-8")

@@ -12,13 +12,14 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from channelscribe.catalogue import voices
 from channelscribe.catalogue.connection import execute
 from channelscribe.errors import InvalidSetting, UsageError
 from channelscribe.web import guard, pages
 from channelscribe.web.access import COOKIE, Logins
 from channelscribe.web.app import Room, create_app
 from tests.catalogue.records import SITE
-from tests.web.conftest import HOST, VIDEO, Library, client_of, room_on, served, two_videos
+from tests.web.conftest import HOST, VIDEO, Library, client_of, publish_voices, room_on, served, two_videos
 
 PASSWORD = "correct horse battery"
 V = f"/api/v1/videos/{SITE}/{VIDEO}"
@@ -178,6 +179,41 @@ def test_editors_try_again_what_failed(open_to_all: Room, monkeypatch: pytest.Mo
     form = {"csrf": token_of(client), "source": "https://www.youtube.com/@one", "again": "all"}
     assert client.post("/syncs", data=form, headers={"Origin": "http://room.example:4300"}).status_code == 303
     assert asked == [{"source": "https://www.youtube.com/@one", "again": ["all"]}]
+
+
+def test_editors_name_voices_watch_and_correct(open_to_all: Room) -> None:
+    publish_voices(open_to_all.database, "v1", (0, 1))
+    publish_voices(open_to_all.database, "v2", (2, 1))
+    client, reader = signed_in(open_to_all, "ada"), signed_in(open_to_all, "bo")
+    csrf, origin = token_of(client), {"Origin": "http://room.example:4300"}
+
+    def post(path: str, **form: str) -> int:
+        refused = reader.post(path, data={**form, "csrf": token_of(reader)}, headers=origin)
+        assert refused.status_code == client.post(path, data=form, headers=origin).status_code == 403
+        return client.post(path, data={**form, "csrf": csrf}, headers=origin).status_code
+
+    numbers = [voice.number for voice in open_to_all.database.run(voices.listed)]
+    assert len(numbers) == 3
+    assert post("/voices/name", voice=f"{numbers[0]}", name="Ada Lovelace") == 303
+    assert post("/voices/name", voice="99", name="Nobody") == 400
+    assert post("/voices/merge", voice=f"{numbers[1]}", into=f"{numbers[0]}") == 303
+    assert [voice.name for voice in open_to_all.database.run(voices.listed)].count("Ada Lovelace") == 1
+    page, shown = client.get("/voices").text, reader.get("/voices").text
+    assert 'value="Ada Lovelace"' in page and "Ada Lovelace" in shown and "/voices/name" not in shown
+    assert post("/watches", query="haarlem OR zoo", source="Channel One") == 303
+    assert post("/watches", query="") == post("/watches", query="x", source="nobody") - 4 == 400
+    page, shown = client.get("/watches").text, reader.get("/watches").text
+    assert "haarlem OR zoo" in shown and "/watches/remove" in page and "/watches/remove" not in shown
+    assert client.get("/watches/haarlem-or-zoo.atom").status_code == 200
+    assert open_to_all.store.exists("watches/haarlem-or-zoo.atom")
+    assert post("/watches/remove", watch="haarlem-or-zoo") == 303
+    assert "Nothing is watched for." in client.get("/watches").text
+    assert not open_to_all.store.exists("watches/haarlem-or-zoo.atom")
+    assert f'action="/v/{SITE}/v1/correct"' in client.get(f"/v/{SITE}/v1").text
+    assert f'action="/v/{SITE}/v1/correct"' not in reader.get(f"/v/{SITE}/v1").text
+    assert post(f"/v/{SITE}/v1/correct", at="0:03", old="elephants", new="Loxodon") == 303
+    assert post(f"/v/{SITE}/v1/correct", at="soon", old="elephants", new="Loxodon") == 400
+    assert "Loxodon" in reader.get(f"/v/{SITE}/v1").text
 
 
 def behind_a_proxy(room: Room, **more: Any) -> Room:
