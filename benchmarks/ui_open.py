@@ -79,6 +79,27 @@ def clips() -> tuple[list[Any], dict[str, bytes]]:
     return items, files
 
 
+def going_on(api_url: str) -> list[str]:
+    """Task runs without a state of the end, when the server has had time to take in what it was told."""
+    deadline = time.monotonic() + 60
+    while True:
+        states = {"state": {"type": {"any_": ["PENDING", "RUNNING", "SCHEDULED"]}}}
+        found = [f"{run['name']}: {run['state_name']}" for run in ask(api_url, "task_runs/filter", task_runs=states)]
+        if not found or time.monotonic() > deadline:
+            return found
+        time.sleep(1)
+
+
+def lost_by(log: list[str]) -> list[str]:
+    """What the server's log says of lost writes, each with the last line of its traceback."""
+    found = []
+    for number, line in enumerate(log):
+        if LOST.search(line):
+            after = log[number + 1 :]
+            found.append(f"{line} {next((each for each in after if each and not each.startswith(' ')), '')}"[:300])
+    return found
+
+
 def main() -> None:
     items, files = clips()
     ended = threading.Event()
@@ -100,18 +121,17 @@ def main() -> None:
         ended.set()
         for reader in readers:
             reader.join()
-        unfinished = sum(
-            ask(api_url, "task_runs/count", task_runs={"state": {"type": {"any_": [state]}}})
-            for state in ("PENDING", "RUNNING", "SCHEDULED")
-        )
-        logged = len(LOST.findall((Path(folder) / "logs" / "prefect-server.log").read_text()))
+        unfinished = going_on(api_url)
+        logged = lost_by((Path(folder) / "logs" / "prefect-server.log").read_text().splitlines())
     errors = sum(reader.errors for reader in readers)
+    for told in [*unfinished, *logged, *[f"{errors} answers of 5xx"] * (errors > 0)]:
+        print(told, file=sys.stderr)
     figures = {
         "ui_open.published": json.loads(done.stdout)["published"],
         "ui_open.wall_seconds": wall,
         "ui_open.requests": sum(reader.requests for reader in readers),
         "ui_open.slowest_seconds": max(reader.slowest for reader in readers),
-        "ui_open.lost_writes": logged + errors + unfinished,
+        "ui_open.lost_writes": len(logged) + errors + len(unfinished),
     }
     rows = [[name.partition(".")[2].replace("_", " "), f"{value:.1f}"] for name, value in figures.items()]
     print_report("ui_open", ["what", "figure"], rows, figures, {"ui_open.lost_writes": "<= 0"})
