@@ -134,7 +134,8 @@ def _normal(sound: Array, weight: Array, bias: Array) -> Array:
 
 
 def _leaky(values: Array) -> Array:
-    return np.maximum(values, _LEAK * values)
+    found: Array = np.maximum(values, _LEAK * values)
+    return found
 
 
 def _sigmoid(values: Array) -> Array:
