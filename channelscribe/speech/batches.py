@@ -10,13 +10,13 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from channelscribe.audio.speech_track import SAMPLE_RATE
 from channelscribe.errors import ChannelscribeError, OutOfMemory, SpeechFailed, machine_fault
 from channelscribe.settings.options import SpeechOptions
-from channelscribe.speech.decoding import Clip, Decoder, Gated, clip_of, decode, encode, taken
+from channelscribe.speech.decoding import Clip, Decoder, Gated, clip_of, decode, encode
 from channelscribe.speech.language import Decision, decide, windows
 from channelscribe.speech.loading import seconds_loading
 from channelscribe.speech.memory import Room, in_batches, is_out_of_memory
@@ -234,8 +234,8 @@ def _language(
         made = [clip_of(whisper, track, chunk, recording.number) for chunk in batch]
         encoded = encode(whisper, [clip.features for clip in made])
         answers: Sequence[list[tuple[str, float]]] = whisper.model.detect_language(encoded)
-        for place, clip in enumerate(made):
-            clips[clip.chunk] = replace(clip, encoded=taken(encoded, [place]))
+        for clip in made:
+            clips[clip.chunk] = clip
         return answers
 
     answers = in_batches(asked, model.batch_size, work)
