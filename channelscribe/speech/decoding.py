@@ -33,6 +33,7 @@ _FEATURES_A_SECOND, _FRAMES_A_SECOND = 100, 50  # of the spectrogram, and of the
 _CLIP_SAMPLES = 30 * SAMPLE_RATE  # that Whisper hears at once
 _DECADE = 0.25  # what ten times the power adds to a feature
 _FIRST_TIME = 50  # of 20 ms: within a second something is said, as Whisper has it
+_LIKELY = 0.5
 _CANDIDATES = 5  # sampled at each temperature; the most likely is taken
 
 _log = logging.getLogger(__name__)
@@ -235,12 +236,15 @@ def decode(
         found: dict[int, list[Gated]] = {}
         for place, clip in enumerate(batch if stretches and language else ()):
             parts = _parts(decoder, encoded, place, clip, language or "")
-            if [each for _, each in parts] != [language]:
-                found[place] = []
-                for part, spoken in parts:
-                    speaker = others.setdefault(spoken, decoder if spoken == language else decoder.speaking(spoken))
-                    heard = taken(encoded, [place]) if part is clip else speaker.hear([part])
-                    found[place] += _said(speaker, heard, [part], spoken)
+            if [each for _, each in parts] == [language]:
+                continue
+            sounds = [taken(encoded, [place]) if part is clip else decoder.hear([part]) for part, _ in parts]
+            if not all(_speaks(decoder, sound, each) for sound, (_, each) in zip(sounds, parts, strict=True)):
+                continue
+            found[place] = []
+            for sound, (part, spoken) in zip(sounds, parts, strict=True):
+                speaker = others.setdefault(spoken, decoder if spoken == language else decoder.speaking(spoken))
+                found[place] += _said(speaker, sound, [part], spoken)
         main = [place for place in range(len(batch)) if place not in found]
         if main:
             heard = taken(encoded, main)
@@ -263,6 +267,14 @@ def _said(decoder: Decoder, encoded: Any, clips: Sequence[Clip], language: str |
     timed = _fuller(decoder, encoded, clips, _timed(decoder, encoded, clips, gated, language), language)
     written = _as_written(timed, decoder.rewrite, language)
     return [replace(each, chunk=clip.chunk, language=language) for each, clip in zip(written, clips, strict=True)]
+
+
+def _speaks(decoder: Decoder, encoded: Any, language: str) -> bool:
+    """Whether a part is in that language as the encoder hears it alone, too: in the middle of a chunk it may take
+    English about the Chinese for Chinese.
+    """
+    (answer,) = decoder.whisper.model.detect_language(encoded)
+    return dict(answer).get(f"<|{language}|>", 0.0) >= _LIKELY
 
 
 def _parts(decoder: Decoder, encoded: Any, place: int, clip: Clip, main: str) -> list[tuple[Clip, str]]:

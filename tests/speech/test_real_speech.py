@@ -98,6 +98,15 @@ def test_english_then_german_is_each_in_its_language(cut: float) -> None:
 
 
 @needs_recordings
+def test_english_about_the_chinese_is_english() -> None:
+    """In the middle of a chunk the encoder takes some of it for Chinese."""
+    transcript = _transcript(np.concatenate([samples(f"read/LJ001-000{number}") for number in range(1, 9)]))
+    assert {segment.language for segment in transcript.segments} == {None}
+    assert "although the Chinese took impressions from wood blocks" in transcript.text
+    assert not transcript.quality["mixed_languages"]
+
+
+@needs_recordings
 @pytest.mark.parametrize(
     "told", [{"hotwords": "ComfyUI"}, {"vocabulary": ("ComfyUI",)}, {"rewrite": {"confu i": "ComfyUI"}}], ids=str
 )
