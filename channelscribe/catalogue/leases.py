@@ -38,29 +38,27 @@ __all__ = [
     "renew_all",
 ]
 
-# SKIP LOCKED: of two claims at once each takes what the other does not, and neither waits.
-CLAIM = f"""
+# SKIP LOCKED: of two claims at once each takes what the other does not, and neither waits. A WITH is run once; as
+# `id IN (SELECT … LIMIT …)` some plans run it for each row, and more rows are claimed than the limit.
+TAKE = """
 UPDATE video SET lease_owner = :owner, lease_until = now() + make_interval(secs => :seconds),
     step = NULL, step_fraction = NULL
-WHERE id IN (
+FROM chosen WHERE video.id = chosen.id RETURNING video.id
+"""
+CLAIM = f"""
+WITH chosen AS MATERIALIZED (
     SELECT id FROM video WHERE id = ANY(:videos) AND ((NOT :only_due OR {DUE}) AND {FREE} OR lease_owner = :owner)
-    ORDER BY array_position(CAST(:videos AS bigint[]), id) LIMIT :count FOR UPDATE SKIP LOCKED)
-RETURNING id
-"""  # noqa: S608 - constants of this module
+    ORDER BY array_position(CAST(:videos AS bigint[]), id) LIMIT :count FOR UPDATE SKIP LOCKED){TAKE}"""  # noqa: S608
 
 
 # The next of a source's due videos; last those that the machine failed at before: if it is they, the others are done.
 # What this run had before is left out: what waits for the operator stays due.
 CLAIM_NEXT = f"""
-UPDATE video SET lease_owner = :owner, lease_until = now() + make_interval(secs => :seconds),
-    step = NULL, step_fraction = NULL
-WHERE id IN (
+WITH chosen AS MATERIALIZED (
     SELECT video.id FROM video JOIN source_video AS link ON link.video_pk = video.id
     WHERE link.source_pk = :source AND link.gone_at IS NULL AND link.filtered IS NULL AND {DUE} AND {FREE}
         AND NOT video.id = ANY(:had)
-    ORDER BY video.setbacks, link.position NULLS LAST, video.id LIMIT :count FOR UPDATE OF video SKIP LOCKED)
-RETURNING id
-"""  # noqa: S608
+    ORDER BY video.setbacks, link.position NULLS LAST, video.id LIMIT :count FOR UPDATE OF video SKIP LOCKED){TAKE}"""  # noqa: S608
 
 
 def due(session: Session, source_pk: int, limit: int | None = None) -> list[VideoRow]:

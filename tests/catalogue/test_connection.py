@@ -140,7 +140,7 @@ def test_a_restarted_server_costs_no_error(server: EmbeddedServer, catalogue: Da
     catalogue.run(stats.status)
     with psycopg.connect(server.url, autocommit=True) as connection:
         connection.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+            "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
             " AND backend_type = 'client backend'"
         )
     assert catalogue.run(stats.status).videos == 0

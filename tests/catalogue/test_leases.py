@@ -27,6 +27,21 @@ def test_two_claims_at_once_are_disjoint(catalogue: Database) -> None:
             catalogue.run(leases.release, pks, owner)
 
 
+@pytest.mark.parametrize("plan", ["hashjoin, mergejoin, material", "nestloop, mergejoin", "nestloop, hashjoin", ""])
+def test_no_plan_claims_more_than_the_limit(catalogue: Database, plan: str) -> None:
+    """A sub-select with a limit that is run again for each row gives others each time, since the first are locked."""
+    pks = [row.id for row in with_videos(catalogue, 20)]
+    (source,) = catalogue.run(videos.sources)
+    for take in (
+        lambda session: leases.claim(session, pks, OWNER, 60, count=3),
+        lambda session: leases.claim_next(session, source.id, "other", 60, 3),
+    ):
+        with catalogue.session() as session:
+            for kind in filter(None, plan.split(", ")):
+                execute(session, f"SET LOCAL enable_{kind} = off")
+            assert len(take(session)) == 3
+
+
 def test_a_claim_keeps_the_order_and_is_repeatable(catalogue: Database) -> None:
     pks = [row.id for row in with_videos(catalogue, 3)][::-1]
     assert [row.id for row in catalogue.run(leases.claim, pks, OWNER, 60)] == pks

@@ -159,4 +159,4 @@ def test_the_share_of_a_run_counts_what_is_begun() -> None:
     assert artifacts.share_done(4, 0, []) == 1
     assert artifacts.share_done(2, 2, []) == 0.5
     assert artifacts.share_done(2, 0, [at(None, None), at("download", None)]) == 0
-    assert artifacts.share_done(1, 0, [at("recognize", 0.5)]) == pytest.approx(2.5 / 7)
+    assert artifacts.share_done(1, 0, [at("recognize", 0.5)]) == pytest.approx(2.5 / 8)

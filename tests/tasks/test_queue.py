@@ -178,9 +178,9 @@ def test_the_share_of_a_sync(catalogue: Database) -> None:
     catalogue.run(videos.record_failure, first.pk, OWNER, NoMedia("nothing"))
     assert due.share() == pytest.approx(1 / 4)
     catalogue.run(leases.renew, second.pk, OWNER, 60, "recognize", 0.5)
-    assert due.share() == pytest.approx((1 + 2.5 / 7) / 4)
+    assert due.share() == pytest.approx((1 + 2.5 / 8) / 4)
     due.stop()
-    assert due.share() == pytest.approx((1 + 2.5 / 7) / 2)
+    assert due.share() == pytest.approx((1 + 2.5 / 8) / 2)
     catalogue.run(leases.release_all, OWNER)
     assert due.share() == 1
 

@@ -210,7 +210,7 @@ def test_a_quote_has_its_source(new_page: NewPage) -> None:
 def test_search_as_one_types(new_page: NewPage) -> None:
     page = new_page("/search")
     page.locator("#q").fill("eleph*")
-    expect(page.locator(".hit")).to_have_count(15)
+    expect(page.locator(".hit")).to_have_count(18)
     assert page.url.endswith("/search?q=eleph*")
     page.locator("a[data-facet]", has_text="S1").click()
     expect(page.locator("input[name=speaker]")).to_have_value("S1")
