@@ -274,7 +274,7 @@ def _speaks(decoder: Decoder, encoded: Any, language: str) -> bool:
     English about the Chinese for Chinese.
     """
     (answer,) = decoder.whisper.model.detect_language(encoded)
-    return dict(answer).get(f"<|{language}|>", 0.0) >= _LIKELY
+    return bool(dict(answer).get(f"<|{language}|>", 0.0) >= _LIKELY)
 
 
 def _parts(decoder: Decoder, encoded: Any, place: int, clip: Clip, main: str) -> list[tuple[Clip, str]]:
