@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from math import log
 
 from channelscribe.speech.vad import Chunk
 
@@ -21,6 +22,7 @@ _SURE = 0.5  # probability from which a window's language counts as spoken there
 PROBE = 8.0
 """Seconds of what the encoder heard that tell the language; three are often wrong, eight never were."""
 _CLEAR, _SLIGHT = 0.8, 0.1  # probability from which a stretch is in another language, and up to which in the main one
+_PIECE, _STEP, _MOST_LEAN = PROBE / 2, 0.5, 3.0  # seconds; and the most that a piece says for a language (log of odds)
 _LITTLE_SECONDS, _STRONG = 15.0, 0.9  # of speech; and the probability that outweighs what is usual
 _MIXED_SHARE = 0.2  # of the windows' speech in another language, from which the recording counts as mixed
 
@@ -90,7 +92,7 @@ def runs(
 
     `heard` gives the probability of each language in stretches of equal length; `pauses` the quietest moment between
     two times. Another language is believed only where it is clear; where one changes to the other is looked for around
-    the border, as the moment that leaves both sides surest.
+    the border.
     """
     count = max(1, int(seconds / PROBE))
     parts = [(seconds * place / count, seconds * (place + 1) / count) for place in range(count)]
@@ -130,15 +132,18 @@ def _border(
     heard: Callable[[Sequence[tuple[float, float]]], Sequence[Mapping[str, float]]],
     pauses: Callable[[float, float], float],
 ) -> float:
-    """Where the first language ends, to the nearest pause."""
-    side = PROBE / 2
-    first, last = max(side, before[0] + 1), min(seconds - side, after[1] - 1)
-    steps = max(1, round((last - first) / 0.5))
-    moments = [first + (last - first) * step / steps for step in range(steps + 1)]
-    left = heard([(moment - side, moment) for moment in moments])
-    right = heard([(moment, moment + side) for moment in moments])
+    """Where the first language ends, to the nearest pause: as many as possible of the pieces before it are in the one,
+    of those after it in the other. A single piece may be heard wrongly.
+    """
+    first, last = max(0.0, before[0]), min(seconds, after[1]) - _PIECE
+    steps = max(1, round((last - first) / _STEP))
+    begins = [first + (last - first) * step / steps for step in range(steps + 1)]
     one, other = languages
-    surest = max(
-        zip(moments, left, right, strict=True), key=lambda each: each[1].get(one, 0.0) * each[2].get(other, 0.0)
-    )[0]
-    return pauses(max(0.5, surest - 1.0), min(seconds - 0.5, surest + 1.0))
+    leans = [
+        max(-_MOST_LEAN, min(_MOST_LEAN, log((each.get(one, 0.0) + 1e-6) / (each.get(other, 0.0) + 1e-6))))
+        for each in heard([(begin, begin + _PIECE) for begin in begins])
+    ]
+    # A border after so many pieces; each piece stands for its middle.
+    place = max(range(1, len(leans)), key=lambda at: sum(leans[:at]) - sum(leans[at:]), default=0)
+    border = begins[place] + (_PIECE - (last - first) / steps) / 2
+    return pauses(max(0.5, border - 1.0), min(seconds - 0.5, border + 1.0))
