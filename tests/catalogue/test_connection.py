@@ -132,7 +132,7 @@ def test_both_ways_read_an_address_alike(url: str) -> None:
 
 def test_what_is_wrong_with_the_data_is_no_reason_to_retry(catalogue: Database) -> None:
     with pytest.raises(CatalogueError) as caught:
-        catalogue.run(search.search, Question("", channel="y"), limit=-1)
+        catalogue.run(execute, "SELECT 1 / 0")
     assert caught.value.reason == "catalogue_error"
 
 

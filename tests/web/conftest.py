@@ -7,6 +7,7 @@ import os
 import shutil
 import socket
 import struct
+import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -206,8 +207,12 @@ def served(app: Any) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Debian's Chromium. Of a module: while it runs this thread has an event loop, which other tests could not bear."""
+    from playwright._impl._driver import compute_driver_executable
     from playwright.sync_api import sync_playwright
 
+    tried = subprocess.run([compute_driver_executable()[0], "--version"], capture_output=True, text=True, check=False)
+    if tried.returncode:
+        pytest.skip(f"Playwright's own node does not start (apt-get install libatomic1): {tried.stderr.strip()}")
     with sync_playwright() as playwright:
         # Without a user of its own there is no sandbox: containers run as root.
         arguments = ["--autoplay-policy=no-user-gesture-required", "--mute-audio", "--disable-dev-shm-usage"]
