@@ -135,7 +135,7 @@ def running(
     try:
         yield process
     finally:
-        process.send_signal(signal.SIGTERM)
+        process.send_signal(signal.SIGINT)
         try:
             process.wait(120)
         finally:

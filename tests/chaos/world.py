@@ -288,8 +288,8 @@ def files(library: Path) -> dict[str, str]:
     return found
 
 
-MEASURED = ("stages", "made", "work_seconds", "avg_logprob", "no_speech_prob")
-"""The last two differ in their third digit by what else is in the batch of a clip."""
+MEASURED = ("stages", "made", "work_seconds", "avg_logprob", "no_speech_prob", "score")
+"""The last three are confidences, which differ a little by what else is in the batch of a clip."""
 
 
 def without_times(value: Any) -> Any:
