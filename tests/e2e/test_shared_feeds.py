@@ -192,10 +192,11 @@ def test_two_shows_with_the_same_guids(sync: Syncs, publisher: Publisher, catalo
     one, two = publisher.url("short-a"), publisher.url("short-b", "127.0.0.3")
     assert [sync(url)["published"] for url in (one, two, one)] == [2, 2, 0]
     texts = {**said(catalogue, one), **said(catalogue, two)}
-    assert {title: next(name for _, name in SPEAKERS.values() if name in text) for title, text in texts.items()} == {
-        "Show A S01E01 (jfk)": "Victor Rossi", "Show A trailer": "Julia Brooks",
-        "Show B S01E01 (lj)": "Helena Brooks", "Show B trailer": "Robert Tanaka",
-    }  # fmt: skip
+    names = {title: [name for _, name in SPEAKERS.values() if name.split()[0] in text] for title, text in texts.items()}
+    assert {title: found[:1] for title, found in names.items()} == {
+        "Show A S01E01 (jfk)": ["Victor Rossi"], "Show A trailer": ["Julia Brooks"],
+        "Show B S01E01 (lj)": ["Helena Brooks"], "Show B trailer": ["Robert Tanaka"],
+    }, texts  # fmt: skip
 
 
 def test_a_show_that_moved_is_not_transcribed_twice(sync: Syncs, publisher: Publisher) -> None:
