@@ -60,7 +60,9 @@ __all__ = [
 HOW_TO_PUT_IN = "`channelscribe embed` does it; `channelscribe doctor` tells what is missing."
 INDEX_LOCK = 0x6D65616E  # any number that nobody else locks
 DEEPEST = 200
-"""Passages that are ranked by meaning; what comes after them is no answer."""
+"""Passages that are ranked by meaning, what comes after them is no answer; and hits of words that are fused with
+them.
+"""
 EXACTLY = 20_000
 """Of so many passages that a filter leaves each is compared; of more those that the graph finds."""
 MORE = 3
@@ -434,10 +436,12 @@ def search_by(
     A query with marks that only words obey is searched by words alone where both are asked. Raises UsageError for a
     place that is none, or of another question.
     """
+    both, alone = question.by == "both", replace(question, by="words")
+    if both and after is not None and _is_of(after, alone):
+        return search(session, alone, limit, after)
     place = None if after is None else Place.from_text(after, question.fingerprint)
     text = plain_query(question.query)
-    both = question.by == "both"
-    words = search(session, replace(question, by="words"), limit=DEEPEST) if both else []
+    words = search(session, alone, limit=DEEPEST) if both else []
     near: list[Any] = []
     if text and not (both and is_exact(question.query)):
         vector = embedder.queries([text])[0].tolist()
@@ -463,7 +467,18 @@ def search_by(
         if (each.row.id, hit.start) not in told:
             told.add((each.row.id, hit.start))
             hits.append(hit)
+    if len(hits) < limit and len(page) == len(ranked) and len(words) == DEEPEST:
+        # Fused are the best; whoever wants all places of a word gets them.
+        hits += search(session, alone, limit - len(hits), words[-1].place)
     return hits
+
+
+def _is_of(place: str, question: Question) -> bool:
+    try:
+        Place.from_text(place, question.fingerprint)
+    except UsageError:
+        return False
+    return True
 
 
 @dataclass(slots=True)

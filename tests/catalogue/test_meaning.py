@@ -229,3 +229,21 @@ def test_a_server_without_vectors_goes_on_without(empty_database: NewDatabase, e
     add(catalogue, embedder, "rail", *RAIL)
     assert len(catalogue.read(search.search, Question("train"))) == 1
     catalogue.close()
+
+
+def test_every_place_of_a_word_is_found_however_many(
+    new_database: NewDatabase, embedder: Embedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(meaning, "DEEPEST", 5)
+    catalogue = Database(new_database())
+    catalogue.run(meaning.open_index, embedder.model.identity)
+    add(catalogue, embedder, "many", *(f"The station in Sydney, number {n}." for n in range(13)))
+    wanted = {hit.start for hit in catalogue.read(search.search, Question("station"), 50)}
+    assert len(wanted) == 13
+    whole = [hit.start for hit in found(catalogue, embedder, "station", "both", limit=50) if hit.by != "meaning"]
+    assert sorted(whole) == sorted(wanted)
+    paged: list[search.Hit] = []
+    while page := found(catalogue, embedder, "station", "both", limit=4, after=paged[-1].place if paged else None):
+        paged += page
+    assert sorted(hit.start for hit in paged if hit.by != "meaning") == sorted(wanted)
+    catalogue.close()
