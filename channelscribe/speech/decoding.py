@@ -33,7 +33,7 @@ _FEATURES_A_SECOND, _FRAMES_A_SECOND = 100, 50  # of the spectrogram, and of the
 _CLIP_SAMPLES = 30 * SAMPLE_RATE  # that Whisper hears at once
 _DECADE = 0.25  # what ten times the power adds to a feature
 _FIRST_TIME = 50  # of 20 ms: within a second something is said, as Whisper has it
-_LIKELY = 0.5
+_LIKELY = 0.5  # probability from which a part is in the language that it was taken for
 _CANDIDATES = 5  # sampled at each temperature; the most likely is taken
 
 _log = logging.getLogger(__name__)
@@ -60,14 +60,11 @@ class Gated:
 
 @dataclass(frozen=True)
 class Clip:
-    """A chunk of the recording with the number `owner`, what the encoder is given of it, (bands, frames), and what it
-    gave, where it has been asked.
-    """
+    """A chunk of the recording with the number `owner`, and what the encoder is given of it, (bands, frames)."""
 
     owner: int
     chunk: Chunk
     features: NDArray[np.float32]
-    encoded: Any = None
 
 
 class Decoder:
@@ -93,13 +90,8 @@ class Decoder:
         return Decoder(self.whisper, language, self._options)
 
     def hear(self, clips: Sequence[Clip]) -> Any:
-        """The encoder's output, which all that follows is said from; clips that were heard before are not again."""
-        new = [clip.features for clip in clips if clip.encoded is None]
-        heard = encode(self.whisper, new) if new else None
-        if len(new) == len(clips):
-            return heard
-        places = iter(range(len(new)))
-        return _together([taken(heard, [next(places)]) if each.encoded is None else each.encoded for each in clips])
+        """The encoder's output, which all that follows is said from."""
+        return encode(self.whisper, [clip.features for clip in clips])
 
     def decode(self, encoded: Any, count: int) -> list[Decoded]:
         """Beam search over several stretches of at most 30 s at once, as the encoder heard them."""
@@ -206,19 +198,6 @@ def taken(encoded: Any, places: Sequence[int], frames: slice = slice(None)) -> A
 
     whole = torch.as_tensor(encoded, device=encoded.device)
     return ctranslate2.StorageView.from_array(whole[list(places), frames].contiguous())
-
-
-def _together(parts: Sequence[Any]) -> Any:
-    """The encoder's output for several stretches that it was given apart."""
-    import ctranslate2
-
-    if parts[0].device == "cpu":
-        return ctranslate2.StorageView.from_array(np.concatenate([np.asarray(part) for part in parts]))
-    import torch
-
-    return ctranslate2.StorageView.from_array(
-        torch.cat([torch.as_tensor(part, device=part.device) for part in parts]).contiguous()
-    )
 
 
 def decode(

@@ -1,14 +1,17 @@
-"""The demo, run once for all end-to-end tests: it fills the shared library."""
+"""The demo, run once for all end-to-end tests: it fills the shared library. And a process that syncs what they ask."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from channelscribe.catalogue.connection import Database
+from channelscribe.catalogue.schema import migrate
 from channelscribe.local_stack import LocalStack
 from tests.conftest import Cli, Ended
+from tests.e2e.syncing import Syncs
 
 
 @pytest.fixture(scope="session")
@@ -23,3 +26,19 @@ def library(demo: Ended, stack: LocalStack) -> Iterator[Database]:
     catalogue = Database(stack.addresses.database_url or "")
     yield catalogue
     catalogue.close()
+
+
+@pytest.fixture(scope="module")
+def sync(stack: LocalStack, data_dir: Path) -> Iterator[Syncs]:
+    """Syncs in one process, on the shared stack."""
+    with Syncs(data_dir) as syncs:
+        yield syncs
+
+
+@pytest.fixture(scope="module")
+def catalogue(stack: LocalStack) -> Iterator[Database]:
+    """The shared stack's catalogue, which need not be empty."""
+    database = Database(stack.addresses.database_url or "")
+    migrate(database)
+    yield database
+    database.close()

@@ -17,7 +17,6 @@ import pytest
 
 from channelscribe.catalogue import listings, transcripts, videos
 from channelscribe.catalogue.connection import Database
-from channelscribe.catalogue.schema import migrate
 from channelscribe.local_stack import LocalStack
 from channelscribe.sample import world
 from channelscribe.sample.server import SampleServer
@@ -98,20 +97,6 @@ TITLES = {
     "atom-pages": {"new", "old"},
     "media-rss": {"Of a group"},
 }
-
-
-@pytest.fixture(scope="module")
-def sync(stack: LocalStack, data_dir: Path) -> Iterator[Syncs]:
-    with Syncs(data_dir) as syncs:
-        yield syncs
-
-
-@pytest.fixture(scope="module")
-def catalogue(stack: LocalStack) -> Iterator[Database]:
-    database = Database(stack.addresses.database_url or "")
-    migrate(database)
-    yield database
-    database.close()
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -52,13 +51,6 @@ def test_a_sync_with_nothing_due_starts_the_database_alone(tmp_path_factory: pyt
         assert server.media_requests == []
     assert started(data) == {"postgres"}
     assert run_command(data, "status", "--json").json["states"]["excluded"] == count
-
-
-@pytest.fixture
-def catalogue(stack: LocalStack) -> Iterator[Database]:
-    made = Database(stack.addresses.database_url or "")
-    yield made
-    made.close()
 
 
 def test_the_listing_leaves_its_trace_and_holds_its_source(cli: Cli, catalogue: Database) -> None:

@@ -15,9 +15,7 @@ import pytest
 from channelscribe.audio.ffmpeg import ffmpeg_path
 from channelscribe.catalogue import listings, transcripts, videos
 from channelscribe.catalogue.connection import Database
-from channelscribe.catalogue.schema import migrate
 from channelscribe.catalogue.tables import VideoRow
-from channelscribe.local_stack import LocalStack
 from channelscribe.sample import world
 from tests.e2e.syncing import Syncs
 
@@ -126,20 +124,6 @@ class Answers(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command == "GET":
             self.wfile.write(body)
-
-
-@pytest.fixture(scope="module")
-def sync(stack: LocalStack, data_dir: Path) -> Iterator[Syncs]:
-    with Syncs(data_dir) as syncs:
-        yield syncs
-
-
-@pytest.fixture(scope="module")
-def catalogue(stack: LocalStack) -> Iterator[Database]:
-    database = Database(stack.addresses.database_url or "")
-    migrate(database)
-    yield database
-    database.close()
 
 
 @pytest.fixture
