@@ -16,7 +16,7 @@ import psycopg
 import pytest
 
 from channelscribe.catalogue import listings, transcripts, videos
-from channelscribe.catalogue.connection import Database
+from channelscribe.catalogue.connection import Database, execute
 from channelscribe.local_stack import LocalStack
 from channelscribe.sample import world
 from channelscribe.sample.server import SampleServer
@@ -305,3 +305,19 @@ def test_two_shows_with_the_same_guids_are_two(sync: Syncs, site: SampleServer, 
         told.append(sync(f"{site.url}/{show}"))
     assert [(each["new"], each["published"]) for each in told] == [(1, 1), (1, 1)]
     assert titles_of(catalogue, f"{site.url}/one") == {"Of one"}
+
+
+def test_where_voices_are_off_none_are_kept(sync: Syncs, site: SampleServer, catalogue: Database) -> None:
+    kept = {}
+    for voices in (True, False):
+        path = f"/voices-{voices}"
+        site.extra[path] = rss(item(f"Voices {voices}", path, f"/m{path}.mp3")).encode()
+        assert sync(f"{site.url}{path}", {"sources.voices": voices})["published"] == 1
+        (row,) = catalogue.run(videos.find_videos, f"{site.url}/m{path}.mp3")
+        query = """SELECT count(*), count(*) FILTER (WHERE key LIKE 'checkpoints/voices/%') FROM video
+            LEFT JOIN speaker_voice ON transcript_pk = current_transcript_pk
+            LEFT JOIN checkpoint ON checkpoint.video_pk = video.id
+            WHERE video.id = :video AND (label IS NOT NULL OR key LIKE 'checkpoints/voices/%')"""
+        with catalogue.session() as session:
+            kept[voices] = tuple(execute(session, query, video=row.id).one())
+    assert min(kept[True]) > 0 and kept[False] == (0, 0), kept
